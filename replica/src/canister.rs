@@ -1,0 +1,294 @@
+//! One canister: code, state, settings, status, open calls, cycles and log.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
+
+use crate::fees;
+use crate::message::{
+    CallContext, CallContextId, CallOrigin, Callback, CallbackId, CanisterId, Cycles, OutgoingCall,
+    Request, Time,
+};
+use crate::module::CanisterModule;
+use crate::settings::Settings;
+use crate::stable_memory::StableMemory;
+use crate::system_api::SystemApi;
+use crate::wasm::{Instance, PAGE_SIZE};
+
+/// The most chunks in a chunk store (`CHUNK_STORE_SIZE`).
+pub const MAX_CHUNKS: usize = 100;
+
+/// The largest chunk in bytes, which is also what each chunk is counted as.
+pub const CHUNK_SIZE: usize = 1024 * 1024;
+
+/// The most changes that a history keeps.
+const MAX_CHANGES: usize = 100;
+
+/// What a canister runs.
+pub struct Code {
+    /// The module.
+    pub module: CanisterModule,
+    /// Its instance, between messages.
+    pub instance: Instance<SystemApi>,
+}
+
+/// Whether a canister takes calls.
+#[derive(Clone, Debug)]
+pub enum Status {
+    /// It does.
+    Running,
+    /// It only finishes what it began.
+    Stopping {
+        /// The calls of `stop_canister` that wait for the end.
+        waiting: Vec<CallOrigin>,
+    },
+    /// It does nothing.
+    Stopped,
+}
+
+impl Status {
+    /// As `ic0.canister_status` returns it.
+    pub fn number(&self) -> u32 {
+        match self {
+            Status::Running => 1,
+            Status::Stopping { .. } => 2,
+            Status::Stopped => 3,
+        }
+    }
+}
+
+/// A line of a canister's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Counts from 0.
+    pub index: u64,
+    /// When it was written.
+    pub time: Time,
+    /// What was printed, or why a message trapped.
+    pub content: Vec<u8>,
+}
+
+/// What queries have used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueryStatistics {
+    /// The number of queries.
+    pub calls: u64,
+    /// Their instructions.
+    pub instructions: u64,
+    /// The bytes of their arguments.
+    pub request_bytes: u64,
+    /// The bytes of their replies.
+    pub response_bytes: u64,
+}
+
+/// One canister.
+pub struct Canister {
+    /// Its id.
+    pub id: CanisterId,
+    /// Its settings; shared with executions, which read them.
+    pub settings: Arc<Settings>,
+    /// Whether it takes calls.
+    pub status: Status,
+    /// Counts its changes.
+    pub version: u64,
+    /// Its cycles.
+    pub balance: Cycles,
+    /// Its code, unless it is empty.
+    pub code: Option<Code>,
+    /// Its stable memory.
+    pub stable: StableMemory,
+    /// What it wants certified.
+    pub certified_data: Vec<u8>,
+    /// When `canister_global_timer` is due; 0 is never.
+    pub global_timer: Time,
+    /// Calls to it that are not finished.
+    pub call_contexts: BTreeMap<CallContextId, CallContext>,
+    /// Calls by it that are not answered.
+    pub callbacks: BTreeMap<CallbackId, Callback>,
+    /// How many calls to each canister are not answered.
+    pub open_calls: BTreeMap<CanisterId, usize>,
+    /// What its queries have used.
+    pub query_statistics: QueryStatistics,
+    /// Chunks of modules to install, by hash.
+    pub chunks: BTreeMap<[u8; 32], Vec<u8>>,
+    /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
+    pub low_memory_noticed: bool,
+    log: VecDeque<LogRecord>,
+    next_log_index: u64,
+    history: VecDeque<Change>,
+    total_changes: u64,
+    next_id: u64,
+}
+
+impl Canister {
+    /// An empty canister.
+    pub fn new(id: CanisterId, settings: Settings, balance: Cycles) -> Self {
+        Canister {
+            id,
+            settings: Arc::new(settings),
+            status: Status::Running,
+            version: 0,
+            balance,
+            code: None,
+            stable: StableMemory::default(),
+            certified_data: Vec::new(),
+            global_timer: 0,
+            call_contexts: BTreeMap::new(),
+            callbacks: BTreeMap::new(),
+            open_calls: BTreeMap::new(),
+            query_statistics: QueryStatistics::default(),
+            chunks: BTreeMap::new(),
+            low_memory_noticed: false,
+            log: VecDeque::new(),
+            next_log_index: 0,
+            history: VecDeque::new(),
+            total_changes: 0,
+            next_id: 0,
+        }
+    }
+
+    /// Whether it takes calls.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status, Status::Running)
+    }
+
+    /// The size of its Wasm memory in bytes.
+    pub fn wasm_memory_size(&self) -> u64 {
+        let code = self.code.as_ref();
+        code.map_or(0, |code| code.instance.memory_size())
+    }
+
+    /// Everything that it stores, in bytes.
+    pub fn memory_size(&self) -> u64 {
+        let binary = self.code.as_ref().map_or(0, |code| code.module.size);
+        self.wasm_memory_size()
+            + self.stable.pages() * PAGE_SIZE
+            + binary
+            + (self.chunks.len() * CHUNK_SIZE) as u64
+            + self.log_size()
+    }
+
+    /// The size of its log in bytes.
+    pub fn log_size(&self) -> u64 {
+        self.log.iter().map(|r| r.content.len() as u64).sum()
+    }
+
+    /// The cycles that must stay in its balance: what its storage costs in the time of its
+    /// freezing threshold.
+    pub fn freezing_limit(&self) -> Cycles {
+        let bytes = self.memory_size().max(self.settings.memory_allocation);
+        fees::storage(bytes, self.settings.freezing_threshold)
+    }
+
+    /// The cycles that it can spend.
+    pub fn liquid_balance(&self) -> Cycles {
+        self.balance.saturating_sub(self.freezing_limit())
+    }
+
+    /// Opens a call context.
+    pub fn open_call_context(&mut self, context: CallContext) -> CallContextId {
+        let id = CallContextId(self.fresh_id());
+        self.call_contexts.insert(id, context);
+        id
+    }
+
+    /// Registers the callback of a call and makes the request of it.
+    pub fn register_call(&mut self, context: CallContextId, call: OutgoingCall) -> Request {
+        let id = CallbackId(self.fresh_id());
+        if let Some(context) = self.call_contexts.get_mut(&context) {
+            context.outstanding_callbacks += 1;
+        }
+        *self.open_calls.entry(call.receiver).or_default() += 1;
+        let callback = Callback {
+            call_context: context,
+            respondent: call.receiver,
+            method: call.method.clone(),
+            on_reply: call.on_reply,
+            on_reject: call.on_reject,
+            on_cleanup: call.on_cleanup,
+            cycles: call.cycles,
+            prepaid: call.prepaid,
+            deadline: call.deadline,
+        };
+        self.callbacks.insert(id, callback);
+        Request {
+            sender: self.id,
+            callback: id,
+            receiver: call.receiver,
+            method: call.method,
+            argument: call.argument,
+            cycles: call.cycles,
+            deadline: call.deadline,
+        }
+    }
+
+    /// Takes out the callback that a response is for. There is none if the caller no longer waits.
+    pub fn take_callback(&mut self, id: CallbackId) -> Option<Callback> {
+        let callback = self.callbacks.remove(&id)?;
+        if let Some(open) = self.open_calls.get_mut(&callback.respondent) {
+            *open -= 1;
+            if *open == 0 {
+                self.open_calls.remove(&callback.respondent);
+            }
+        }
+        if let Some(context) = self.call_contexts.get_mut(&callback.call_context) {
+            context.outstanding_callbacks -= 1;
+        }
+        Some(callback)
+    }
+
+    /// Adds a line to the log; the oldest lines give way.
+    pub fn write_log(&mut self, time: Time, content: Vec<u8>) {
+        let limit = self.settings.log_memory_limit;
+        let mut content = content;
+        content.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        self.log.push_back(LogRecord {
+            index: self.next_log_index,
+            time,
+            content,
+        });
+        self.next_log_index += 1;
+        let mut size = self.log_size();
+        while size > limit
+            && let Some(oldest) = self.log.pop_front()
+        {
+            size -= oldest.content.len() as u64;
+        }
+    }
+
+    /// The lines of the log.
+    pub fn log(&self) -> impl Iterator<Item = &LogRecord> {
+        self.log.iter()
+    }
+
+    /// Forgets the log.
+    pub fn clear_log(&mut self) {
+        self.log.clear();
+    }
+
+    /// Counts a change of the canister and remembers it.
+    pub fn record_change(&mut self, time: Time, origin: ChangeOrigin, details: ChangeDetails) {
+        self.version += 1;
+        self.history.push_back(Change {
+            timestamp_nanos: time,
+            canister_version: self.version,
+            origin,
+            details: Some(details),
+        });
+        self.total_changes += 1;
+        if self.history.len() > MAX_CHANGES {
+            self.history.pop_front();
+        }
+    }
+
+    /// The last changes, oldest first, and how many there ever were.
+    pub fn history(&self) -> (&VecDeque<Change>, u64) {
+        (&self.history, self.total_changes)
+    }
+
+    fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}

@@ -1,0 +1,468 @@
+//! What becomes of a message when it is delivered: the call context it belongs to, the execution,
+//! and what follows from how that ended (Interface Specification, "Abstract behavior", "Message
+//! execution" to "Call context removal").
+
+use candid::Principal;
+
+use crate::canister::{Canister, Status};
+use crate::execution::{Outcome, Run, Task};
+use crate::fees;
+use crate::management;
+use crate::message::{
+    CallContext, CallContextId, CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, Message,
+    Reject, Response, SystemTask,
+};
+use crate::module::MethodKind;
+use crate::replica::{Replica, not_found, out_of_cycles};
+use crate::timeline::Step;
+use crate::wasm::PAGE_SIZE;
+
+impl Replica {
+    /// Delivers one message.
+    pub(crate) fn deliver(&mut self, message: Message) {
+        match message {
+            Message::Ingress(ingress) => {
+                let origin = CallOrigin::Ingress {
+                    id: ingress.id,
+                    sender: ingress.sender,
+                };
+                self.deliver_call(origin, ingress.receiver, ingress.method, ingress.argument, 0);
+            }
+            Message::Request(request) => {
+                let origin = CallOrigin::Canister {
+                    sender: request.sender,
+                    callback: request.callback,
+                    deadline: request.deadline,
+                };
+                let (method, argument) = (request.method, request.argument);
+                self.deliver_call(origin, request.receiver, method, argument, request.cycles);
+            }
+            Message::Response(response) => self.deliver_response(response),
+            Message::Task(canister, task) => self.deliver_task(canister, task),
+        }
+    }
+
+    fn deliver_call(
+        &mut self,
+        origin: CallOrigin,
+        receiver: CanisterId,
+        method: String,
+        argument: Vec<u8>,
+        cycles: Cycles,
+    ) {
+        if receiver == Principal::management_canister() {
+            return management::call(self, origin, &method, &argument, cycles);
+        }
+        let kind = match self.admit(&origin, receiver, &method, cycles) {
+            Ok(kind) => kind,
+            Err(reject) => return self.answer_by_system(origin, receiver, &method, reject, cycles),
+        };
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        let caller = origin.caller();
+        let context = canister.open_call_context(CallContext {
+            origin,
+            method: method.clone(),
+            responded: false,
+            deleted: false,
+            available_cycles: cycles,
+            outstanding_callbacks: 0,
+            instructions: 0,
+        });
+        let reserve = fees::execution(self.environment.limits.message);
+        let task = Task::Method {
+            kind,
+            name: method.clone(),
+            argument,
+        };
+        canister.balance -= reserve;
+        let run = self
+            .environment
+            .execute(canister, context, task, canister.balance);
+        let cost = fees::execution(run.instructions);
+        self.settle(receiver, &run, reserve, cost);
+        let step = Step::Method(method);
+        let whose = (receiver, context, caller);
+        self.timeline.executed(whose, self.environment.time, step, &run);
+        self.finish(receiver, context, run);
+    }
+
+    /// Whether a canister takes a call, and how the method is exported.
+    fn admit(
+        &self,
+        origin: &CallOrigin,
+        receiver: CanisterId,
+        method: &str,
+        cycles: Cycles,
+    ) -> Result<MethodKind, Reject> {
+        let Some(canister) = self.canisters.get(&receiver) else {
+            return Err(not_found(receiver));
+        };
+        check_running(canister)?;
+        let kind = find_method(canister, method)?;
+        if kind == MethodKind::CompositeQuery {
+            return Err(Reject::new(
+                ErrorCode::CompositeQueryCalledInReplicatedMode,
+                format!("Composite query method '{method}' cannot be called in replicated mode"),
+            ));
+        }
+        let minimum = canister.settings.minimum_incoming_canister_call_cycles;
+        if let CallOrigin::Canister { sender, .. } = origin
+            && *sender != receiver
+            && cycles < minimum
+        {
+            return Err(Reject::new(
+                ErrorCode::InsufficientCyclesInCall,
+                format!("Canister {receiver} takes calls with at least {minimum} cycles attached, not {cycles}"),
+            ));
+        }
+        match canister.liquid_balance() >= fees::execution(self.environment.limits.message) {
+            true => Ok(kind),
+            false => Err(out_of_cycles(receiver)),
+        }
+    }
+
+    fn answer_by_system(
+        &mut self,
+        origin: CallOrigin,
+        receiver: CanisterId,
+        method: &str,
+        reject: Reject,
+        refund: Cycles,
+    ) {
+        let (time, caller) = (self.environment.time, origin.caller());
+        let result = Err(reject);
+        self.timeline
+            .answered_by_system(receiver, caller, time, method, &result);
+        self.respond(origin, receiver, result, refund);
+    }
+
+    fn deliver_response(&mut self, response: Response) {
+        let receiver = response.receiver;
+        let waiting = self.canisters.get_mut(&receiver).and_then(|canister| {
+            let callback = canister.take_callback(response.callback)?;
+            Some((canister, callback))
+        });
+        let Some((canister, callback)) = waiting else {
+            // The caller was told SYS_UNKNOWN before: the answer and its cycles are lost.
+            self.lost += response.refund;
+            return;
+        };
+        let context_id = callback.call_context;
+        canister.balance += response.refund;
+        let context = canister.call_contexts.get(&context_id);
+        let runs = context.is_some_and(|context| !context.deleted) && canister.code.is_some();
+        if !runs {
+            canister.balance += callback.prepaid;
+            self.close(receiver, context_id, None);
+            return;
+        }
+        let caller = canister.call_contexts[&context_id].origin.caller();
+        let reject = response.result.as_ref().err().cloned();
+        let size = match &response.result {
+            Ok(reply) => reply.len(),
+            Err(reject) => reject.message.len(),
+        };
+        let closure = match reject {
+            None => callback.on_reply,
+            Some(_) => callback.on_reject,
+        };
+        let task = Task::Callback {
+            closure,
+            result: response.result,
+            refund: response.refund,
+        };
+        let run = self
+            .environment
+            .execute(canister, context_id, task, canister.balance);
+        let cost = fees::response(size) + fees::execution(run.instructions);
+        self.settle(receiver, &run, callback.prepaid, cost);
+        let whose = (receiver, context_id, caller);
+        let step = Step::Callback {
+            from: response.respondent,
+            method: callback.method,
+            reject: reject.clone(),
+        };
+        self.timeline.executed(whose, self.environment.time, step, &run);
+
+        let run = match (&run.outcome, callback.on_cleanup) {
+            (Outcome::Undone { reject: trap, .. }, Some(closure)) => {
+                let task = Task::Cleanup {
+                    closure,
+                    reject: reject.map(|r| (r.code, r.message_for_canister())),
+                    instructions: self.environment.limits.message - run.instructions,
+                };
+                let trap = trap.clone();
+                self.clean_up(whose, task, trap, run)
+            }
+            _ => run,
+        };
+        self.finish(receiver, context_id, run);
+    }
+
+    /// Runs the cleanup of a callback that trapped. Its changes stay, but the callback stays
+    /// undone. Returns how the two together ended.
+    fn clean_up(
+        &mut self,
+        whose: (CanisterId, CallContextId, Principal),
+        task: Task,
+        trap: Reject,
+        undone: Run,
+    ) -> Run {
+        let (receiver, context, _) = whose;
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return undone;
+        };
+        let run = self
+            .environment
+            .execute(canister, context, task, canister.balance);
+        self.settle(receiver, &run, 0, Cycles::from(run.instructions));
+        let time = self.environment.time;
+        self.timeline.executed(whose, time, Step::Cleanup, &run);
+        let Outcome::Undone { discarded, .. } = undone.outcome else {
+            return run;
+        };
+        let reject = match &run.outcome {
+            Outcome::Committed(_) => trap,
+            Outcome::Undone { reject, .. } => Reject {
+                message: format!(
+                    "{}\ncall_on_cleanup also failed: {}",
+                    trap.message, reject.message
+                ),
+                ..trap
+            },
+        };
+        self.watch_timer(receiver);
+        Run {
+            outcome: Outcome::Undone { reject, discarded },
+            instructions: undone.instructions + run.instructions,
+            changed_memory: run.changed_memory,
+        }
+    }
+
+    fn deliver_task(&mut self, receiver: CanisterId, task: SystemTask) {
+        let reserve = fees::execution(self.environment.limits.message);
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        let exported = canister.code.as_ref();
+        let exported = exported.is_some_and(|code| code.module.has_hook(task.export()));
+        if !exported {
+            return;
+        }
+        if !canister.is_running() {
+            // A timer waits until the canister runs again.
+            if task == SystemTask::GlobalTimer && canister.global_timer == 0 {
+                canister.global_timer = self.environment.time;
+            }
+            return;
+        }
+        if canister.liquid_balance() < reserve {
+            return;
+        }
+        let context = canister.open_call_context(CallContext {
+            origin: CallOrigin::SystemTask,
+            method: task.export().to_owned(),
+            responded: true,
+            deleted: false,
+            available_cycles: 0,
+            outstanding_callbacks: 0,
+            instructions: 0,
+        });
+        canister.balance -= reserve;
+        let run = self
+            .environment
+            .execute(canister, context, Task::System(task), canister.balance);
+        let cost = fees::execution(run.instructions);
+        self.settle(receiver, &run, reserve, cost);
+        let whose = (receiver, context, Principal::management_canister());
+        let step = Step::SystemTask(task);
+        self.timeline.executed(whose, self.environment.time, step, &run);
+        self.finish(receiver, context, run);
+    }
+
+    /// Takes the cost of an execution from what was reserved for it, and gives back the rest. A
+    /// message that trapped pays too, but attaches, accepts and burns nothing.
+    fn settle(&mut self, receiver: CanisterId, run: &Run, reserve: Cycles, cost: Cycles) {
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        if let Outcome::Committed(effects) = &run.outcome {
+            canister.balance = effects.balance;
+            self.burned += effects.burned;
+            let fees: Cycles = effects.calls.iter().map(|call| call.fee).sum();
+            self.environment.consumed += fees;
+        }
+        let cost = cost.min(canister.balance + reserve);
+        canister.balance = canister.balance + reserve - cost;
+        self.environment.consumed += cost;
+    }
+
+    /// Delivers the effects of an execution, and closes its call context if nothing is left to do.
+    fn finish(&mut self, receiver: CanisterId, context_id: CallContextId, run: Run) {
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        let mut trap = None;
+        let mut answer = None;
+        if let Some(context) = canister.call_contexts.get_mut(&context_id) {
+            context.instructions += run.instructions;
+        }
+        match run.outcome {
+            Outcome::Undone { reject, .. } => trap = Some(reject),
+            Outcome::Committed(effects) => {
+                for call in effects.calls {
+                    let request = canister.register_call(context_id, call);
+                    self.pool.push(Message::Request(request));
+                }
+                if let Some(context) = canister.call_contexts.get_mut(&context_id) {
+                    context.available_cycles = effects.available;
+                    if let Some(result) = effects.response {
+                        context.responded = true;
+                        let refund = std::mem::take(&mut context.available_cycles);
+                        answer = Some((context.origin.clone(), result, refund));
+                    }
+                }
+                if effects.global_timer.is_some() {
+                    self.watch_timer(receiver);
+                }
+                self.notice_low_memory(receiver);
+            }
+        }
+        if let Some((origin, result, refund)) = answer {
+            self.respond(origin, receiver, result, refund);
+        }
+        self.close(receiver, context_id, trap);
+    }
+
+    /// Ends a call context that no callback can continue: a caller that was not answered gets a
+    /// reject ("Call context starvation"), and a canister that waited for this stops.
+    pub(crate) fn close(
+        &mut self,
+        receiver: CanisterId,
+        context_id: CallContextId,
+        trap: Option<Reject>,
+    ) {
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        let context = canister.call_contexts.get(&context_id);
+        if context.is_some_and(|context| context.outstanding_callbacks == 0)
+            && let Some(context) = canister.call_contexts.remove(&context_id)
+            && !context.responded
+        {
+            let reject = trap.unwrap_or_else(|| {
+                Reject::new(
+                    ErrorCode::CanisterDidNotReply,
+                    format!("Error from Canister {receiver}: Canister did not reply to the call"),
+                )
+            });
+            self.respond(context.origin, receiver, Err(reject), context.available_cycles);
+        }
+        self.stop_if_finished(receiver);
+    }
+
+    /// Turns a stopping canister into a stopped one when its last call context is gone.
+    pub(crate) fn stop_if_finished(&mut self, id: CanisterId) {
+        let Some(canister) = self.canisters.get_mut(&id) else {
+            return;
+        };
+        let finished = canister.call_contexts.is_empty();
+        if let Status::Stopping { waiting } = &mut canister.status
+            && finished
+        {
+            let waiting = std::mem::take(waiting);
+            canister.status = Status::Stopped;
+            canister.version += 1;
+            for origin in waiting {
+                let reply = Ok(management::empty_reply());
+                self.respond(origin, Principal::management_canister(), reply, 0);
+            }
+        }
+    }
+
+    fn notice_low_memory(&mut self, id: CanisterId) {
+        let Some(canister) = self.canisters.get_mut(&id) else {
+            return;
+        };
+        let (Some(code), threshold) = (&canister.code, canister.settings.wasm_memory_threshold)
+        else {
+            return;
+        };
+        let task = SystemTask::OnLowWasmMemory;
+        if threshold == 0 || !code.module.has_hook(task.export()) {
+            return;
+        }
+        let limit = match canister.settings.wasm_memory_limit {
+            0 => code.module.maximum_memory * PAGE_SIZE,
+            limit => limit,
+        };
+        let low = limit.saturating_sub(canister.wasm_memory_size()) < threshold;
+        if low && !canister.low_memory_noticed {
+            self.pool.push(Message::Task(id, task));
+        }
+        canister.low_memory_noticed = low;
+    }
+
+    /// Answers all open calls of a canister whose code goes away. Responses that are still to come
+    /// are not processed.
+    pub(crate) fn abandon_calls(&mut self, id: CanisterId, reason: &str) {
+        let Some(canister) = self.canisters.get_mut(&id) else {
+            return;
+        };
+        let mut answers: Vec<(CallOrigin, CallResult, Cycles)> = Vec::new();
+        for context in canister.call_contexts.values_mut() {
+            context.deleted = true;
+            if !context.responded {
+                context.responded = true;
+                let refund = std::mem::take(&mut context.available_cycles);
+                let reject = Reject::by_canister(reason.to_owned());
+                answers.push((context.origin.clone(), Err(reject), refund));
+            }
+        }
+        canister
+            .call_contexts
+            .retain(|_, context| context.outstanding_callbacks > 0);
+        for (origin, result, refund) in answers {
+            self.respond(origin, id, result, refund);
+        }
+        self.stop_if_finished(id);
+    }
+}
+
+/// Refuses calls to a canister that is stopping or stopped.
+pub(crate) fn check_running(canister: &Canister) -> Result<(), Reject> {
+    let id = canister.id;
+    match canister.status {
+        Status::Running => Ok(()),
+        Status::Stopping { .. } => Err(Reject::new(
+            ErrorCode::CanisterStopping,
+            format!("Canister {id} is stopping"),
+        )),
+        Status::Stopped => Err(Reject::new(
+            ErrorCode::CanisterStopped,
+            format!("Canister {id} is stopped"),
+        )),
+    }
+}
+
+/// How a canister exports a method that can be called as an update.
+pub(crate) fn find_method(canister: &Canister, method: &str) -> Result<MethodKind, Reject> {
+    let id = canister.id;
+    let Some(code) = &canister.code else {
+        return Err(Reject::new(
+            ErrorCode::CanisterWasmModuleNotFound,
+            format!(
+                "Error from Canister {id}: Attempted to execute a message, but the canister \
+                 contains no Wasm module."
+            ),
+        ));
+    };
+    code.module.methods.get(method).copied().ok_or_else(|| {
+        Reject::new(
+            ErrorCode::CanisterMethodNotFound,
+            format!("Error from Canister {id}: Canister has no update method '{method}'."),
+        )
+    })
+}

@@ -1,0 +1,78 @@
+//! What things cost, in cycles: the network's published prices for a subnet of 13 nodes.
+//!
+//! Charged are ingress messages, calls, executions and the creation of canisters. Storage over time
+//! and compute allocations are not charged: time on a local replica is the user's to move.
+
+use crate::message::Cycles;
+
+/// The largest reply or reject text of a canister, in bytes.
+pub const MAX_RESPONSE_SIZE: usize = 2 * 1024 * 1024;
+
+/// The largest argument of a call between canisters of one subnet, in bytes.
+pub const MAX_CALL_PAYLOAD: usize = 10 * 1024 * 1024;
+
+/// The instructions that one message may execute.
+pub const MESSAGE_INSTRUCTIONS: u64 = 40_000_000_000;
+
+/// The instructions that one query may execute.
+pub const QUERY_INSTRUCTIONS: u64 = 5_000_000_000;
+
+/// The instructions that an installation or upgrade may execute.
+pub const INSTALL_INSTRUCTIONS: u64 = 300_000_000_000;
+
+/// The instructions that `canister_inspect_message` may execute.
+pub const INSPECT_INSTRUCTIONS: u64 = 200_000_000;
+
+/// The fee of creating a canister.
+pub const CREATE_CANISTER: Cycles = 500_000_000_000;
+
+/// The freezing threshold of a new canister, in seconds: 30 days.
+pub const DEFAULT_FREEZING_THRESHOLD: u64 = 2_592_000;
+
+const EXECUTION_BASE: Cycles = 5_000_000;
+const CALL_BASE: Cycles = 260_000;
+const CALL_BYTE: Cycles = 1_000;
+const INGRESS_BASE: Cycles = 1_200_000;
+const INGRESS_BYTE: Cycles = 2_000;
+const GIB_SECOND: Cycles = 127_000;
+const GIB: u128 = 1024 * 1024 * 1024;
+
+/// The cost of an execution of this many instructions.
+pub fn execution(instructions: u64) -> Cycles {
+    EXECUTION_BASE + Cycles::from(instructions)
+}
+
+/// The cost of taking in an ingress message.
+pub fn ingress(method: &str, argument: &[u8]) -> Cycles {
+    INGRESS_BASE + INGRESS_BYTE * (method.len() + argument.len()) as Cycles
+}
+
+/// The cost of sending a request, without its response.
+pub fn request(method_length: u64, argument_length: u64) -> Cycles {
+    let bytes = Cycles::from(method_length) + Cycles::from(argument_length);
+    CALL_BASE + CALL_BYTE * bytes
+}
+
+/// The cost of sending a response of this many bytes.
+pub fn response(bytes: usize) -> Cycles {
+    CALL_BYTE * bytes as Cycles
+}
+
+/// What a call sets aside for the largest response and the longest callback
+/// (`MAX_CYCLES_PER_RESPONSE` in the specification).
+pub fn reserved_for_response(instructions: u64) -> Cycles {
+    response(MAX_RESPONSE_SIZE) + execution(instructions)
+}
+
+/// The cycles that storing `bytes` costs in `seconds`.
+pub fn storage(bytes: u64, seconds: u64) -> Cycles {
+    GIB_SECOND * Cycles::from(bytes) * Cycles::from(seconds) / GIB
+}
+
+/// The cost of an HTTPS outcall.
+pub fn http_request(request_bytes: u64, max_response_bytes: u64) -> Cycles {
+    const NODES: Cycles = 13;
+    (3_000_000 + 60_000 * NODES) * NODES
+        + 400 * NODES * Cycles::from(request_bytes)
+        + 800 * NODES * Cycles::from(max_response_bytes)
+}

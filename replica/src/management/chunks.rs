@@ -1,0 +1,69 @@
+//! The chunk store: large modules, piece by piece.
+
+use candid::Principal;
+use ic_management_canister_types::{ChunkHash, UploadChunkArgs};
+use sha2::{Digest, Sha256};
+
+use super::{Call, canister_id, controlled, empty_reply, encode, find};
+use crate::canister::{CHUNK_SIZE, Canister, MAX_CHUNKS};
+use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
+use crate::replica::Replica;
+
+/// The canister whose chunk store `caller` may use: one that it controls, or itself.
+pub(super) fn store(
+    replica: &mut Replica,
+    id: CanisterId,
+    caller: Principal,
+) -> Result<&mut Canister, Reject> {
+    match caller == id {
+        true => find(replica, id),
+        false => controlled(replica, id, caller),
+    }
+}
+
+pub(super) fn upload_chunk(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let args: UploadChunkArgs = call.decode()?;
+    let canister = store(replica, args.canister_id, call.caller)?;
+    let size = args.chunk.len();
+    if size > CHUNK_SIZE {
+        return Err(chunk_error(&format!(
+            "Wasm chunk size {size} exceeds the maximum chunk size of {CHUNK_SIZE}"
+        )));
+    }
+    let hash: [u8; 32] = Sha256::digest(&args.chunk).into();
+    if !canister.chunks.contains_key(&hash) {
+        if canister.chunks.len() >= MAX_CHUNKS {
+            return Err(chunk_error(&format!(
+                "Wasm chunk store has reached its maximum of {MAX_CHUNKS} chunks"
+            )));
+        }
+        canister.chunks.insert(hash, args.chunk);
+    }
+    encode(&ChunkHash {
+        hash: hash.to_vec(),
+    })
+}
+
+pub(super) fn clear_chunk_store(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let id = canister_id(call)?;
+    store(replica, id, call.caller)?.chunks.clear();
+    Ok(empty_reply())
+}
+
+pub(super) fn stored_chunks(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let id = canister_id(call)?;
+    let hashes = store(replica, id, call.caller)?.chunks.keys();
+    let hashes: Vec<ChunkHash> = hashes
+        .map(|hash| ChunkHash {
+            hash: hash.to_vec(),
+        })
+        .collect();
+    encode(&hashes)
+}
+
+pub(super) fn chunk_error(fault: &str) -> Reject {
+    Reject::new(
+        ErrorCode::CanisterContractViolation,
+        format!("Error from Wasm chunk store: {fault}."),
+    )
+}

@@ -1,0 +1,100 @@
+//! Settings, starting, stopping and deleting.
+
+use std::sync::Arc;
+
+use ic_management_canister_types::{ChangeDetails, ControllersChangeRecord, UpdateSettingsArgs};
+
+use super::{Answer, Call, canister_id, controlled, empty_reply};
+use crate::canister::Status;
+use crate::message::{CallResult, ErrorCode, Reject};
+use crate::replica::Replica;
+
+pub(super) fn invalid_settings(fault: &str) -> Reject {
+    Reject::new(
+        ErrorCode::InvalidManagementPayload,
+        format!("Could not validate the settings: Invalid settings: {fault}."),
+    )
+}
+
+pub(super) fn update_settings(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let args: UpdateSettingsArgs = call.decode()?;
+    call.check_sender_version(replica, args.sender_canister_version)?;
+    let time = replica.environment.time;
+    let canister = controlled(replica, args.canister_id, call.caller)?;
+    let settings = canister.settings.changed(args.settings);
+    let settings = settings.map_err(|fault| invalid_settings(&fault))?;
+    let controllers_changed = settings.controllers != canister.settings.controllers;
+    canister.settings = Arc::new(settings);
+    if controllers_changed {
+        let details = ChangeDetails::ControllersChange(ControllersChangeRecord {
+            controllers: canister.settings.controllers.iter().copied().collect(),
+        });
+        let origin = call.change_origin(args.sender_canister_version);
+        canister.record_change(time, origin, details);
+    } else {
+        canister.version += 1;
+    }
+    Ok(empty_reply())
+}
+
+pub(super) fn start_canister(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let id = canister_id(call)?;
+    let canister = controlled(replica, id, call.caller)?;
+    let before = std::mem::replace(&mut canister.status, Status::Running);
+    if !matches!(before, Status::Running) {
+        canister.version += 1;
+    }
+    replica.watch_timer(id);
+    if let Status::Stopping { waiting } = before {
+        for origin in waiting {
+            let reject = Reject::new(
+                ErrorCode::CanisterStoppingCancelled,
+                format!("Canister {id} was started before it had stopped"),
+            );
+            let management = candid::Principal::management_canister();
+            replica.respond(origin, management, Err(reject), 0);
+        }
+    }
+    Ok(empty_reply())
+}
+
+/// Answers when the canister has stopped.
+pub(super) fn stop_canister(replica: &mut Replica, call: &Call<'_>) -> Result<Answer, Reject> {
+    let id = canister_id(call)?;
+    let origin = call.origin.clone();
+    let canister = controlled(replica, id, call.caller)?;
+    match &mut canister.status {
+        Status::Stopped => return Ok(Answer::Now(Ok(empty_reply()))),
+        Status::Stopping { waiting } => waiting.push(origin),
+        Status::Running => {
+            canister.status = Status::Stopping {
+                waiting: vec![origin],
+            };
+            canister.version += 1;
+        }
+    }
+    replica.lost += call.cycles;
+    replica.stop_if_finished(id);
+    Ok(Answer::Later)
+}
+
+pub(super) fn delete_canister(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let id = canister_id(call)?;
+    if call.caller == id {
+        return Err(Reject::new(
+            ErrorCode::CanisterInvalidController,
+            format!("Canister {id} cannot delete itself."),
+        ));
+    }
+    let canister = controlled(replica, id, call.caller)?;
+    if !matches!(canister.status, Status::Stopped) {
+        return Err(Reject::new(
+            ErrorCode::CanisterNotStopped,
+            format!("Canister {id} must be stopped before it is deleted."),
+        ));
+    }
+    if let Some(canister) = replica.canisters.remove(&id) {
+        replica.burned += canister.balance;
+    }
+    Ok(empty_reply())
+}

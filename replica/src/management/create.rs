@@ -1,0 +1,148 @@
+//! New canisters, and cycles for them.
+
+use candid::{Nat, Principal};
+use ic_management_canister_types::{
+    CanisterIdRecord, CanisterSettings, ChangeDetails, CreateCanisterArgs, CreationRecord,
+    ProvisionalCreateCanisterWithCyclesArgs, ProvisionalTopUpCanisterArgs,
+};
+use sha2::{Digest, Sha256};
+
+use super::{Call, canister_id, empty_reply, encode, find};
+use crate::canister::Canister;
+use crate::fees;
+use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
+use crate::replica::Replica;
+use crate::settings::Settings;
+
+/// The cycles of a new canister, if nothing is said: 100 T.
+const DEFAULT_CYCLES: Cycles = 100_000_000_000_000;
+
+/// A canister's canister: the cycles of the call become the new one's, less the fee.
+pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    call.only_canisters()?;
+    let args: CreateCanisterArgs = call.decode()?;
+    call.check_sender_version(replica, args.sender_canister_version)?;
+    if call.cycles < fees::CREATE_CANISTER {
+        return Err(Reject::new(
+            ErrorCode::InsufficientCyclesForCreateCanister,
+            format!(
+                "Creating a canister requires a fee of {} that is deducted from the canister's \
+                 initial balance but only {} cycles were received with the create_canister request.",
+                fees::CREATE_CANISTER,
+                call.cycles
+            ),
+        ));
+    }
+    let settings = settings(call.caller, args.settings)?;
+    let id = replica.fresh_canister_id();
+    let balance = std::mem::take(&mut call.cycles) - fees::CREATE_CANISTER;
+    replica.environment.consumed += fees::CREATE_CANISTER;
+    insert(replica, call, id, settings, balance, args.sender_canister_version)
+}
+
+/// Anybody's canister, with cycles made for it.
+pub(super) fn provisional(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    let args: ProvisionalCreateCanisterWithCyclesArgs = call.decode()?;
+    call.check_sender_version(replica, args.sender_canister_version)?;
+    let settings = settings(call.caller, args.settings)?;
+    let cycles = args.amount.map(|amount| amount_of(&amount)).transpose()?;
+    let cycles = cycles.unwrap_or(DEFAULT_CYCLES);
+    let id = match args.specified_id {
+        None => replica.fresh_canister_id(),
+        Some(id) => {
+            check_specified_id(replica, id)?;
+            id
+        }
+    };
+    mint(replica, cycles)?;
+    insert(replica, call, id, settings, cycles, args.sender_canister_version)
+}
+
+/// More cycles for a canister, made for it.
+pub(super) fn provisional_top_up(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    let args: ProvisionalTopUpCanisterArgs = call.decode()?;
+    let amount = amount_of(&args.amount)?;
+    find(replica, args.canister_id)?;
+    mint(replica, amount)?;
+    find(replica, args.canister_id)?.balance += amount;
+    Ok(empty_reply())
+}
+
+/// The cycles of the call become those of a canister.
+pub(super) fn deposit_cycles(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    call.only_canisters()?;
+    let id = canister_id(call)?;
+    find(replica, id)?.balance += std::mem::take(&mut call.cycles);
+    Ok(empty_reply())
+}
+
+fn mint(replica: &mut Replica, cycles: Cycles) -> Result<(), Reject> {
+    // All cycles together must fit into a balance.
+    match replica.minted.checked_add(cycles) {
+        Some(minted) => {
+            replica.minted = minted;
+            Ok(())
+        }
+        None => Err(invalid("there can't be more than 2^128-1 cycles")),
+    }
+}
+
+fn amount_of(amount: &Nat) -> Result<Cycles, Reject> {
+    Cycles::try_from(amount.0.clone()).map_err(|_| invalid("an amount of cycles is below 2^128"))
+}
+
+fn invalid(message: &str) -> Reject {
+    Reject::new(ErrorCode::InvalidManagementPayload, message)
+}
+
+fn settings(caller: Principal, changes: Option<CanisterSettings>) -> Result<Settings, Reject> {
+    let settings = Settings::controlled_by(caller);
+    settings
+        .changed(changes.unwrap_or_default())
+        .map_err(|fault| super::control::invalid_settings(&fault))
+}
+
+/// Canister ids have ten bytes, of which the last two are 1.
+fn check_specified_id(replica: &Replica, id: Principal) -> Result<(), Reject> {
+    if !matches!(id.as_slice(), [_, _, _, _, _, _, _, _, 1, 1]) {
+        return Err(invalid(&format!("{id} is not the id of a canister")));
+    }
+    match replica.canisters.contains_key(&id) {
+        false => Ok(()),
+        true => Err(Reject::new(
+            ErrorCode::CanisterIdAlreadyExists,
+            format!("Canister {id} exists already"),
+        )),
+    }
+}
+
+fn insert(
+    replica: &mut Replica,
+    call: &Call<'_>,
+    id: CanisterId,
+    settings: Settings,
+    balance: Cycles,
+    sender_version: Option<u64>,
+) -> CallResult {
+    let variables = &settings.environment_variables;
+    let environment_variables_hash = (!variables.is_empty()).then(|| {
+        let mut hashes: Vec<Vec<u8>> = variables
+            .iter()
+            .map(|(name, value)| {
+                [Sha256::digest(name).as_slice(), Sha256::digest(value).as_slice()].concat()
+            })
+            .collect();
+        hashes.sort();
+        Sha256::digest(hashes.concat()).to_vec()
+    });
+    let details = ChangeDetails::Creation(CreationRecord {
+        controllers: settings.controllers.iter().copied().collect(),
+        environment_variables_hash,
+    });
+    let mut canister = Canister::new(id, settings, balance);
+    let time = replica.environment.time;
+    canister.record_change(time, call.change_origin(sender_version), details);
+    canister.version = 0;
+    replica.canisters.insert(id, canister);
+    encode(&CanisterIdRecord { canister_id: id })
+}

@@ -1,0 +1,380 @@
+//! Installing, upgrading and uninstalling code (the specification's sections "IC method
+//! `install_code`" and "Canister upgrades"). Each is atomic: it happens as a whole or not at all.
+
+use ic_management_canister_types::{
+    CanisterInstallMode, ChangeDetails, CodeDeploymentMode, CodeDeploymentRecord,
+    InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs, UpgradeFlags,
+    WasmMemoryPersistence,
+};
+use sha2::{Digest, Sha256};
+
+use super::{Call, chunks, controlled, empty_reply};
+use crate::canister::{Canister, Code};
+use crate::execution::{Environment, run};
+use crate::fees;
+use crate::message::{CallResult, Cycles, ErrorCode, Reject};
+use crate::module::{CanisterModule, MAX_MODULE_SIZE};
+use crate::replica::{Replica, out_of_cycles};
+use crate::stable_memory::StableMemory;
+use crate::system_api::{EntryPoint, SystemApi};
+use crate::wasm::{Checkpoint, Entry, Instance, Limits, PAGE_SIZE};
+
+/// The custom section of modules that keep their memory in upgrades.
+const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
+
+pub(super) fn install_code(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let args: InstallCodeArgs = call.decode()?;
+    install(replica, call, args)
+}
+
+pub(super) fn install_chunked_code(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let args: InstallChunkedCodeArgs = call.decode()?;
+    controlled(replica, args.target_canister, call.caller)?;
+    let store = args.store_canister.unwrap_or(args.target_canister);
+    let store = chunks::store(replica, store, call.caller)?;
+    let mut wasm_module = Vec::new();
+    for chunk in &args.chunk_hashes_list {
+        let hash = <[u8; 32]>::try_from(chunk.hash.as_slice()).ok();
+        let Some(chunk) = hash.and_then(|hash| store.chunks.get(&hash)) else {
+            return Err(chunks::chunk_error(&format!(
+                "Chunk {} was not found",
+                hex(&chunk.hash)
+            )));
+        };
+        if wasm_module.len() + chunk.len() > MAX_MODULE_SIZE {
+            return Err(chunks::chunk_error("the chunks are too large for a module"));
+        }
+        wasm_module.extend_from_slice(chunk);
+    }
+    let hash = Sha256::digest(&wasm_module);
+    if hash.as_slice() != args.wasm_module_hash {
+        return Err(chunks::chunk_error(&format!(
+            "the assembled module's hash is {}, not {}",
+            hex(&hash),
+            hex(&args.wasm_module_hash)
+        )));
+    }
+    let args = InstallCodeArgs {
+        mode: args.mode,
+        canister_id: args.target_canister,
+        wasm_module,
+        arg: args.arg,
+        sender_canister_version: args.sender_canister_version,
+    };
+    install(replica, call, args)
+}
+
+pub(super) fn uninstall_code(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    let args: UninstallCodeArgs = call.decode()?;
+    call.check_sender_version(replica, args.sender_canister_version)?;
+    let time = replica.environment.time;
+    let canister = controlled(replica, args.canister_id, call.caller)?;
+    canister.code = None;
+    canister.stable = StableMemory::default();
+    canister.certified_data.clear();
+    canister.global_timer = 0;
+    canister.chunks.clear();
+    canister.clear_log();
+    let origin = call.change_origin(args.sender_canister_version);
+    canister.record_change(time, origin, ChangeDetails::CodeUninstall);
+    replica.abandon_calls(args.canister_id, "Canister has been uninstalled");
+    Ok(empty_reply())
+}
+
+fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> CallResult {
+    call.check_sender_version(replica, args.sender_canister_version)?;
+    let canister = controlled(replica, args.canister_id, call.caller)?;
+    let id = canister.id;
+    if canister.liquid_balance() < fees::execution(0) {
+        return Err(out_of_cycles(id));
+    }
+    check_mode(canister, args.mode)?;
+    let environment = &mut replica.environment;
+    let module = CanisterModule::new(&environment.engine, &args.wasm_module).map_err(|fault| {
+        Reject::new(
+            ErrorCode::CanisterInvalidWasm,
+            format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
+        )
+    })?;
+    let Some(canister) = replica.canisters.get_mut(&id) else {
+        return Err(out_of_cycles(id));
+    };
+    let mut installation = Installation {
+        environment,
+        canister,
+        call,
+        instructions: 0,
+        burned: 0,
+        certified_data: None,
+        global_timer: 0,
+    };
+    let result = match args.mode {
+        CanisterInstallMode::Upgrade(flags) => {
+            installation.upgrade(module, args.arg, flags.unwrap_or_default())
+        }
+        CanisterInstallMode::Install | CanisterInstallMode::Reinstall => {
+            installation.fresh(module, args.arg)
+        }
+    };
+    let Installation {
+        instructions,
+        burned,
+        certified_data,
+        global_timer,
+        ..
+    } = installation;
+
+    let cost = fees::execution(instructions).min(canister.balance);
+    canister.balance -= cost;
+    environment.consumed += cost;
+    let code = result.inspect_err(|reject| {
+        // As for every message that traps: the log stays.
+        let text = format!("[TRAP]: {}", reject.message).into_bytes();
+        canister.write_log(environment.time, text);
+    })?;
+    let burned = burned.min(canister.balance);
+    canister.balance -= burned;
+    replica.burned += burned;
+    let (mode, fresh) = match args.mode {
+        CanisterInstallMode::Install => (CodeDeploymentMode::Install, true),
+        CanisterInstallMode::Reinstall => (CodeDeploymentMode::Reinstall, true),
+        CanisterInstallMode::Upgrade(_) => (CodeDeploymentMode::Upgrade, false),
+    };
+    let module_hash = code.module.hash.to_vec();
+    canister.code = Some(code);
+    canister.low_memory_noticed = false;
+    canister.global_timer = global_timer;
+    match certified_data {
+        Some(data) => canister.certified_data = data,
+        None if fresh => canister.certified_data.clear(),
+        None => {}
+    }
+    let details = ChangeDetails::CodeDeployment(CodeDeploymentRecord { mode, module_hash });
+    let origin = call.change_origin(args.sender_canister_version);
+    canister.record_change(environment.time, origin, details);
+    replica.watch_timer(id);
+    Ok(empty_reply())
+}
+
+/// Refuses what `mode` does not allow in the canister's present state.
+fn check_mode(canister: &Canister, mode: CanisterInstallMode) -> Result<(), Reject> {
+    let id = canister.id;
+    match (mode, &canister.code) {
+        (CanisterInstallMode::Install, Some(_)) => Err(Reject::new(
+            ErrorCode::CanisterNonEmpty,
+            format!(
+                "Canister {id} cannot be installed because the canister is not empty. Try \
+                 installing with mode='reinstall' instead."
+            ),
+        )),
+        (CanisterInstallMode::Upgrade(_), None) => Err(Reject::new(
+            ErrorCode::CanisterWasmModuleNotFound,
+            format!(
+                "Error from Canister {id}: Attempted to upgrade, but the canister contains no \
+                 Wasm module."
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// An installation under way. Until it has succeeded, the canister is not changed in any way that
+/// could not be put back.
+struct Installation<'a> {
+    environment: &'a mut Environment,
+    canister: &'a mut Canister,
+    call: &'a Call<'a>,
+    instructions: u64,
+    burned: Cycles,
+    certified_data: Option<Vec<u8>>,
+    global_timer: u64,
+}
+
+impl Installation<'_> {
+    /// For the modes `install` and `reinstall`: nothing of before remains.
+    fn fresh(&mut self, module: CanisterModule, argument: Vec<u8>) -> Result<Code, Reject> {
+        let stable = std::mem::take(&mut self.canister.stable);
+        let result = self.start(module).and_then(|mut code| {
+            self.hook(&mut code, "canister_init", EntryPoint::Init, argument)?;
+            Ok(code)
+        });
+        match result {
+            Ok(_) => self.canister.stable.commit(),
+            Err(_) => self.canister.stable = stable,
+        }
+        result
+    }
+
+    /// For the mode `upgrade`: stable memory remains, and Wasm memory if it is wanted.
+    fn upgrade(
+        &mut self,
+        module: CanisterModule,
+        argument: Vec<u8>,
+        flags: UpgradeFlags,
+    ) -> Result<Code, Reject> {
+        let Some(mut old) = self.canister.code.take() else {
+            unreachable!("the mode was checked");
+        };
+        let mut before = Checkpoint::default();
+        old.instance.checkpoint(&mut before);
+        let result = self.replace(&mut old, module, argument, flags);
+        match result {
+            Ok(_) => self.canister.stable.commit(),
+            Err(_) => {
+                self.canister.stable.roll_back();
+                old.instance.roll_back(&self.environment.engine, &before);
+            }
+        }
+        self.canister.code = Some(old);
+        result
+    }
+
+    fn replace(
+        &mut self,
+        old: &mut Code,
+        module: CanisterModule,
+        argument: Vec<u8>,
+        flags: UpgradeFlags,
+    ) -> Result<Code, Reject> {
+        let keep = self.keeps_memory(old, &module, flags)?;
+        if flags.skip_pre_upgrade != Some(true) {
+            self.hook(old, "canister_pre_upgrade", EntryPoint::PreUpgrade, Vec::new())?;
+        }
+        let mut code = self.instantiate(module)?;
+        if keep {
+            let kept = code.instance.replace_memory(old.instance.memory());
+            kept.map_err(|fault| self.invalid(&fault))?;
+        }
+        self.run_start(&mut code)?;
+        // The new code sees the new version.
+        self.canister.version += 1;
+        let entry_point = EntryPoint::PostUpgrade;
+        let result = self.hook(&mut code, "canister_post_upgrade", entry_point, argument);
+        self.canister.version -= 1;
+        result.map(|()| code)
+    }
+
+    /// Whether the memory is kept, if the modules and the options agree about it.
+    fn keeps_memory(
+        &self,
+        old: &Code,
+        new: &CanisterModule,
+        flags: UpgradeFlags,
+    ) -> Result<bool, Reject> {
+        let refuse = |text: &str| {
+            let id = self.canister.id;
+            let text = format!("Error from Canister {id}: {text}");
+            Err(Reject::new(ErrorCode::CanisterContractViolation, text))
+        };
+        match flags.wasm_memory_persistence {
+            Some(WasmMemoryPersistence::Keep) if !new.metadata.contains_key(KEEPS_MEMORY) => {
+                refuse(
+                    "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade \
+                     option requires that the new canister module supports enhanced orthogonal \
+                     persistence.",
+                )
+            }
+            Some(WasmMemoryPersistence::Keep) => Ok(true),
+            Some(WasmMemoryPersistence::Replace) => Ok(false),
+            None if old.module.metadata.contains_key(KEEPS_MEMORY) => refuse(
+                "Missing upgrade option: Enhanced orthogonal persistence requires the \
+                 `wasm_memory_persistence` upgrade option.",
+            ),
+            None => Ok(false),
+        }
+    }
+
+    fn start(&mut self, module: CanisterModule) -> Result<Code, Reject> {
+        let mut code = self.instantiate(module)?;
+        self.run_start(&mut code)?;
+        Ok(code)
+    }
+
+    fn instantiate(&self, module: CanisterModule) -> Result<Code, Reject> {
+        let limit = module.maximum_memory * PAGE_SIZE;
+        let instance = self.environment.engine.instantiate(&module.compiled, limit);
+        let instance = instance.map_err(|fault| self.invalid(&fault))?;
+        Ok(Code { module, instance })
+    }
+
+    fn run_start(&mut self, code: &mut Code) -> Result<(), Reject> {
+        match code.module.start.clone() {
+            None => Ok(()),
+            Some(start) => self.enter(code, &start, EntryPoint::Start, Vec::new()),
+        }
+    }
+
+    fn hook(
+        &mut self,
+        code: &mut Code,
+        name: &str,
+        entry_point: EntryPoint,
+        argument: Vec<u8>,
+    ) -> Result<(), Reject> {
+        match code.module.has_hook(name) {
+            true => self.enter(code, name, entry_point, argument),
+            false => Ok(()),
+        }
+    }
+
+    fn enter(
+        &mut self,
+        code: &mut Code,
+        export: &str,
+        entry_point: EntryPoint,
+        argument: Vec<u8>,
+    ) -> Result<(), Reject> {
+        let canister = &mut *self.canister;
+        let caller = self.call.caller;
+        let view = self
+            .environment
+            .bare_view(canister, entry_point, caller, argument);
+        let soft_memory = match entry_point {
+            EntryPoint::Init | EntryPoint::PostUpgrade => canister.settings.wasm_memory_limit,
+            _ => 0,
+        };
+        let limits = Limits {
+            instructions: self.environment.limits.install - self.instructions,
+            memory: code.module.maximum_memory * PAGE_SIZE,
+            soft_memory: Some(soft_memory).filter(|limit| *limit > 0),
+        };
+        let api = SystemApi::new(
+            view,
+            canister.balance.saturating_sub(self.burned),
+            0,
+            std::mem::take(&mut canister.stable),
+            std::mem::take(&mut canister.open_calls),
+            self.global_timer,
+        );
+        let instance: &mut Instance<SystemApi> = &mut code.instance;
+        let (api, result, instructions) = run(instance, Entry::Export(export), api, limits);
+        self.instructions += instructions;
+        let effects = self.environment.take_back(canister, api);
+        self.burned += effects.burned;
+        if effects.certified_data.is_some() {
+            self.certified_data = effects.certified_data;
+        }
+        if let Some(timer) = effects.global_timer {
+            self.global_timer = timer;
+        }
+        // A timer that the old code sets in `pre_upgrade` is the old code's.
+        if entry_point == EntryPoint::PreUpgrade {
+            self.global_timer = 0;
+        }
+        result
+    }
+
+    fn invalid(&self, fault: &str) -> Reject {
+        Reject::new(
+            ErrorCode::CanisterInvalidWasm,
+            format!(
+                "Error from Canister {}: Canister's Wasm module can't be instantiated: {fault}",
+                self.canister.id
+            ),
+        )
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

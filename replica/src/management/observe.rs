@@ -1,0 +1,158 @@
+//! What can be learned about a canister: status, history, metadata and log.
+
+use candid::{Nat, Principal};
+use ic_management_canister_types::{
+    CanisterIdRecord, CanisterInfoArgs, CanisterInfoResult, CanisterLogFilter, CanisterLogRecord,
+    CanisterMetadataArgs, CanisterMetadataResult, CanisterStatusResult, CanisterStatusType,
+    FetchCanisterLogsArgs, FetchCanisterLogsResult, MemoryMetrics, QueryStats,
+};
+
+use super::{Call, decode, encode, find, list};
+use crate::canister::{CHUNK_SIZE, Canister, LogRecord, Status};
+use crate::fees;
+use crate::message::{CallResult, ErrorCode, Reject};
+use crate::replica::Replica;
+use crate::wasm::PAGE_SIZE;
+
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+
+pub(super) fn canister_status(
+    replica: &mut Replica,
+    caller: Principal,
+    argument: &[u8],
+) -> CallResult {
+    let id = decode::<CanisterIdRecord>(argument)?.canister_id;
+    let has_no_messages = !replica.pool.iter().any(|(_, m)| m.receiver() == id);
+    let canister = find(replica, id)?;
+    if caller != id && !canister.settings.may_read_status(&caller) {
+        return Err(Reject::new(
+            ErrorCode::CanisterInvalidController,
+            format!(
+                "Caller {caller} is not allowed to read the status of canister {id}. Canister's \
+                 controllers: {}",
+                list(canister)
+            ),
+        ));
+    }
+    let status = match canister.status {
+        Status::Running => CanisterStatusType::Running,
+        Status::Stopping { .. } => CanisterStatusType::Stopping,
+        Status::Stopped => CanisterStatusType::Stopped,
+    };
+    let idle_cycles = fees::storage(canister.memory_size(), SECONDS_PER_DAY);
+    let queries = canister.query_statistics;
+    encode(&CanisterStatusResult {
+        ready_for_migration: status == CanisterStatusType::Stopped && has_no_messages,
+        status,
+        version: canister.version,
+        settings: canister.settings.definite(),
+        module_hash: module_hash(canister),
+        memory_size: Nat::from(canister.memory_size()),
+        memory_metrics: memory_metrics(canister),
+        cycles: Nat::from(canister.balance),
+        reserved_cycles: Nat::from(0u8),
+        idle_cycles_burned_per_day: Nat::from(idle_cycles),
+        query_stats: QueryStats {
+            num_calls_total: Nat::from(queries.calls),
+            num_instructions_total: Nat::from(queries.instructions),
+            request_payload_bytes_total: Nat::from(queries.request_bytes),
+            response_payload_bytes_total: Nat::from(queries.response_bytes),
+        },
+    })
+}
+
+fn module_hash(canister: &Canister) -> Option<Vec<u8>> {
+    let code = canister.code.as_ref()?;
+    Some(code.module.hash.to_vec())
+}
+
+fn memory_metrics(canister: &Canister) -> MemoryMetrics {
+    let module = canister.code.as_ref().map(|code| &code.module);
+    let sections = module.map_or(0, |module| {
+        let sizes = module.metadata.iter();
+        sizes.map(|(name, m)| name.len() + m.content.len()).sum()
+    });
+    MemoryMetrics {
+        wasm_memory_size: Nat::from(canister.wasm_memory_size()),
+        stable_memory_size: Nat::from(canister.stable.pages() * PAGE_SIZE),
+        global_memory_size: Nat::from(0u8),
+        wasm_binary_size: Nat::from(module.map_or(0, |module| module.size)),
+        custom_sections_size: Nat::from(sections),
+        canister_history_size: Nat::from(0u8),
+        wasm_chunk_store_size: Nat::from(canister.chunks.len() * CHUNK_SIZE),
+        snapshots_size: Nat::from(0u8),
+        log_memory_store_size: Nat::from(canister.log_size()),
+    }
+}
+
+pub(super) fn canister_info(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    call.only_canisters()?;
+    let args: CanisterInfoArgs = call.decode()?;
+    let canister = find(replica, args.canister_id)?;
+    let (history, total) = canister.history();
+    let wanted = usize::try_from(args.num_requested_changes.unwrap_or(0)).unwrap_or(usize::MAX);
+    let skipped = history.len().saturating_sub(wanted);
+    encode(&CanisterInfoResult {
+        total_num_changes: total,
+        recent_changes: history.iter().skip(skipped).cloned().collect(),
+        module_hash: module_hash(canister),
+        controllers: canister.settings.controllers.iter().copied().collect(),
+    })
+}
+
+pub(super) fn canister_metadata(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+    call.only_canisters()?;
+    let args: CanisterMetadataArgs = call.decode()?;
+    let canister = find(replica, args.canister_id)?;
+    let id = canister.id;
+    let Some(code) = &canister.code else {
+        return Err(Reject::new(
+            ErrorCode::CanisterWasmModuleNotFound,
+            format!("The canister {id} has no Wasm module and hence no metadata is available."),
+        ));
+    };
+    let metadata = code.module.metadata.get(&args.name);
+    let may_read = |public| public || canister.settings.controllers.contains(&call.caller);
+    match metadata.filter(|metadata| may_read(metadata.public)) {
+        Some(metadata) => encode(&CanisterMetadataResult {
+            value: metadata.content.clone(),
+        }),
+        None => Err(Reject::new(
+            ErrorCode::CanisterRejectedMessage,
+            format!(
+                "The canister {id} has no metadata section with the name {}.",
+                args.name
+            ),
+        )),
+    }
+}
+
+pub(super) fn fetch_canister_logs(
+    replica: &mut Replica,
+    caller: Principal,
+    argument: &[u8],
+) -> CallResult {
+    let args: FetchCanisterLogsArgs = decode(argument)?;
+    let canister = find(replica, args.canister_id)?;
+    if !canister.settings.may_read_log(&caller) {
+        return Err(Reject::new(
+            ErrorCode::CanisterRejectedMessage,
+            format!("Caller {caller} is not allowed to access canister logs"),
+        ));
+    }
+    let wanted = |record: &&LogRecord| match &args.filter {
+        None => true,
+        Some(CanisterLogFilter::ByIdx { start, end }) => (*start..*end).contains(&record.index),
+        Some(CanisterLogFilter::ByTimestampNanos { start, end }) => {
+            (*start..*end).contains(&record.time)
+        }
+    };
+    let records = canister.log().filter(wanted).map(|record| CanisterLogRecord {
+        idx: record.index,
+        timestamp_nanos: record.time,
+        content: record.content.clone(),
+    });
+    encode(&FetchCanisterLogsResult {
+        canister_log_records: records.collect(),
+    })
+}

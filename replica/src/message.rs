@@ -1,0 +1,292 @@
+//! Messages between canisters, and what they belong to: plain data in the words of the Interface
+//! Specification ("Abstract behavior", "Abstract canisters").
+
+use std::fmt;
+
+use candid::Principal;
+pub use ic_error_types::{ErrorCode, RejectCode};
+
+/// The id of a canister. Users have principals too, but only a canister has code.
+pub type CanisterId = Principal;
+
+/// An amount of cycles.
+pub type Cycles = u128;
+
+/// A point in time: nanoseconds since 1970-01-01 UTC.
+pub type Time = u64;
+
+/// Identifies an ingress message in one replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IngressId(pub u64);
+
+/// Identifies a call context in one canister.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallContextId(pub u64);
+
+/// Identifies a callback in one canister.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallbackId(pub u64);
+
+/// A negative response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// The class of the failure.
+    pub code: RejectCode,
+    /// What exactly failed, as the network's `IC0…` codes have it.
+    pub error_code: ErrorCode,
+    /// A text for a person. Of a canister's own reject, the canister's text.
+    pub message: String,
+}
+
+impl Reject {
+    /// A reject made by the system.
+    pub fn new(error_code: ErrorCode, message: impl Into<String>) -> Self {
+        Reject {
+            code: error_code.into(),
+            error_code,
+            message: message.into(),
+        }
+    }
+
+    /// A canister's own reject, by `ic0.msg_reject`.
+    pub fn by_canister(message: String) -> Self {
+        Reject::new(ErrorCode::CanisterRejectedMessage, message)
+    }
+
+    /// The text as a calling canister reads it: with the error code in front, unless the text is
+    /// the callee's own.
+    pub fn message_for_canister(&self) -> String {
+        match self.error_code {
+            ErrorCode::CanisterRejectedMessage => self.message.clone(),
+            code => format!("{code}: {}", self.message),
+        }
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Reject {
+            code,
+            error_code,
+            message,
+        } = self;
+        write!(f, "reject code {}, {error_code}: {message}", *code as u64)
+    }
+}
+
+/// How a call was answered.
+pub type CallResult = Result<Vec<u8>, Reject>;
+
+/// A message from a user.
+#[derive(Clone, Debug)]
+pub struct IngressMessage {
+    /// Where its status is kept.
+    pub id: IngressId,
+    /// Who sent it.
+    pub sender: Principal,
+    /// The canister that it calls.
+    pub receiver: CanisterId,
+    /// The method that it calls.
+    pub method: String,
+    /// The method's argument.
+    pub argument: Vec<u8>,
+}
+
+/// A message from a canister that calls another one.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The calling canister.
+    pub sender: CanisterId,
+    /// The callback that the response is for.
+    pub callback: CallbackId,
+    /// The called canister.
+    pub receiver: CanisterId,
+    /// The called method.
+    pub method: String,
+    /// The method's argument.
+    pub argument: Vec<u8>,
+    /// The cycles that the caller attached.
+    pub cycles: Cycles,
+    /// Of a bounded-wait call: when the caller stops waiting.
+    pub deadline: Option<Time>,
+}
+
+/// A message that answers a [`Request`].
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The canister that made the call.
+    pub receiver: CanisterId,
+    /// The callback that it is for.
+    pub callback: CallbackId,
+    /// The canister that was called.
+    pub respondent: CanisterId,
+    /// Its answer, or the system's.
+    pub result: CallResult,
+    /// The cycles that were attached and not accepted.
+    pub refund: Cycles,
+}
+
+/// A message on its way to a canister.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// From a user.
+    Ingress(IngressMessage),
+    /// A call.
+    Request(Request),
+    /// The answer to a call.
+    Response(Response),
+    /// The canister's heartbeat, timer or low-memory hook is due.
+    Task(CanisterId, SystemTask),
+}
+
+impl Message {
+    /// The canister that the message is for.
+    pub fn receiver(&self) -> CanisterId {
+        match self {
+            Message::Ingress(ingress) => ingress.receiver,
+            Message::Request(request) => request.receiver,
+            Message::Response(response) => response.receiver,
+            Message::Task(canister, _) => *canister,
+        }
+    }
+}
+
+/// An execution that the system starts by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SystemTask {
+    /// `canister_heartbeat`.
+    Heartbeat,
+    /// `canister_global_timer`.
+    GlobalTimer,
+    /// `canister_on_low_wasm_memory`.
+    OnLowWasmMemory,
+}
+
+impl SystemTask {
+    /// The name of the exported function.
+    pub fn export(self) -> &'static str {
+        match self {
+            SystemTask::Heartbeat => "canister_heartbeat",
+            SystemTask::GlobalTimer => "canister_global_timer",
+            SystemTask::OnLowWasmMemory => "canister_on_low_wasm_memory",
+        }
+    }
+}
+
+/// Who waits for the answer of a call context.
+#[derive(Clone, Debug)]
+pub enum CallOrigin {
+    /// A user.
+    Ingress {
+        /// Where the answer is kept.
+        id: IngressId,
+        /// Who sent the message.
+        sender: Principal,
+    },
+    /// A canister.
+    Canister {
+        /// The calling canister.
+        sender: CanisterId,
+        /// The callback that the answer is for.
+        callback: CallbackId,
+        /// When the caller stops waiting.
+        deadline: Option<Time>,
+    },
+    /// Nobody: the system started it.
+    SystemTask,
+}
+
+impl CallOrigin {
+    /// The principal that code in this call context sees as its caller.
+    pub fn caller(&self) -> Principal {
+        match self {
+            CallOrigin::Ingress { sender, .. } | CallOrigin::Canister { sender, .. } => *sender,
+            CallOrigin::SystemTask => Principal::management_canister(),
+        }
+    }
+
+    /// When the caller stops waiting, if it does.
+    pub fn deadline(&self) -> Option<Time> {
+        match self {
+            CallOrigin::Canister { deadline, .. } => *deadline,
+            CallOrigin::Ingress { .. } | CallOrigin::SystemTask => None,
+        }
+    }
+}
+
+/// The processing of one call, from its first message until it is answered and no callback is
+/// outstanding.
+#[derive(Clone, Debug)]
+pub struct CallContext {
+    /// Who waits for the answer.
+    pub origin: CallOrigin,
+    /// The method that was called, or the system task's export.
+    pub method: String,
+    /// Whether the answer was given.
+    pub responded: bool,
+    /// Set when the code was uninstalled: callbacks no longer run.
+    pub deleted: bool,
+    /// Attached cycles that were neither accepted nor refunded yet.
+    pub available_cycles: Cycles,
+    /// How many calls made in this context are not answered yet.
+    pub outstanding_callbacks: usize,
+    /// Instructions executed in this context.
+    pub instructions: u64,
+}
+
+/// A function of a canister's table, and the value to call it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closure {
+    /// The index in the table.
+    pub function: u64,
+    /// The value.
+    pub environment: u64,
+}
+
+/// What a canister does when a call that it made is answered.
+#[derive(Clone, Debug)]
+pub struct Callback {
+    /// The call context in which the call was made.
+    pub call_context: CallContextId,
+    /// The canister that was called.
+    pub respondent: CanisterId,
+    /// The method that was called.
+    pub method: String,
+    /// Runs on a reply.
+    pub on_reply: Closure,
+    /// Runs on a reject.
+    pub on_reject: Closure,
+    /// Runs when one of the two trapped.
+    pub on_cleanup: Option<Closure>,
+    /// The cycles attached to the call.
+    pub cycles: Cycles,
+    /// Cycles set aside for the response and its execution; what is not used is given back.
+    pub prepaid: Cycles,
+    /// Of a bounded-wait call: when the caller stops waiting.
+    pub deadline: Option<Time>,
+}
+
+/// A call that a running message makes; it is sent when the message ends normally.
+#[derive(Clone, Debug)]
+pub struct OutgoingCall {
+    /// The canister to call.
+    pub receiver: CanisterId,
+    /// The method to call.
+    pub method: String,
+    /// The method's argument.
+    pub argument: Vec<u8>,
+    /// The cycles attached.
+    pub cycles: Cycles,
+    /// Cycles set aside for the response and its execution.
+    pub prepaid: Cycles,
+    /// The cost of sending the request, already taken from the balance.
+    pub fee: Cycles,
+    /// Of a bounded-wait call: when the caller stops waiting.
+    pub deadline: Option<Time>,
+    /// Runs on a reply.
+    pub on_reply: Closure,
+    /// Runs on a reject.
+    pub on_reject: Closure,
+    /// Runs when one of the two trapped.
+    pub on_cleanup: Option<Closure>,
+}

@@ -1,0 +1,322 @@
+//! Executions outside consensus: queries, composite queries and message inspection. All their
+//! changes are discarded (Interface Specification, "Query call" and "Ingress message inspection").
+
+use std::collections::{BTreeMap, VecDeque};
+
+use candid::Principal;
+
+use crate::canister::Canister;
+use crate::delivery::{check_running, find_method};
+use crate::execution::{Environment, run};
+use crate::management;
+use crate::message::{
+    CallResult, CanisterId, Closure, Cycles, ErrorCode, OutgoingCall, Reject,
+};
+use crate::module::MethodKind;
+use crate::replica::{Replica, not_found, out_of_cycles};
+use crate::system_api::{EntryPoint, SystemApi, View};
+use crate::wasm::{Checkpoint, Entry, Limits, PAGE_SIZE};
+
+/// How deep composite queries may call each other.
+const MAX_DEPTH: usize = 6;
+
+/// Asks `canister_inspect_message` whether a message from a user is accepted.
+pub(crate) fn inspect(
+    environment: &mut Environment,
+    canister: &mut Canister,
+    sender: Principal,
+    method: &str,
+    argument: &[u8],
+) -> Result<(), Reject> {
+    const HOOK: &str = "canister_inspect_message";
+    check_running(canister)?;
+    let kind = find_method(canister, method);
+    let hooked = canister.code.as_ref().is_some_and(|c| c.module.has_hook(HOOK));
+    if !hooked {
+        return kind.map(|_| ());
+    }
+    let entry_point = EntryPoint::InspectMessage;
+    let mut view = environment.bare_view(canister, entry_point, sender, argument.to_vec());
+    view.method = method.to_owned();
+    view.replicated = false;
+    let limit = environment.limits.inspect_message;
+    let balance = canister.balance;
+    let (api, result, _) =
+        run_and_discard(environment, canister, Entry::Export(HOOK), view, balance, limit);
+    result?;
+    match api.effects.accepted {
+        true => Ok(()),
+        false => Err(Reject::new(
+            ErrorCode::CanisterRejectedMessage,
+            format!("Canister {} rejected the message", canister.id),
+        )),
+    }
+}
+
+/// Runs something on a canister and puts everything back.
+fn run_and_discard(
+    environment: &mut Environment,
+    canister: &mut Canister,
+    entry: Entry<'_>,
+    view: View,
+    balance: Cycles,
+    limit: u64,
+) -> (SystemApi, Result<(), Reject>, u64) {
+    let Some(code) = &canister.code else {
+        unreachable!("only canisters with code are inspected");
+    };
+    let mut before = std::mem::take(&mut environment.checkpoint);
+    code.instance.checkpoint(&mut before);
+    let ended = run_in_place(canister, entry, view, balance, limit);
+    put_back(environment, canister, &before);
+    environment.checkpoint = before;
+    ended
+}
+
+/// Runs something on a canister and leaves its state as it became.
+fn run_in_place(
+    canister: &mut Canister,
+    entry: Entry<'_>,
+    view: View,
+    balance: Cycles,
+    limit: u64,
+) -> (SystemApi, Result<(), Reject>, u64) {
+    let Some(code) = &mut canister.code else {
+        unreachable!("only canisters with code are queried");
+    };
+    let limits = Limits {
+        instructions: limit,
+        memory: code.module.maximum_memory * PAGE_SIZE,
+        soft_memory: None,
+    };
+    let stable = std::mem::take(&mut canister.stable);
+    let timer = canister.global_timer;
+    let api = SystemApi::new(view, balance, 0, stable, BTreeMap::new(), timer);
+    let (mut api, result, instructions) = run(&mut code.instance, entry, api, limits);
+    canister.stable = std::mem::take(&mut api.stable);
+    (api, result, instructions)
+}
+
+fn put_back(environment: &Environment, canister: &mut Canister, before: &Checkpoint) {
+    canister.stable.roll_back();
+    if let Some(code) = &mut canister.code {
+        code.instance.roll_back(&environment.engine, before);
+    }
+}
+
+/// A query call by a user, with everything that it calls.
+pub(crate) fn by_user(
+    replica: &mut Replica,
+    sender: Principal,
+    receiver: CanisterId,
+    method: &str,
+    argument: &[u8],
+) -> CallResult {
+    if receiver == Principal::management_canister() {
+        return management::query(replica, sender, method, argument);
+    }
+    let limit = replica.environment.limits.query;
+    let mut evaluation = Evaluation {
+        replica,
+        instructions_left: limit,
+        under_way: Vec::new(),
+    };
+    evaluation.evaluate(sender, receiver, method, argument.to_vec())
+}
+
+/// The evaluation of one query call by a user.
+struct Evaluation<'a> {
+    replica: &'a mut Replica,
+    instructions_left: u64,
+    /// The canisters whose composite queries wait for an answer, and their states before this
+    /// evaluation: a call back to one of them starts from there.
+    under_way: Vec<(CanisterId, Checkpoint)>,
+}
+
+impl Evaluation<'_> {
+    fn evaluate(
+        &mut self,
+        caller: Principal,
+        receiver: CanisterId,
+        method: &str,
+        argument: Vec<u8>,
+    ) -> CallResult {
+        if self.under_way.len() >= MAX_DEPTH {
+            return Err(Reject::new(
+                ErrorCode::QueryCallGraphTooDeep,
+                format!("Composite query calls are nested deeper than {MAX_DEPTH}"),
+            ));
+        }
+        let canister = self.canister(receiver)?;
+        check_running(canister)?;
+        let kind = match find_method(canister, method) {
+            Ok(kind @ (MethodKind::Query | MethodKind::CompositeQuery)) => kind,
+            Err(reject) if reject.error_code != ErrorCode::CanisterMethodNotFound => {
+                return Err(reject);
+            }
+            _ => {
+                return Err(Reject::new(
+                    ErrorCode::CanisterMethodNotFound,
+                    format!("Error from Canister {receiver}: Canister has no query method '{method}'."),
+                ));
+            }
+        };
+        if canister.liquid_balance() == 0 {
+            return Err(out_of_cycles(receiver));
+        }
+        let request_bytes = argument.len() as u64;
+        let instructions_before = self.instructions_left;
+
+        // The state as this evaluation finds it, to be put back at its end. If the canister is
+        // under way already, the state to start from is an older one.
+        let mut found = Checkpoint::default();
+        self.checkpoint(receiver, &mut found);
+        let older = self.under_way.iter().find(|(id, _)| *id == receiver);
+        if let Some((_, original)) = older {
+            let canister = self.replica.canisters.get_mut(&receiver);
+            if let Some(code) = canister.and_then(|canister| canister.code.as_mut()) {
+                code.instance.roll_back(&self.replica.environment.engine, original);
+            }
+        }
+        self.under_way.push((receiver, found));
+        let result = self.run_to_the_end(caller, receiver, kind, method, argument);
+        let Some((_, found)) = self.under_way.pop() else {
+            return result;
+        };
+        if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
+            put_back(&self.replica.environment, canister, &found);
+            let statistics = &mut canister.query_statistics;
+            statistics.calls += 1;
+            statistics.instructions += instructions_before - self.instructions_left;
+            statistics.request_bytes += request_bytes;
+            statistics.response_bytes += match &result {
+                Ok(reply) => reply.len() as u64,
+                Err(reject) => reject.message.len() as u64,
+            };
+        }
+        result
+    }
+
+    /// Runs the method, then the callbacks of its calls, until there is an answer or nothing that
+    /// could give one.
+    fn run_to_the_end(
+        &mut self,
+        caller: Principal,
+        receiver: CanisterId,
+        kind: MethodKind,
+        method: &str,
+        argument: Vec<u8>,
+    ) -> CallResult {
+        let entry_point = match kind {
+            MethodKind::CompositeQuery => EntryPoint::CompositeQuery,
+            _ => EntryPoint::Query,
+        };
+        let on_target = self.under_way.len() == 1;
+        let canister = self.canister(receiver)?;
+        let certified_data = on_target.then(|| canister.certified_data.clone());
+        let mut view = self.view(receiver, entry_point, caller)?;
+        view.certified_data = certified_data;
+        view.argument = argument;
+        let export = kind.export(method);
+        let (mut effects, result) = self.enter(receiver, Entry::Export(&export), view)?;
+        result?;
+        let mut open: VecDeque<OutgoingCall> = effects.calls.drain(..).collect();
+        let mut answer = effects.response.take();
+        let mut trap = None;
+        while answer.is_none()
+            && let Some(call) = open.pop_front()
+        {
+            let response = match call.receiver == Principal::management_canister() {
+                true => management::query(self.replica, receiver, &call.method, &call.argument),
+                false => self.evaluate(receiver, call.receiver, &call.method, call.argument),
+            };
+            let (entry_point, closure) = match &response {
+                Ok(_) => (EntryPoint::CompositeReplyCallback, call.on_reply),
+                Err(_) => (EntryPoint::CompositeRejectCallback, call.on_reject),
+            };
+            let mut view = self.view(receiver, entry_point, caller)?;
+            match response {
+                Ok(reply) => view.argument = reply,
+                Err(reject) => view.reject = Some((reject.code, reject.message_for_canister())),
+            }
+            let mut before = Checkpoint::default();
+            self.checkpoint(receiver, &mut before);
+            let (mut effects, result) = self.enter(receiver, enter(closure), view)?;
+            match result {
+                Ok(()) => {
+                    open.extend(effects.calls.drain(..));
+                    answer = effects.response.take();
+                }
+                Err(reject) => {
+                    let canister = self.replica.canisters.get_mut(&receiver);
+                    if let Some(code) = canister.and_then(|canister| canister.code.as_mut()) {
+                        code.instance.roll_back(&self.replica.environment.engine, &before);
+                    }
+                    if let Some(closure) = call.on_cleanup {
+                        let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
+                        // A cleanup that traps as well has no one left to tell.
+                        let _trap = self.enter(receiver, enter(closure), view)?;
+                    }
+                    trap = Some(reject);
+                }
+            }
+        }
+        answer.unwrap_or_else(|| {
+            Err(trap.unwrap_or_else(|| {
+                Reject::new(
+                    ErrorCode::CanisterDidNotReply,
+                    format!("Error from Canister {receiver}: Canister did not reply to the call"),
+                )
+            }))
+        })
+    }
+
+    fn enter(
+        &mut self,
+        receiver: CanisterId,
+        entry: Entry<'_>,
+        view: View,
+    ) -> Result<(crate::system_api::Effects, Result<(), Reject>), Reject> {
+        let limit = self.instructions_left;
+        let Some(canister) = self.replica.canisters.get_mut(&receiver) else {
+            return Err(not_found(receiver));
+        };
+        let balance = canister.balance;
+        let (api, result, instructions) = run_in_place(canister, entry, view, balance, limit);
+        self.instructions_left -= instructions;
+        Ok((api.effects, result))
+    }
+
+    fn view(
+        &self,
+        receiver: CanisterId,
+        entry_point: EntryPoint,
+        caller: Principal,
+    ) -> Result<View, Reject> {
+        let canister = self.canister(receiver)?;
+        let environment = &self.replica.environment;
+        let mut view = environment.bare_view(canister, entry_point, caller, Vec::new());
+        view.responded = false;
+        view.replicated = false;
+        view.context_instructions = environment.limits.query - self.instructions_left;
+        Ok(view)
+    }
+
+    fn canister(&self, id: CanisterId) -> Result<&Canister, Reject> {
+        self.replica.canisters.get(&id).ok_or_else(|| not_found(id))
+    }
+
+    fn checkpoint(&self, receiver: CanisterId, checkpoint: &mut Checkpoint) {
+        let canister = self.replica.canisters.get(&receiver);
+        if let Some(code) = canister.and_then(|canister| canister.code.as_ref()) {
+            code.instance.checkpoint(checkpoint);
+        }
+    }
+}
+
+fn enter(closure: Closure) -> Entry<'static> {
+    Entry::Closure {
+        function: closure.function,
+        environment: closure.environment,
+    }
+}

@@ -1,0 +1,453 @@
+//! The whole replica: its canisters, the messages between them, and its clock.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use candid::Principal;
+
+use crate::canister::Canister;
+use crate::certificate::RootKey;
+use crate::execution::{Environment, InstructionLimits};
+use crate::fees;
+use crate::message::{
+    CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage, Message,
+    Reject, Response, SystemTask, Time,
+};
+use crate::pool::{OldestFirst, Policy, Pool};
+use crate::query;
+use crate::system_api::{Subnet, functions};
+use crate::timeline::Timeline;
+use crate::wasm::{Checkpoint, Engine};
+
+/// The first canister id that a replica gives out. The ids below belong to the system canisters of
+/// the network.
+const FIRST_CANISTER: u64 = 0x8000_0000_0010_0000;
+
+/// How many answers to users are kept.
+const KEPT_ANSWERS: usize = 10_000;
+
+/// How a replica is made.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What its keys and its random numbers follow from.
+    pub seed: Vec<u8>,
+    /// Where its clock stands at first.
+    pub time: Time,
+    /// How many instructions executions may take.
+    pub limits: InstructionLimits,
+    /// How many calls from one canister to another may be open at the same time.
+    pub queue_capacity: usize,
+    /// How many events the timeline keeps; 0 turns it off.
+    pub timeline_capacity: usize,
+}
+
+impl Default for Config {
+    /// The network's limits, and a timeline of 10,000 events.
+    fn default() -> Self {
+        Config {
+            seed: b"local-replica".to_vec(),
+            // 2026-01-01T00:00:00Z
+            time: 1_767_225_600_000_000_000,
+            limits: InstructionLimits::default(),
+            queue_capacity: 500,
+            timeline_capacity: 10_000,
+        }
+    }
+}
+
+/// Where an ingress message stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IngressStatus {
+    /// It was not answered yet.
+    Processing,
+    /// It was answered.
+    Done(CallResult),
+}
+
+/// Where all cycles are that a replica ever made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CyclesAccount {
+    /// Cycles made out of nothing, by the provisional methods.
+    pub minted: Cycles,
+    /// In the balances of canisters.
+    pub balances: Cycles,
+    /// Attached to calls, refunds under way, and set aside for responses.
+    pub in_flight: Cycles,
+    /// Consumed by fees.
+    pub consumed: Cycles,
+    /// Burned by canisters, or deleted with them.
+    pub burned: Cycles,
+    /// Refunds of bounded-wait calls whose caller no longer waited.
+    pub lost: Cycles,
+}
+
+impl CyclesAccount {
+    /// Whether nothing is missing and nothing is too much.
+    pub fn is_balanced(&self) -> bool {
+        let found = self.balances + self.in_flight + self.consumed + self.burned + self.lost;
+        self.minted == found
+    }
+}
+
+/// A subnet of one node, with all its canisters.
+pub struct Replica {
+    pub(crate) environment: Environment,
+    pub(crate) canisters: BTreeMap<CanisterId, Canister>,
+    pub(crate) pool: Pool,
+    pub(crate) timeline: Timeline,
+    pub(crate) minted: Cycles,
+    pub(crate) burned: Cycles,
+    pub(crate) lost: Cycles,
+    pub(crate) seed: Vec<u8>,
+    /// How many random numbers were drawn.
+    pub(crate) drawn: u64,
+    policy: Box<dyn Policy>,
+    ingress: BTreeMap<IngressId, IngressStatus>,
+    answered: VecDeque<IngressId>,
+    next_ingress: u64,
+    next_canister: u64,
+    timers: BTreeSet<(Time, CanisterId)>,
+}
+
+impl Replica {
+    /// An empty replica.
+    pub fn new(config: Config) -> Self {
+        let root_key = RootKey::from_seed(&config.seed);
+        let id = root_key.subnet_id();
+        Replica {
+            environment: Environment {
+                engine: Engine::new("ic0", functions()),
+                subnet: Arc::new(Subnet { root_key, id }),
+                time: config.time,
+                limits: config.limits,
+                queue_capacity: config.queue_capacity,
+                consumed: 0,
+                observe_memory: config.timeline_capacity > 0,
+                checkpoint: Checkpoint::default(),
+            },
+            canisters: BTreeMap::new(),
+            pool: Pool::default(),
+            timeline: Timeline::new(config.timeline_capacity),
+            minted: 0,
+            burned: 0,
+            lost: 0,
+            seed: config.seed,
+            drawn: 0,
+            policy: Box::new(OldestFirst),
+            ingress: BTreeMap::new(),
+            answered: VecDeque::new(),
+            next_ingress: 0,
+            next_canister: FIRST_CANISTER,
+            timers: BTreeSet::new(),
+        }
+    }
+
+    /// Replaces the policy that chooses the next message.
+    pub fn set_policy(&mut self, policy: Box<dyn Policy>) {
+        self.policy = policy;
+    }
+
+    /// The replica's clock.
+    pub fn time(&self) -> Time {
+        self.environment.time
+    }
+
+    /// The key that certifies for this replica.
+    pub fn root_key(&self) -> &[u8] {
+        self.environment.subnet.root_key.der()
+    }
+
+    /// What happened so far.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// A canister, to look at.
+    pub fn canister(&self, id: &CanisterId) -> Option<&Canister> {
+        self.canisters.get(id)
+    }
+
+    /// All canisters.
+    pub fn canisters(&self) -> impl Iterator<Item = &Canister> {
+        self.canisters.values()
+    }
+
+    /// Messages that were sent and not delivered yet.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Takes in a message from a user, as the network would: the canister may refuse it unexecuted.
+    ///
+    /// # Errors
+    ///
+    /// A reject, if the message is not taken in. Then nothing of it is executed.
+    pub fn submit(
+        &mut self,
+        sender: Principal,
+        receiver: CanisterId,
+        method: &str,
+        argument: &[u8],
+    ) -> Result<IngressId, Reject> {
+        if receiver != Principal::management_canister() {
+            self.induct(sender, receiver, method, argument)?;
+        }
+        let id = IngressId(self.next_ingress);
+        self.next_ingress += 1;
+        self.ingress.insert(id, IngressStatus::Processing);
+        self.pool.push(Message::Ingress(IngressMessage {
+            id,
+            sender,
+            receiver,
+            method: method.to_owned(),
+            argument: argument.to_vec(),
+        }));
+        Ok(id)
+    }
+
+    /// Asks the canister whether it accepts a message, and charges for taking it in.
+    fn induct(
+        &mut self,
+        sender: Principal,
+        receiver: CanisterId,
+        method: &str,
+        argument: &[u8],
+    ) -> Result<(), Reject> {
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return Err(not_found(receiver));
+        };
+        query::inspect(&mut self.environment, canister, sender, method, argument)?;
+        let fee = fees::ingress(method, argument);
+        if canister.liquid_balance() < fee {
+            return Err(out_of_cycles(receiver));
+        }
+        canister.balance -= fee;
+        self.environment.consumed += fee;
+        Ok(())
+    }
+
+    /// Where a message stands; `None` if it is not known (any more: the last 10,000 answers are
+    /// kept).
+    pub fn ingress_status(&self, id: IngressId) -> Option<&IngressStatus> {
+        self.ingress.get(&id)
+    }
+
+    /// Delivers the next message. Returns whether there was one.
+    pub fn step(&mut self) -> bool {
+        self.schedule_due_timers();
+        let Some(sequence) = self.policy.next(&self.pool) else {
+            return false;
+        };
+        let Some(message) = self.pool.take(sequence) else {
+            return false;
+        };
+        self.deliver(message);
+        true
+    }
+
+    /// Submits a message and delivers messages until it is answered. `None` if nothing more can
+    /// be delivered and it is not: it waits for the clock, or for a canister that waits.
+    ///
+    /// # Errors
+    ///
+    /// The reject that the user gets.
+    pub fn call(
+        &mut self,
+        sender: Principal,
+        receiver: CanisterId,
+        method: &str,
+        argument: &[u8],
+    ) -> Option<CallResult> {
+        let id = match self.submit(sender, receiver, method, argument) {
+            Ok(id) => id,
+            Err(reject) => return Some(Err(reject)),
+        };
+        loop {
+            if let Some(IngressStatus::Done(result)) = self.ingress.get(&id) {
+                return Some(result.clone());
+            }
+            if !self.step() {
+                return None;
+            }
+        }
+    }
+
+    /// Delivers messages until there are none, or `limit` were delivered. Returns how many.
+    pub fn run(&mut self, limit: usize) -> usize {
+        (0..limit).take_while(|_| self.step()).count()
+    }
+
+    /// Executes a query or composite query, whose changes are discarded.
+    ///
+    /// # Errors
+    ///
+    /// The reject that the user gets.
+    pub fn query(
+        &mut self,
+        sender: Principal,
+        receiver: CanisterId,
+        method: &str,
+        argument: &[u8],
+    ) -> CallResult {
+        query::by_user(self, sender, receiver, method, argument)
+    }
+
+    /// Moves the clock forward. Bounded-wait calls whose time is over end; heartbeats and timers
+    /// become due.
+    pub fn advance_time(&mut self, duration: Duration) {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.environment.time = self.environment.time.saturating_add(nanoseconds);
+        self.expire_calls();
+        for canister in self.canisters.values() {
+            let has_heartbeat = canister.code.as_ref().is_some_and(|code| {
+                let task = SystemTask::Heartbeat;
+                code.module.has_hook(task.export()) && !self.pool.has_task(canister.id, task)
+            });
+            if has_heartbeat && canister.is_running() {
+                let heartbeat = Message::Task(canister.id, SystemTask::Heartbeat);
+                self.pool.push(heartbeat);
+            }
+        }
+    }
+
+    /// Ends the bounded-wait calls whose deadline has passed with SYS_UNKNOWN.
+    fn expire_calls(&mut self) {
+        let now = self.environment.time;
+        for canister in self.canisters.values_mut() {
+            for (id, callback) in &mut canister.callbacks {
+                if callback.deadline.is_none_or(|deadline| deadline > now)
+                    || self.pool.has_response(canister.id, *id)
+                {
+                    continue;
+                }
+                // It ends once.
+                callback.deadline = None;
+                // A request that was never delivered brings its cycles back.
+                let undelivered = self.pool.take_request(canister.id, *id);
+                self.pool.push(Message::Response(Response {
+                    receiver: canister.id,
+                    callback: *id,
+                    respondent: callback.respondent,
+                    result: Err(Reject::new(
+                        ErrorCode::DeadlineExpired,
+                        "Call deadline has expired.",
+                    )),
+                    refund: undelivered.map_or(0, |request| request.cycles),
+                }));
+            }
+        }
+    }
+
+    /// Remembers when a canister's timer is due.
+    pub(crate) fn watch_timer(&mut self, canister: CanisterId) {
+        let timer = self.canisters.get(&canister).map_or(0, |c| c.global_timer);
+        if timer > 0 {
+            self.timers.insert((timer, canister));
+        }
+    }
+
+    fn schedule_due_timers(&mut self) {
+        let now = self.environment.time;
+        while let Some((due, id)) = self.timers.first().copied()
+            && due <= now
+        {
+            self.timers.pop_first();
+            let Some(canister) = self.canisters.get_mut(&id) else {
+                continue;
+            };
+            // The timer may have been set anew since; and it waits while the canister is stopped.
+            if canister.global_timer == due && canister.is_running() {
+                canister.global_timer = 0;
+                let task = Message::Task(id, SystemTask::GlobalTimer);
+                self.pool.push(task);
+            }
+        }
+    }
+
+    /// Gives an answer to whoever waits for it.
+    pub(crate) fn respond(
+        &mut self,
+        origin: CallOrigin,
+        respondent: CanisterId,
+        result: CallResult,
+        refund: Cycles,
+    ) {
+        match origin {
+            CallOrigin::Ingress { id, .. } => {
+                self.ingress.insert(id, IngressStatus::Done(result));
+                self.answered.push_back(id);
+                if self.answered.len() > KEPT_ANSWERS
+                    && let Some(oldest) = self.answered.pop_front()
+                {
+                    self.ingress.remove(&oldest);
+                }
+            }
+            CallOrigin::Canister {
+                sender, callback, ..
+            } => self.pool.push(Message::Response(Response {
+                receiver: sender,
+                callback,
+                respondent,
+                result,
+                refund,
+            })),
+            CallOrigin::SystemTask => {}
+        }
+    }
+
+    /// An id that no canister ever had.
+    pub(crate) fn fresh_canister_id(&mut self) -> CanisterId {
+        loop {
+            let mut bytes = self.next_canister.to_be_bytes().to_vec();
+            bytes.extend_from_slice(&[1, 1]);
+            self.next_canister += 1;
+            let id = Principal::from_slice(&bytes);
+            if !self.canisters.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Where all cycles are.
+    pub fn cycles(&self) -> CyclesAccount {
+        let mut account = CyclesAccount {
+            minted: self.minted,
+            consumed: self.environment.consumed,
+            burned: self.burned,
+            lost: self.lost,
+            ..CyclesAccount::default()
+        };
+        for canister in self.canisters.values() {
+            account.balances += canister.balance;
+            let contexts = canister.call_contexts.values();
+            account.in_flight += contexts.map(|c| c.available_cycles).sum::<Cycles>();
+            let callbacks = canister.callbacks.values();
+            account.in_flight += callbacks.map(|c| c.prepaid).sum::<Cycles>();
+        }
+        for (_, message) in self.pool.iter() {
+            account.in_flight += match message {
+                Message::Request(request) => request.cycles,
+                Message::Response(response) => response.refund,
+                Message::Ingress(_) | Message::Task(..) => 0,
+            };
+        }
+        account
+    }
+}
+
+/// The reject of a call to a canister that is not there.
+pub(crate) fn not_found(canister: CanisterId) -> Reject {
+    Reject::new(
+        ErrorCode::CanisterNotFound,
+        format!("Canister {canister} not found."),
+    )
+}
+
+/// The reject of a call to a canister that can't pay for it.
+pub(crate) fn out_of_cycles(canister: CanisterId) -> Reject {
+    Reject::new(
+        ErrorCode::CanisterOutOfCycles,
+        format!("Canister {canister} is out of cycles: please top it up"),
+    )
+}

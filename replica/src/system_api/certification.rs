@@ -1,0 +1,59 @@
+//! Certified data and the root key (the specification's section "Certified data").
+
+use super::{Call, SystemApi, Trap};
+
+/// The most that a canister can have certified, in bytes.
+const MAX_CERTIFIED_DATA: u64 = 32;
+
+pub(super) fn root_key_size(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
+    Ok(call.host.view.subnet.root_key.der().len() as u64)
+}
+
+pub(super) fn root_key_copy(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
+    call.copy([a[0], a[1], a[2]], |api| api.view.subnet.root_key.der())
+}
+
+pub(super) fn certified_data_set(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
+    if a[1] > MAX_CERTIFIED_DATA {
+        return Err(Trap::violation(format!(
+            "ic0.certified_data_set failed because the passed data must be no larger than \
+             {MAX_CERTIFIED_DATA} bytes. Found {} bytes",
+            a[1]
+        )));
+    }
+    let data = call.bytes(a[0], a[1])?.to_vec();
+    call.host.effects.certified_data = Some(data);
+    Ok(0)
+}
+
+pub(super) fn data_certificate_present(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
+    Ok(u64::from(call.host.view.certified_data.is_some()))
+}
+
+pub(super) fn data_certificate_size(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
+    Ok(certificate(call.host)?.len() as u64)
+}
+
+pub(super) fn data_certificate_copy(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
+    certificate(call.host)?;
+    call.copy([a[0], a[1], a[2]], |api| {
+        api.data_certificate.as_deref().unwrap_or_default()
+    })
+}
+
+/// Signing takes longer than most queries, so it is done when a canister asks.
+fn certificate(api: &mut SystemApi) -> Result<&[u8], Trap> {
+    let SystemApi {
+        view,
+        data_certificate,
+        ..
+    } = api;
+    let Some(data) = &view.certified_data else {
+        return Err(Trap::violation(
+            "there is no data certificate here: ic0.data_certificate_present returns 0",
+        ));
+    };
+    let root_key = &view.subnet.root_key;
+    Ok(data_certificate
+        .get_or_insert_with(|| root_key.certify_data(view.canister, data, view.time)))
+}
