@@ -41,10 +41,21 @@ pub enum Status {
     /// It only finishes what it began.
     Stopping {
         /// The calls of `stop_canister` that wait for the end.
-        waiting: Vec<CallOrigin>,
+        waiting: Vec<StopCall>,
     },
     /// It does nothing.
     Stopped,
+}
+
+/// A call of `stop_canister` that is not answered yet.
+#[derive(Clone, Debug)]
+pub struct StopCall {
+    /// Who waits for the answer.
+    pub origin: CallOrigin,
+    /// The cycles that the call brought, to be refunded.
+    pub cycles: Cycles,
+    /// When the call was made.
+    pub since: Time,
 }
 
 impl Status {

@@ -4,7 +4,7 @@
 
 use candid::Principal;
 
-use crate::canister::{Canister, Status};
+use crate::canister::{Canister, Status, StopCall};
 use crate::execution::{Outcome, Run, Task};
 use crate::fees;
 use crate::management;
@@ -26,7 +26,13 @@ impl Replica {
                     id: ingress.id,
                     sender: ingress.sender,
                 };
-                self.deliver_call(origin, ingress.receiver, ingress.method, ingress.argument, 0);
+                self.deliver_call(
+                    origin,
+                    ingress.receiver,
+                    ingress.method,
+                    ingress.argument,
+                    0,
+                );
             }
             Message::Request(request) => {
                 let origin = CallOrigin::Canister {
@@ -84,7 +90,8 @@ impl Replica {
         self.settle(receiver, &run, reserve, cost);
         let step = Step::Method(method);
         let whose = (receiver, context, caller);
-        self.timeline.executed(whose, self.environment.time, step, &run);
+        self.timeline
+            .executed(whose, self.environment.time, step, &run);
         self.finish(receiver, context, run);
     }
 
@@ -114,7 +121,9 @@ impl Replica {
         {
             return Err(Reject::new(
                 ErrorCode::InsufficientCyclesInCall,
-                format!("Canister {receiver} takes calls with at least {minimum} cycles attached, not {cycles}"),
+                format!(
+                    "Canister {receiver} takes calls with at least {minimum} cycles attached, not {cycles}"
+                ),
             ));
         }
         match canister.liquid_balance() >= fees::execution(self.environment.limits.message) {
@@ -184,7 +193,8 @@ impl Replica {
             method: callback.method,
             reject: reject.clone(),
         };
-        self.timeline.executed(whose, self.environment.time, step, &run);
+        self.timeline
+            .executed(whose, self.environment.time, step, &run);
 
         let run = match (&run.outcome, callback.on_cleanup) {
             (Outcome::Undone { reject: trap, .. }, Some(closure)) => {
@@ -278,7 +288,8 @@ impl Replica {
         self.settle(receiver, &run, reserve, cost);
         let whose = (receiver, context, Principal::management_canister());
         let step = Step::SystemTask(task);
-        self.timeline.executed(whose, self.environment.time, step, &run);
+        self.timeline
+            .executed(whose, self.environment.time, step, &run);
         self.finish(receiver, context, run);
     }
 
@@ -358,7 +369,12 @@ impl Replica {
                     format!("Error from Canister {receiver}: Canister did not reply to the call"),
                 )
             });
-            self.respond(context.origin, receiver, Err(reject), context.available_cycles);
+            self.respond(
+                context.origin,
+                receiver,
+                Err(reject),
+                context.available_cycles,
+            );
         }
         self.stop_if_finished(receiver);
     }
@@ -375,10 +391,15 @@ impl Replica {
             let waiting = std::mem::take(waiting);
             canister.status = Status::Stopped;
             canister.version += 1;
-            for origin in waiting {
-                let reply = Ok(management::empty_reply());
-                self.respond(origin, Principal::management_canister(), reply, 0);
-            }
+            self.answer_stop_calls(waiting, &Ok(management::empty_reply()));
+        }
+    }
+
+    /// Gives all these calls of `stop_canister` the same answer.
+    pub(crate) fn answer_stop_calls(&mut self, calls: Vec<StopCall>, answer: &CallResult) {
+        let management = Principal::management_canister();
+        for call in calls {
+            self.respond(call.origin, management, answer.clone(), call.cycles);
         }
     }
 

@@ -199,7 +199,10 @@ impl Environment {
                 code.instance.roll_back(&self.engine, &checkpoint);
                 canister.stable.roll_back();
                 // The log stays: it is how one learns why.
-                canister.write_log(self.time, format!("[TRAP]: {}", reject.message).into_bytes());
+                canister.write_log(
+                    self.time,
+                    format!("[TRAP]: {}", reject.message).into_bytes(),
+                );
                 Outcome::Undone {
                     reject,
                     discarded: effects,
@@ -265,12 +268,7 @@ impl Environment {
     }
 
     /// What `task` may see, and the cycles that it may accept. Takes the bytes out of the task.
-    fn view(
-        &self,
-        canister: &Canister,
-        context: CallContextId,
-        task: &mut Task,
-    ) -> (View, Cycles) {
+    fn view(&self, canister: &Canister, context: CallContextId, task: &mut Task) -> (View, Cycles) {
         let entry_point = match task {
             Task::Method { kind, .. } => match kind {
                 MethodKind::Update => EntryPoint::Update,

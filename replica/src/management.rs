@@ -135,7 +135,10 @@ fn unknown(method: &str) -> Reject {
         | "read_canister_snapshot_data"
         | "upload_canister_snapshot_metadata"
         | "upload_canister_snapshot_data" => "snapshots",
-        "node_metrics_history" | "subnet_info" | "subnet_metrics" | "canister_metrics"
+        "node_metrics_history"
+        | "subnet_info"
+        | "subnet_metrics"
+        | "canister_metrics"
         | "list_canisters" => "metrics of the network",
         method if method.starts_with("bitcoin_") => "the Bitcoin integration",
         _ => {
@@ -168,7 +171,10 @@ impl Call<'_> {
             true => Ok(()),
             false => Err(Reject::new(
                 ErrorCode::CanisterRejectedMessage,
-                format!("{} can be called only by canisters, not by users", self.method),
+                format!(
+                    "{} can be called only by canisters, not by users",
+                    self.method
+                ),
             )),
         }
     }

@@ -200,7 +200,9 @@ impl Outline {
     fn take(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
         match payload {
             Payload::Version { encoding, .. } if encoding != Encoding::Module => {
-                return Err(broken("this is a Wasm component; a canister is a Wasm module"));
+                return Err(broken(
+                    "this is a Wasm component; a canister is a Wasm module",
+                ));
             }
             Payload::TypeSection(section) => {
                 for group in section {
@@ -263,7 +265,9 @@ impl Outline {
             Payload::CodeSectionEntry(body) if !self.mutates_tables => {
                 self.mutates_tables = mutates_tables(&body)?;
             }
-            Payload::CustomSection(section) => self.take_metadata(section.name(), section.data())?,
+            Payload::CustomSection(section) => {
+                self.take_metadata(section.name(), section.data())?
+            }
             _ => {}
         }
         Ok(())
@@ -323,9 +327,8 @@ impl Outline {
     }
 
     fn check_exports(&mut self) -> Result<(), Fault> {
-        let invalid = |text: String| {
-            broken(format!("Wasm module has an invalid export section. {text}"))
-        };
+        let invalid =
+            |text: String| broken(format!("Wasm module has an invalid export section. {text}"));
         let mut names_length = 0;
         for (name, kind, index) in &self.exports {
             if name.starts_with(PRIVATE_EXPORT) {
@@ -379,7 +382,9 @@ impl Outline {
         let named = "exported functions called `canister_update <name>`, `canister_query <name>`, \
                      or `canister_composite_query <name>`";
         if self.methods.len() > MAX_METHODS {
-            return Err(invalid(format!("The number of {named} exceeds {MAX_METHODS}")));
+            return Err(invalid(format!(
+                "The number of {named} exceeds {MAX_METHODS}"
+            )));
         }
         if names_length > MAX_METHOD_NAMES_LENGTH {
             return Err(invalid(format!(
@@ -525,7 +530,11 @@ fn has_type(function: &HostFunction<SystemApi>, ty: &FuncType, memory64: bool) -
     function.parameters.len() == ty.params().len()
         && parameters.zip(ty.params()).all(|(a, b)| same(a, b))
         && function.result.iter().len() == ty.results().len()
-        && function.result.iter().zip(ty.results()).all(|(a, b)| same(a, b))
+        && function
+            .result
+            .iter()
+            .zip(ty.results())
+            .all(|(a, b)| same(a, b))
 }
 
 /// Whether a function has instructions that change tables or drop segments.

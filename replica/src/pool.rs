@@ -18,7 +18,9 @@ pub struct OldestFirst;
 
 impl Policy for OldestFirst {
     fn next(&mut self, pool: &Pool) -> Option<Sequence> {
-        pool.messages.first_key_value().map(|(sequence, _)| *sequence)
+        pool.messages
+            .first_key_value()
+            .map(|(sequence, _)| *sequence)
     }
 }
 
@@ -115,7 +117,12 @@ mod tests {
     #[test]
     fn only_the_first_request_from_one_canister_to_another_is_deliverable() {
         let mut pool = Pool::default();
-        for message in [request(1, 2, 1), request(1, 2, 2), request(1, 3, 3), request(3, 2, 4)] {
+        for message in [
+            request(1, 2, 1),
+            request(1, 2, 2),
+            request(1, 3, 3),
+            request(3, 2, 4),
+        ] {
             pool.push(message);
         }
         let deliverable: Vec<_> = pool.deliverable().map(|(sequence, _)| sequence).collect();

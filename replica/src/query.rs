@@ -9,9 +9,7 @@ use crate::canister::Canister;
 use crate::delivery::{check_running, find_method};
 use crate::execution::{Environment, run};
 use crate::management;
-use crate::message::{
-    CallResult, CanisterId, Closure, Cycles, ErrorCode, OutgoingCall, Reject,
-};
+use crate::message::{CallResult, CanisterId, Closure, Cycles, ErrorCode, OutgoingCall, Reject};
 use crate::module::MethodKind;
 use crate::replica::{Replica, not_found, out_of_cycles};
 use crate::system_api::{EntryPoint, SystemApi, View};
@@ -31,7 +29,10 @@ pub(crate) fn inspect(
     const HOOK: &str = "canister_inspect_message";
     check_running(canister)?;
     let kind = find_method(canister, method);
-    let hooked = canister.code.as_ref().is_some_and(|c| c.module.has_hook(HOOK));
+    let hooked = canister
+        .code
+        .as_ref()
+        .is_some_and(|c| c.module.has_hook(HOOK));
     if !hooked {
         return kind.map(|_| ());
     }
@@ -41,8 +42,14 @@ pub(crate) fn inspect(
     view.replicated = false;
     let limit = environment.limits.inspect_message;
     let balance = canister.balance;
-    let (api, result, _) =
-        run_and_discard(environment, canister, Entry::Export(HOOK), view, balance, limit);
+    let (api, result, _) = run_and_discard(
+        environment,
+        canister,
+        Entry::Export(HOOK),
+        view,
+        balance,
+        limit,
+    );
     result?;
     match api.effects.accepted {
         true => Ok(()),
@@ -157,7 +164,9 @@ impl Evaluation<'_> {
             _ => {
                 return Err(Reject::new(
                     ErrorCode::CanisterMethodNotFound,
-                    format!("Error from Canister {receiver}: Canister has no query method '{method}'."),
+                    format!(
+                        "Error from Canister {receiver}: Canister has no query method '{method}'."
+                    ),
                 ));
             }
         };
@@ -175,7 +184,8 @@ impl Evaluation<'_> {
         if let Some((_, original)) = older {
             let canister = self.replica.canisters.get_mut(&receiver);
             if let Some(code) = canister.and_then(|canister| canister.code.as_mut()) {
-                code.instance.roll_back(&self.replica.environment.engine, original);
+                code.instance
+                    .roll_back(&self.replica.environment.engine, original);
             }
         }
         self.under_way.push((receiver, found));
@@ -250,7 +260,8 @@ impl Evaluation<'_> {
                 Err(reject) => {
                     let canister = self.replica.canisters.get_mut(&receiver);
                     if let Some(code) = canister.and_then(|canister| canister.code.as_mut()) {
-                        code.instance.roll_back(&self.replica.environment.engine, &before);
+                        code.instance
+                            .roll_back(&self.replica.environment.engine, &before);
                     }
                     if let Some(closure) = call.on_cleanup {
                         let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use candid::Principal;
 
-use crate::canister::Canister;
+use crate::canister::{Canister, Status, StopCall};
 use crate::certificate::RootKey;
 use crate::execution::{Environment, InstructionLimits};
 use crate::fees;
@@ -23,6 +23,9 @@ use crate::wasm::{Checkpoint, Engine};
 /// The first canister id that a replica gives out. The ids below belong to the system canisters of
 /// the network.
 const FIRST_CANISTER: u64 = 0x8000_0000_0010_0000;
+
+/// How long a call of `stop_canister` waits, in nanoseconds: 5 minutes.
+const STOP_TIMEOUT: Time = 5 * 60 * 1_000_000_000;
 
 /// How many answers to users are kept.
 const KEPT_ANSWERS: usize = 10_000;
@@ -299,6 +302,7 @@ impl Replica {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.environment.time = self.environment.time.saturating_add(nanoseconds);
         self.expire_calls();
+        self.expire_stop_calls();
         for canister in self.canisters.values() {
             let has_heartbeat = canister.code.as_ref().is_some_and(|code| {
                 let task = SystemTask::Heartbeat;
@@ -337,6 +341,24 @@ impl Replica {
                 }));
             }
         }
+    }
+
+    /// Rejects the calls of `stop_canister` that have waited too long. The canister goes on
+    /// stopping.
+    fn expire_stop_calls(&mut self) {
+        let now = self.environment.time;
+        let mut expired = Vec::new();
+        for canister in self.canisters.values_mut() {
+            if let Status::Stopping { waiting } = &mut canister.status {
+                let late = |call: &mut StopCall| now - call.since >= STOP_TIMEOUT;
+                expired.extend(waiting.extract_if(.., late));
+            }
+        }
+        let reject = Reject::new(
+            ErrorCode::StopCanisterRequestTimeout,
+            "Stop canister request timed out",
+        );
+        self.answer_stop_calls(expired, &Err(reject));
     }
 
     /// Remembers when a canister's timer is due.
@@ -422,6 +444,9 @@ impl Replica {
             account.balances += canister.balance;
             let contexts = canister.call_contexts.values();
             account.in_flight += contexts.map(|c| c.available_cycles).sum::<Cycles>();
+            if let Status::Stopping { waiting } = &canister.status {
+                account.in_flight += waiting.iter().map(|call| call.cycles).sum::<Cycles>();
+            }
             let callbacks = canister.callbacks.values();
             account.in_flight += callbacks.map(|c| c.prepaid).sum::<Cycles>();
         }

@@ -82,19 +82,54 @@ impl Settings {
             limit_principals("controllers", controllers.len())?;
             new.controllers = controllers.into_iter().collect();
         }
-        set("compute_allocation", changes.compute_allocation, 100, &mut new.compute_allocation)?;
-        set("memory_allocation", changes.memory_allocation, u64::MAX, &mut new.memory_allocation)?;
-        set("freezing_threshold", changes.freezing_threshold, u64::MAX, &mut new.freezing_threshold)?;
-        set("reserved_cycles_limit", changes.reserved_cycles_limit, u128::MAX, &mut new.reserved_cycles_limit)?;
+        set(
+            "compute_allocation",
+            changes.compute_allocation,
+            100,
+            &mut new.compute_allocation,
+        )?;
+        set(
+            "memory_allocation",
+            changes.memory_allocation,
+            u64::MAX,
+            &mut new.memory_allocation,
+        )?;
+        set(
+            "freezing_threshold",
+            changes.freezing_threshold,
+            u64::MAX,
+            &mut new.freezing_threshold,
+        )?;
+        set(
+            "reserved_cycles_limit",
+            changes.reserved_cycles_limit,
+            u128::MAX,
+            &mut new.reserved_cycles_limit,
+        )?;
         set(
             "minimum_incoming_canister_call_cycles",
             changes.minimum_incoming_canister_call_cycles,
             u128::MAX,
             &mut new.minimum_incoming_canister_call_cycles,
         )?;
-        set("log_memory_limit", changes.log_memory_limit, 2 * 1024 * 1024, &mut new.log_memory_limit)?;
-        set("wasm_memory_limit", changes.wasm_memory_limit, 1 << 48, &mut new.wasm_memory_limit)?;
-        set("wasm_memory_threshold", changes.wasm_memory_threshold, 1 << 48, &mut new.wasm_memory_threshold)?;
+        set(
+            "log_memory_limit",
+            changes.log_memory_limit,
+            2 * 1024 * 1024,
+            &mut new.log_memory_limit,
+        )?;
+        set(
+            "wasm_memory_limit",
+            changes.wasm_memory_limit,
+            1 << 48,
+            &mut new.wasm_memory_limit,
+        )?;
+        set(
+            "wasm_memory_threshold",
+            changes.wasm_memory_threshold,
+            1 << 48,
+            &mut new.wasm_memory_threshold,
+        )?;
         if let Some(visibility) = changes.log_visibility {
             if let LogVisibility::AllowedViewers(viewers) = &visibility {
                 limit_principals("log_visibility", viewers.len())?;
@@ -173,7 +208,9 @@ where
 {
     let Some(value) = value else { return Ok(()) };
     let maximum: u128 = maximum.into();
-    let number = u128::try_from(value.0.clone()).ok().filter(|n| *n <= maximum);
+    let number = u128::try_from(value.0.clone())
+        .ok()
+        .filter(|n| *n <= maximum);
     match number.and_then(|n| N::try_from(n).ok()) {
         Some(number) => {
             *setting = number;

@@ -74,7 +74,6 @@ pub struct View {
     /// The cycles that came back with the response.
     pub refunded: Cycles,
 
-
     /// Whether the call was answered before this message, or needs no answer.
     pub responded: bool,
     /// Instructions executed in the call context before this message.
@@ -253,7 +252,9 @@ pub fn reject_of_fault(canister: CanisterId, fault: &Fault<Trap>) -> Reject {
         ),
         Fault::NoSuchFunction(index) => (
             ErrorCode::CanisterFunctionNotFound,
-            format!("Canister's table has no function at index {index}, which was given as a callback"),
+            format!(
+                "Canister's table has no function at index {index}, which was given as a callback"
+            ),
         ),
         Fault::Host(trap) => {
             let code = match trap {

@@ -7,7 +7,8 @@ use std::fmt;
 
 use wasmi::{
     Caller, CompilationMode, Config, CustomFuelCosts, Error, Extern, Func, FuncType, Global,
-    Linker, Memory, Module, Nullable, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, Val, ValType,
+    Linker, Memory, Module, Nullable, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode,
+    Val, ValType,
 };
 
 /// The size of a Wasm page in bytes.
@@ -53,6 +54,9 @@ impl ValueType {
     }
 }
 
+/// What a host function does. Values are zero-extended to 64 bits.
+pub type HostCallback<H> = fn(&mut HostCall<'_, H>, &[u64]) -> Result<u64, <H as Host>::Trap>;
+
 /// A function that a module may import.
 pub struct HostFunction<H: Host> {
     /// The name of the import.
@@ -65,8 +69,8 @@ pub struct HostFunction<H: Host> {
     pub in_memory64: bool,
     /// When it may be called.
     pub permission: H::Permission,
-    /// What it does. Values are zero-extended to 64 bits.
-    pub call: fn(&mut HostCall<'_, H>, &[u64]) -> Result<u64, H::Trap>,
+    /// What it does.
+    pub call: HostCallback<H>,
 }
 
 /// What a host function may see and change.
@@ -398,7 +402,10 @@ impl<H: Host> Instance<H> {
                 function,
                 environment,
             } => {
-                let found = self.tables.first().and_then(|t| t.get(&self.store, function));
+                let found = self
+                    .tables
+                    .first()
+                    .and_then(|t| t.get(&self.store, function));
                 let Some(Ref::Func(Nullable::Val(callback))) = found else {
                     return Err(Fault::NoSuchFunction(function));
                 };
@@ -459,7 +466,9 @@ impl<H: Host> Instance<H> {
         if self.compiled.mutates_tables {
             let tables = self.tables.iter().map(|table| {
                 let size = table.size(&self.store);
-                (0..size).filter_map(|i| table.get(&self.store, i)).collect()
+                (0..size)
+                    .filter_map(|i| table.get(&self.store, i))
+                    .collect()
             });
             checkpoint.tables.extend(tables);
         }
@@ -509,7 +518,7 @@ impl<H: Host> Instance<H> {
                 || Ref::Func(Nullable::Null),
                 |place| Ref::Func(Nullable::Val(new.at(place))),
             ),
-            other => other.clone(),
+            other => *other,
         };
         for (global, value) in fresh.globals.iter().zip(&checkpoint.globals) {
             let value = match value {

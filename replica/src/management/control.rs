@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ic_management_canister_types::{ChangeDetails, ControllersChangeRecord, UpdateSettingsArgs};
 
 use super::{Answer, Call, canister_id, controlled, empty_reply};
-use crate::canister::Status;
+use crate::canister::{Status, StopCall};
 use crate::message::{CallResult, ErrorCode, Reject};
 use crate::replica::Replica;
 
@@ -46,14 +46,11 @@ pub(super) fn start_canister(replica: &mut Replica, call: &Call<'_>) -> CallResu
     }
     replica.watch_timer(id);
     if let Status::Stopping { waiting } = before {
-        for origin in waiting {
-            let reject = Reject::new(
-                ErrorCode::CanisterStoppingCancelled,
-                format!("Canister {id} was started before it had stopped"),
-            );
-            let management = candid::Principal::management_canister();
-            replica.respond(origin, management, Err(reject), 0);
-        }
+        let reject = Reject::new(
+            ErrorCode::CanisterStoppingCancelled,
+            format!("Canister {id} was started before it had stopped"),
+        );
+        replica.answer_stop_calls(waiting, &Err(reject));
     }
     Ok(empty_reply())
 }
@@ -61,19 +58,22 @@ pub(super) fn start_canister(replica: &mut Replica, call: &Call<'_>) -> CallResu
 /// Answers when the canister has stopped.
 pub(super) fn stop_canister(replica: &mut Replica, call: &Call<'_>) -> Result<Answer, Reject> {
     let id = canister_id(call)?;
-    let origin = call.origin.clone();
+    let stop = StopCall {
+        origin: call.origin.clone(),
+        cycles: call.cycles,
+        since: replica.environment.time,
+    };
     let canister = controlled(replica, id, call.caller)?;
     match &mut canister.status {
         Status::Stopped => return Ok(Answer::Now(Ok(empty_reply()))),
-        Status::Stopping { waiting } => waiting.push(origin),
+        Status::Stopping { waiting } => waiting.push(stop),
         Status::Running => {
             canister.status = Status::Stopping {
-                waiting: vec![origin],
+                waiting: vec![stop],
             };
             canister.version += 1;
         }
     }
-    replica.lost += call.cycles;
     replica.stop_if_finished(id);
     Ok(Answer::Later)
 }

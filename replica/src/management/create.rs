@@ -37,7 +37,14 @@ pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
     let id = replica.fresh_canister_id();
     let balance = std::mem::take(&mut call.cycles) - fees::CREATE_CANISTER;
     replica.environment.consumed += fees::CREATE_CANISTER;
-    insert(replica, call, id, settings, balance, args.sender_canister_version)
+    insert(
+        replica,
+        call,
+        id,
+        settings,
+        balance,
+        args.sender_canister_version,
+    )
 }
 
 /// Anybody's canister, with cycles made for it.
@@ -55,7 +62,14 @@ pub(super) fn provisional(replica: &mut Replica, call: &mut Call<'_>) -> CallRes
         }
     };
     mint(replica, cycles)?;
-    insert(replica, call, id, settings, cycles, args.sender_canister_version)
+    insert(
+        replica,
+        call,
+        id,
+        settings,
+        cycles,
+        args.sender_canister_version,
+    )
 }
 
 /// More cycles for a canister, made for it.
@@ -129,7 +143,11 @@ fn insert(
         let mut hashes: Vec<Vec<u8>> = variables
             .iter()
             .map(|(name, value)| {
-                [Sha256::digest(name).as_slice(), Sha256::digest(value).as_slice()].concat()
+                [
+                    Sha256::digest(name).as_slice(),
+                    Sha256::digest(value).as_slice(),
+                ]
+                .concat()
             })
             .collect();
         hashes.sort();

@@ -238,7 +238,12 @@ impl Installation<'_> {
     ) -> Result<Code, Reject> {
         let keep = self.keeps_memory(old, &module, flags)?;
         if flags.skip_pre_upgrade != Some(true) {
-            self.hook(old, "canister_pre_upgrade", EntryPoint::PreUpgrade, Vec::new())?;
+            self.hook(
+                old,
+                "canister_pre_upgrade",
+                EntryPoint::PreUpgrade,
+                Vec::new(),
+            )?;
         }
         let mut code = self.instantiate(module)?;
         if keep {

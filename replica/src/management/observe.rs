@@ -147,11 +147,14 @@ pub(super) fn fetch_canister_logs(
             (*start..*end).contains(&record.time)
         }
     };
-    let records = canister.log().filter(wanted).map(|record| CanisterLogRecord {
-        idx: record.index,
-        timestamp_nanos: record.time,
-        content: record.content.clone(),
-    });
+    let records = canister
+        .log()
+        .filter(wanted)
+        .map(|record| CanisterLogRecord {
+            idx: record.index,
+            timestamp_nanos: record.time,
+            content: record.content.clone(),
+        });
     encode(&FetchCanisterLogsResult {
         canister_log_records: records.collect(),
     })

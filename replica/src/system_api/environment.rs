@@ -77,7 +77,9 @@ pub(super) fn variable_value_copy(call: &mut Call<'_>, a: &[u64]) -> Result<u64,
 
 fn name_at(api: &SystemApi, index: u64) -> Result<&str, Trap> {
     let variables = &api.view.settings.environment_variables;
-    let name = usize::try_from(index).ok().and_then(|i| variables.keys().nth(i));
+    let name = usize::try_from(index)
+        .ok()
+        .and_then(|i| variables.keys().nth(i));
     name.map(String::as_str).ok_or_else(|| {
         Trap::violation(format!(
             "there is no environment variable {index}: there are {}",

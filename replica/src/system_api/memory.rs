@@ -31,11 +31,7 @@ impl Call<'_> {
     }
 
     /// As [`Call::copy`], from a text that is at hand.
-    pub(super) fn copy_text(
-        &mut self,
-        to_offset_size: [u64; 3],
-        text: &str,
-    ) -> Result<u64, Trap> {
+    pub(super) fn copy_text(&mut self, to_offset_size: [u64; 3], text: &str) -> Result<u64, Trap> {
         copy(self.memory, to_offset_size, text.as_bytes())?;
         self.charge += to_offset_size[2];
         Ok(0)
@@ -49,11 +45,7 @@ impl Call<'_> {
     }
 }
 
-fn copy(
-    memory: &mut [u8],
-    [destination, offset, size]: [u64; 3],
-    blob: &[u8],
-) -> Result<(), Trap> {
+fn copy(memory: &mut [u8], [destination, offset, size]: [u64; 3], blob: &[u8]) -> Result<(), Trap> {
     let from = range(offset, size, blob.len(), "the data that it asked for")?;
     let to = range(destination, size, memory.len(), "the canister's memory")?;
     memory[to].copy_from_slice(&blob[from]);
