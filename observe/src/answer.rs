@@ -1,0 +1,115 @@
+//! What the caller of canister1 gets.
+
+use std::fmt;
+
+use candid::{CandidType, Deserialize};
+use serde::Serialize;
+
+use crate::network::Answer;
+
+/// An answer of canister1, read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Got {
+    /// A reply without a value.
+    Reply,
+    /// A reply that contains `Ok`.
+    ReplyOk,
+    /// A reply that contains `Err` with this text.
+    ReplyErr(String),
+    /// A reply that says that canister1's own call was replied to.
+    ReplySawReply,
+    /// A reply that says that canister1's own call was rejected.
+    ReplySawReject {
+        /// The reject code that canister1 saw.
+        code: u32,
+        /// The text that canister1 saw.
+        message: String,
+    },
+    /// A reply that says that canister1's own call was not sent, and why.
+    ReplyNotSent(String),
+    /// A reply with something else in it.
+    ReplyOther,
+    /// A reject.
+    Reject {
+        /// The reject code.
+        code: u32,
+        /// The network's error code.
+        error_code: String,
+        /// The reject message.
+        message: String,
+    },
+}
+
+/// What canister1 tells of its own call: `CallOutcome` in its interface.
+#[derive(CandidType, Deserialize)]
+enum CallOutcome {
+    Replied,
+    Rejected { code: u32, message: String },
+    NotSent(String),
+}
+
+impl Got {
+    /// Reads an answer.
+    pub fn read(answer: &Answer) -> Self {
+        let reply = match answer {
+            Ok(reply) => reply,
+            Err(reject) => {
+                return Got::Reject {
+                    code: reject.code as u32,
+                    error_code: reject.error_code.to_string(),
+                    message: reject.message.clone(),
+                };
+            }
+        };
+        if let Ok(result) = candid::decode_one::<Result<(), String>>(reply) {
+            return match result {
+                Ok(()) => Got::ReplyOk,
+                Err(message) => Got::ReplyErr(message),
+            };
+        }
+        match candid::decode_one(reply) {
+            Ok(CallOutcome::Replied) => Got::ReplySawReply,
+            Ok(CallOutcome::Rejected { code, message }) => Got::ReplySawReject { code, message },
+            Ok(CallOutcome::NotSent(why)) => Got::ReplyNotSent(why),
+            Err(_) if candid::decode_args::<()>(reply).is_ok() => Got::Reply,
+            Err(_) => Got::ReplyOther,
+        }
+    }
+
+    /// In a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Got::Reply => "reply".to_owned(),
+            Got::ReplyOk => "reply: Ok".to_owned(),
+            Got::ReplyErr(_) => "reply: Err".to_owned(),
+            Got::ReplySawReply => "reply: saw a reply".to_owned(),
+            Got::ReplySawReject { code, .. } => format!("reply: saw reject {code}"),
+            Got::ReplyNotSent(_) => "reply: call not sent".to_owned(),
+            Got::ReplyOther => "reply: something else".to_owned(),
+            Got::Reject {
+                code, error_code, ..
+            } => format!("reject {code}, {error_code}"),
+        }
+    }
+}
+
+impl fmt::Display for Got {
+    /// In a sentence that begins with "The caller got".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Got::ReplyErr(message) => write!(f, "a reply: Err({message:?})"),
+            Got::ReplySawReject { code, message } => write!(
+                f,
+                "a reply: canister1's call was rejected with code {code}, {message:?}"
+            ),
+            Got::ReplyNotSent(why) => write!(f, "a reply: canister1's call was not sent, {why:?}"),
+            Got::Reject {
+                code,
+                error_code,
+                message,
+            } => write!(f, "a reject: code {code}, {error_code}: {message}"),
+            other => write!(f, "a {}", other.words()),
+        }
+    }
+}
