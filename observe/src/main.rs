@@ -40,6 +40,7 @@ struct Arguments {
     #[arg(
         long,
         value_name = "FOLDER",
+        overrides_with = "wasm",
         default_value = "target/wasm32-unknown-unknown/release"
     )]
     wasm: PathBuf,

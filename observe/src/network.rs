@@ -34,6 +34,11 @@ impl Network {
         self.user
     }
 
+    /// Goes on as another user.
+    pub fn become_user(&mut self, user: Principal) {
+        self.user = user;
+    }
+
     /// Creates an empty canister, controlled by the user.
     ///
     /// # Errors

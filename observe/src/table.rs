@@ -44,8 +44,14 @@ pub fn render(findings: &[Finding]) -> String {
     for finding in findings {
         line(&mut text, finding);
     }
+    text.push_str(LEGEND);
     text
 }
+
+const LEGEND: &str = "\
+before, after: what canister1 changed before and after its last await. –: there was nothing to change.
+C1 C2 D: by how much the counter of canister1, that of canister2, and the count of drops grew.
+";
 
 fn line(text: &mut String, finding: &Finding) {
     let [what, before, after, callee, drops, answer, predicted] = WIDTHS;

@@ -273,6 +273,16 @@ impl Canister {
         self.log.iter()
     }
 
+    /// The index that the next line of the log will have.
+    pub fn next_log_index(&self) -> u64 {
+        self.next_log_index
+    }
+
+    /// Forgets the lines of the log before the one with this index.
+    pub fn forget_log_before(&mut self, index: u64) {
+        self.log.retain(|record| record.index >= index);
+    }
+
     /// Forgets the log.
     pub fn clear_log(&mut self) {
         self.log.clear();

@@ -155,9 +155,14 @@ impl Environment {
             Task::System(task) => (Entry::Export(task.export()), self.limits.message),
         };
         let soft_memory = match &task {
-            Task::Method { .. } => Some(canister.settings.wasm_memory_limit).filter(|l| *l > 0),
+            Task::Method {
+                kind: MethodKind::Update,
+                ..
+            } => Some(canister.settings.wasm_memory_limit).filter(|l| *l > 0),
             _ => None,
         };
+        // A query changes nothing but cycles, also when it is called like an update.
+        let is_query = matches!(&task, Task::Method { kind, .. } if *kind != MethodKind::Update);
         let limits = Limits {
             instructions,
             memory: code.module.maximum_memory * PAGE_SIZE,
@@ -180,10 +185,17 @@ impl Environment {
         let effects = self.take_back(canister, api);
 
         let changed_memory = self.observe_memory
+            && !is_query
             && (canister.stable.has_changes() || code.instance.memory_differs(&checkpoint));
 
         // After it: all or nothing.
         let outcome = match result {
+            Ok(()) if is_query => {
+                code.instance.roll_back(&self.engine, &checkpoint);
+                canister.stable.roll_back();
+                canister.version += 1;
+                Outcome::Committed(effects)
+            }
             Ok(()) => {
                 canister.stable.commit();
                 if let Some(data) = &effects.certified_data {

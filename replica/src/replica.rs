@@ -105,6 +105,8 @@ pub struct Replica {
     pub(crate) seed: Vec<u8>,
     /// How many random numbers were drawn.
     pub(crate) drawn: u64,
+    /// The canisters that were deleted. Their ids are never used again.
+    pub(crate) deleted: BTreeSet<CanisterId>,
     policy: Box<dyn Policy>,
     ingress: BTreeMap<IngressId, IngressStatus>,
     answered: VecDeque<IngressId>,
@@ -137,6 +139,7 @@ impl Replica {
             lost: 0,
             seed: config.seed,
             drawn: 0,
+            deleted: BTreeSet::new(),
             policy: Box::new(OldestFirst),
             ingress: BTreeMap::new(),
             answered: VecDeque::new(),
@@ -405,6 +408,12 @@ impl Replica {
                     self.ingress.remove(&oldest);
                 }
             }
+            // The caller was told SYS_UNKNOWN: the answer and its cycles are lost.
+            CallOrigin::Canister {
+                sender,
+                callback,
+                deadline: Some(_),
+            } if self.pool.has_response(sender, callback) => self.lost += refund,
             CallOrigin::Canister {
                 sender, callback, ..
             } => self.pool.push(Message::Response(Response {
@@ -425,7 +434,7 @@ impl Replica {
             bytes.extend_from_slice(&[1, 1]);
             self.next_canister += 1;
             let id = Principal::from_slice(&bytes);
-            if !self.canisters.contains_key(&id) {
+            if !self.canisters.contains_key(&id) && !self.deleted.contains(&id) {
                 return id;
             }
         }

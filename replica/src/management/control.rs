@@ -41,9 +41,7 @@ pub(super) fn start_canister(replica: &mut Replica, call: &Call<'_>) -> CallResu
     let id = canister_id(call)?;
     let canister = controlled(replica, id, call.caller)?;
     let before = std::mem::replace(&mut canister.status, Status::Running);
-    if !matches!(before, Status::Running) {
-        canister.version += 1;
-    }
+    canister.version += 1;
     replica.watch_timer(id);
     if let Status::Stopping { waiting } = before {
         let reject = Reject::new(
@@ -64,6 +62,7 @@ pub(super) fn stop_canister(replica: &mut Replica, call: &Call<'_>) -> Result<An
         since: replica.environment.time,
     };
     let canister = controlled(replica, id, call.caller)?;
+    canister.version += 1;
     match &mut canister.status {
         Status::Stopped => return Ok(Answer::Now(Ok(empty_reply()))),
         Status::Stopping { waiting } => waiting.push(stop),
@@ -71,7 +70,6 @@ pub(super) fn stop_canister(replica: &mut Replica, call: &Call<'_>) -> Result<An
             canister.status = Status::Stopping {
                 waiting: vec![stop],
             };
-            canister.version += 1;
         }
     }
     replica.stop_if_finished(id);
@@ -95,6 +93,7 @@ pub(super) fn delete_canister(replica: &mut Replica, call: &Call<'_>) -> CallRes
     }
     if let Some(canister) = replica.canisters.remove(&id) {
         replica.burned += canister.balance;
+        replica.deleted.insert(id);
     }
     Ok(empty_reply())
 }

@@ -121,11 +121,11 @@ fn check_specified_id(replica: &Replica, id: Principal) -> Result<(), Reject> {
     if !matches!(id.as_slice(), [_, _, _, _, _, _, _, _, 1, 1]) {
         return Err(invalid(&format!("{id} is not the id of a canister")));
     }
-    match replica.canisters.contains_key(&id) {
+    match replica.canisters.contains_key(&id) || replica.deleted.contains(&id) {
         false => Ok(()),
         true => Err(Reject::new(
             ErrorCode::CanisterIdAlreadyExists,
-            format!("Canister {id} exists already"),
+            format!("Canister {id} exists already, or did and was deleted"),
         )),
     }
 }

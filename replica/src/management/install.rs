@@ -99,6 +99,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
     let Some(canister) = replica.canisters.get_mut(&id) else {
         return Err(out_of_cycles(id));
     };
+    let log_begins = canister.next_log_index();
     let mut installation = Installation {
         environment,
         canister,
@@ -144,6 +145,9 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
     canister.code = Some(code);
     canister.low_memory_noticed = false;
     canister.global_timer = global_timer;
+    if fresh {
+        canister.forget_log_before(log_begins);
+    }
     match certified_data {
         Some(data) => canister.certified_data = data,
         None if fresh => canister.certified_data.clear(),
@@ -194,10 +198,13 @@ impl Installation<'_> {
     /// For the modes `install` and `reinstall`: nothing of before remains.
     fn fresh(&mut self, module: CanisterModule, argument: Vec<u8>) -> Result<Code, Reject> {
         let stable = std::mem::take(&mut self.canister.stable);
+        // The new code sees the new version.
+        self.canister.version += 1;
         let result = self.start(module).and_then(|mut code| {
             self.hook(&mut code, "canister_init", EntryPoint::Init, argument)?;
             Ok(code)
         });
+        self.canister.version -= 1;
         match result {
             Ok(_) => self.canister.stable.commit(),
             Err(_) => self.canister.stable = stable,
@@ -343,13 +350,18 @@ impl Installation<'_> {
             memory: code.module.maximum_memory * PAGE_SIZE,
             soft_memory: Some(soft_memory).filter(|limit| *limit > 0),
         };
+        // Only the old code still has a timer.
+        let global_timer = match entry_point {
+            EntryPoint::PreUpgrade => canister.global_timer,
+            _ => self.global_timer,
+        };
         let api = SystemApi::new(
             view,
             canister.balance.saturating_sub(self.burned),
             0,
             std::mem::take(&mut canister.stable),
             std::mem::take(&mut canister.open_calls),
-            self.global_timer,
+            global_timer,
         );
         let instance: &mut Instance<SystemApi> = &mut code.instance;
         let (api, result, instructions) = run(instance, Entry::Export(export), api, limits);

@@ -1,0 +1,99 @@
+//! What the tests share: the canisters, built as they are deployed, and a pair of them.
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use local_replica::timeline::{Ending, Step};
+use observe::answer::Got;
+use observe::network::Network;
+use observe::pair::{Counters, Observation, Pair};
+
+/// The root of the project.
+pub fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The folder with both canisters' Wasm. Builds them if they are not up to date.
+pub fn wasm() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let target = project().join("target");
+        let status = Command::new(env!("CARGO"))
+            .current_dir(project())
+            .env_remove("CANISTER_ID_CANISTER2")
+            .args(["build", "--locked", "--release", "--quiet"])
+            .args(["--target", "wasm32-unknown-unknown"])
+            .args(["-p", "canister1", "-p", "canister2", "--target-dir"])
+            .arg(&target)
+            .status()
+            .expect("cargo starts");
+        assert!(status.success(), "the canisters can't be built");
+        target.join("wasm32-unknown-unknown/release")
+    })
+}
+
+/// A pair on a replica of its own.
+pub fn pair() -> Pair {
+    Pair::deploy(Network::local(), wasm()).expect("the pair can be deployed")
+}
+
+/// What one call of canister1 did to a new pair.
+pub struct Story {
+    /// By how much the counters grew.
+    pub grown: Counters,
+    /// What the caller got.
+    pub got: Got,
+    /// Every execution and how it ended.
+    pub steps: Vec<String>,
+}
+
+/// Calls `method` of canister1 on a new pair.
+pub fn story(method: &str) -> Story {
+    let mut pair = pair();
+    let observation = pair.observe(method).expect("it can be observed");
+    Story {
+        grown: observation.after.since(observation.before),
+        got: Got::read(&observation.answer),
+        steps: steps(&pair, &observation),
+    }
+}
+
+fn steps(pair: &Pair, observation: &Observation) -> Vec<String> {
+    let steps = observation.steps.iter().map(|(event, _)| {
+        let canister = pair.name(&event.canister);
+        let step = match &event.step {
+            Step::Method(_) => "method",
+            Step::Callback { reject: None, .. } => "reply callback",
+            Step::Callback { .. } => "reject callback",
+            Step::Cleanup => "cleanup",
+            Step::SystemTask(_) => "system task",
+            Step::AnsweredBySystem(_) => return format!("{canister}: answered by the system"),
+        };
+        let ending = match (&event.ending, event.changed_memory) {
+            (Ending::Committed, true) => "change kept",
+            (Ending::Committed, false) => "nothing changed",
+            (Ending::Undone(_), true) => "change undone",
+            (Ending::Undone(_), false) => "nothing to undo",
+        };
+        format!("{canister}: {step}, {ending}")
+    });
+    steps.collect()
+}
+
+/// Runs the program with these arguments.
+pub fn observe(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_observe"))
+        .arg("--wasm")
+        .arg(wasm())
+        .args(arguments)
+        .env_remove("CLICOLOR_FORCE")
+        .output()
+        .expect("observe starts")
+}
+
+/// What a program printed.
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("it prints UTF-8")
+}

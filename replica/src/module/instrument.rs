@@ -1,0 +1,81 @@
+//! Adds to a module what a replica must reach.
+
+use wasm_encoder::{ExportKind, ExportSection, RawSection};
+use wasmparser::{ExternalKind, Parser, Payload};
+
+use super::outline::Outline;
+use crate::wasm::PRIVATE_EXPORT;
+
+/// The module with everything exported that a replica must reach, and with its start function
+/// exported instead of run by the engine: it runs as an execution of its own.
+pub(super) fn instrument(outline: &Outline, wasm: &[u8]) -> Vec<u8> {
+    let mut module = wasm_encoder::Module::new();
+    let mut exports = Some(export_section(outline));
+    for payload in Parser::new(0).parse_all(wasm).flatten() {
+        // The sections have a fixed order; what comes after the exports ends the wait for them.
+        let after_exports = matches!(
+            payload,
+            Payload::StartSection { .. }
+                | Payload::ElementSection(_)
+                | Payload::DataCountSection { .. }
+                | Payload::CodeSectionStart { .. }
+                | Payload::DataSection(_)
+                | Payload::End(_)
+        );
+        let is_exports = matches!(payload, Payload::ExportSection(_));
+        if (is_exports || after_exports)
+            && let Some(section) = exports.take()
+        {
+            module.section(&section);
+        }
+        let replaced = is_exports || matches!(payload, Payload::StartSection { .. });
+        let custom = matches!(payload, Payload::CustomSection(_));
+        if let Some((id, range)) = payload.as_section()
+            && !replaced
+            && !custom
+        {
+            module.section(&RawSection {
+                id,
+                data: &wasm[range],
+            });
+        }
+    }
+    module.finish()
+}
+
+fn export_section(outline: &Outline) -> ExportSection {
+    let mut section = ExportSection::new();
+    for (name, kind, index) in &outline.exports {
+        let kind = match kind {
+            ExternalKind::Func => ExportKind::Func,
+            ExternalKind::Table => ExportKind::Table,
+            ExternalKind::Memory => ExportKind::Memory,
+            ExternalKind::Global => ExportKind::Global,
+            ExternalKind::Tag => ExportKind::Tag,
+        };
+        section.export(name, kind, *index);
+    }
+    if !outline.memories.is_empty() {
+        section.export(&private("memory", 0), ExportKind::Memory, 0);
+    }
+    for table in 0..outline.tables {
+        section.export(&private("table", table), ExportKind::Table, table);
+    }
+    for global in &outline.mutable_globals {
+        section.export(&private("global", *global), ExportKind::Global, *global);
+    }
+    if let Some(start) = outline.start {
+        section.export(&private("start", 0), ExportKind::Func, start);
+    }
+    if outline.mutates_tables {
+        for function in 0..outline.functions.len() as u32 {
+            section.export(&private("function", function), ExportKind::Func, function);
+        }
+    }
+    section
+}
+
+/// The name of an export that the replica adds. Names sort as their numbers do.
+pub(super) fn private(what: &str, index: u32) -> String {
+    format!("{PRIVATE_EXPORT}{what} {index:010}")
+}

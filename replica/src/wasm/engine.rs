@@ -1,0 +1,262 @@
+//! The engine itself: modules, and how their imports reach the host.
+
+use std::fmt;
+
+use wasmi::{
+    Caller, CompilationMode, Config, CustomFuelCosts, Error, Extern, FuncType, Linker, Memory,
+    Module, Store, StoreLimits, StoreLimitsBuilder, TrapCode, Val, ValType,
+};
+
+use super::{Fault, Host, HostCall, HostFunction, Instance, Limits, PRIVATE_EXPORT, ValueType};
+
+/// A module that the engine has validated and can instantiate.
+#[derive(Clone)]
+pub struct CompiledModule {
+    module: Module,
+    pub(super) memory64: bool,
+    /// Whether the module can change its tables or drop segments: most can't, and then there is
+    /// nothing to keep.
+    pub(super) mutates_tables: bool,
+}
+
+/// Compiles and instantiates modules.
+pub struct Engine<H: Host> {
+    engine: wasmi::Engine,
+    linker32: Linker<HostState<H>>,
+    linker64: Linker<HostState<H>>,
+}
+
+impl<H: Host> Engine<H> {
+    /// An engine whose modules may import `functions` from the module named `namespace`.
+    pub fn new(namespace: &str, functions: &'static [HostFunction<H>]) -> Self {
+        let mut config = Config::default();
+        config
+            .consume_fuel(true)
+            // Instructions are counted when they are executed, not when they are first translated:
+            // the same message always costs the same.
+            .fuel_cost(CustomFuelCosts {
+                bytes_copied_per_fuel: 64,
+                fuel_per_bytes_translated: 0,
+                fuel_per_bytes_validated: 0,
+            })
+            .compilation_mode(CompilationMode::LazyTranslation)
+            .ignore_custom_sections(true)
+            .wasm_multi_memory(false)
+            .set_max_recursion_depth(25_000)
+            .set_max_stack_height(16 * 1024 * 1024);
+        let engine = wasmi::Engine::new(&config);
+        let link = |memory64: bool| {
+            let mut linker = Linker::new(&engine);
+            for function in functions.iter().filter(|f| f.in_memory64 || !memory64) {
+                define(&mut linker, namespace, function, memory64);
+            }
+            linker
+        };
+        let (linker32, linker64) = (link(false), link(true));
+        Engine {
+            engine,
+            linker32,
+            linker64,
+        }
+    }
+
+    /// Validates a module. `mutates_tables` tells whether its code has instructions that change
+    /// tables or drop segments.
+    ///
+    /// # Errors
+    ///
+    /// The fault that the engine found in the module.
+    pub fn compile(
+        &self,
+        wasm: &[u8],
+        memory64: bool,
+        mutates_tables: bool,
+    ) -> Result<CompiledModule, String> {
+        let module = Module::new(&self.engine, wasm).map_err(|error| error.to_string())?;
+        Ok(CompiledModule {
+            module,
+            memory64,
+            mutates_tables,
+        })
+    }
+
+    /// Makes an instance with the memory, globals and tables that the module declares.
+    ///
+    /// # Errors
+    ///
+    /// What failed: a segment that does not fit, or an initial memory that exceeds the limit.
+    pub fn instantiate(
+        &self,
+        compiled: &CompiledModule,
+        memory_limit: u64,
+    ) -> Result<Instance<H>, String> {
+        let mut store = Store::new(
+            &self.engine,
+            HostState {
+                host: None,
+                memory: None,
+                instruction_limit: 0,
+                growth: growth_limits(memory_limit, None),
+            },
+        );
+        store.limiter(|state| &mut state.growth);
+        // Instantiation runs no code of the module (a start function was made an export), but it
+        // copies segments, and that is paid for with fuel.
+        store.set_fuel(u64::MAX).map_err(|e| e.to_string())?;
+        let linker = if compiled.memory64 {
+            &self.linker64
+        } else {
+            &self.linker32
+        };
+        let instance = linker
+            .instantiate_and_start(&mut store, &compiled.module)
+            .map_err(|error| error.to_string())?;
+        let mut globals = Vec::new();
+        let mut tables = Vec::new();
+        let mut memory = None;
+        let mut exports: Vec<_> = instance
+            .exports(&store)
+            .filter(|export| export.name().starts_with(PRIVATE_EXPORT))
+            .collect();
+        exports.sort_by(|a, b| a.name().cmp(b.name()));
+        for export in exports {
+            match export.into_extern() {
+                Extern::Global(global) => globals.push(global),
+                Extern::Table(table) => tables.push(table),
+                Extern::Memory(exported) => memory = Some(exported),
+                Extern::Func(_) => {}
+            }
+        }
+        store.data_mut().memory = memory;
+        Ok(Instance {
+            compiled: compiled.clone(),
+            store,
+            instance,
+            memory,
+            globals,
+            tables,
+        })
+    }
+}
+
+/// What the engine carries through a call for the host functions.
+pub(super) struct HostState<H> {
+    pub(super) host: Option<H>,
+    pub(super) memory: Option<Memory>,
+    pub(super) instruction_limit: u64,
+    pub(super) growth: StoreLimits,
+}
+
+/// Limits of what an instance may own; with a soft limit, growing past it traps.
+pub(super) fn growth_limits(memory: u64, soft_memory: Option<u64>) -> StoreLimits {
+    let bytes = soft_memory.map_or(memory, |soft| soft.min(memory));
+    StoreLimitsBuilder::new()
+        .memory_size(usize::try_from(bytes).unwrap_or(usize::MAX))
+        .table_elements(1_000_000)
+        .trap_on_grow_failure(soft_memory.is_some())
+        .build()
+}
+
+/// A host function's trap on its way through the engine.
+#[derive(Debug)]
+struct Raised<T>(T);
+
+impl<T: fmt::Display> fmt::Display for Raised<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: fmt::Display + fmt::Debug + Send + Sync + 'static> wasmi::errors::HostError for Raised<T> {}
+
+fn define<H: Host>(
+    linker: &mut Linker<HostState<H>>,
+    namespace: &str,
+    function: &'static HostFunction<H>,
+    memory64: bool,
+) {
+    let wasm_type = |value: &ValueType| match value.is_64_bit(memory64) {
+        true => ValType::I64,
+        false => ValType::I32,
+    };
+    let ty = FuncType::new(
+        function.parameters.iter().map(wasm_type),
+        function.result.iter().map(wasm_type),
+    );
+    let call = move |mut caller: Caller<'_, HostState<H>>, inputs: &[Val], outputs: &mut [Val]| {
+        let mut arguments = [0u64; 8];
+        for (argument, input) in arguments.iter_mut().zip(inputs) {
+            *argument = match input {
+                Val::I32(value) => u64::from(value.cast_unsigned()),
+                Val::I64(value) => value.cast_unsigned(),
+                _ => 0,
+            };
+        }
+        let fuel = caller.get_fuel()?;
+        let memory = caller.data().memory;
+        let (memory, state) = match memory {
+            Some(memory) => memory.data_and_store_mut(&mut caller),
+            None => (&mut [][..], caller.data_mut()),
+        };
+        let instructions = state.instruction_limit - fuel;
+        let Some(host) = state.host.as_mut() else {
+            return Err(Error::new("a host function was called outside a call"));
+        };
+        let trap = |trap| Error::host(Raised(trap));
+        host.check(function).map_err(trap)?;
+        let mut call = HostCall {
+            host,
+            memory,
+            instructions,
+            charge: 0,
+        };
+        let result = (function.call)(&mut call, &arguments[..inputs.len()]).map_err(trap)?;
+        let charge = call.charge;
+        if charge > 0 {
+            caller.set_fuel(fuel.saturating_sub(charge))?;
+            if charge > fuel {
+                return Err(TrapCode::OutOfFuel.into());
+            }
+        }
+        if let Some(output) = outputs.first_mut() {
+            *output = match output {
+                Val::I64(_) => Val::I64(result.cast_signed()),
+                _ => Val::I32((result as u32).cast_signed()),
+            };
+        }
+        Ok(())
+    };
+    linker
+        .func_new(namespace, function.name, ty, call)
+        .expect("the table names every function once");
+}
+
+/// What an error of the engine means.
+pub(super) fn into_fault<T: fmt::Display + fmt::Debug + Send + Sync + 'static>(
+    error: Error,
+    limits: Limits,
+) -> Fault<T> {
+    let reason = match error.as_trap_code() {
+        Some(TrapCode::OutOfFuel) => return Fault::InstructionLimit(limits.instructions),
+        Some(TrapCode::GrowthOperationLimited) => {
+            return Fault::MemoryLimit(limits.soft_memory.unwrap_or(limits.memory));
+        }
+        Some(TrapCode::UnreachableCodeReached) => "unreachable",
+        Some(TrapCode::MemoryOutOfBounds) => "heap out of bounds",
+        Some(TrapCode::TableOutOfBounds) => "table out of bounds",
+        Some(TrapCode::IndirectCallToNull) => "indirect call to a null function",
+        Some(TrapCode::IntegerDivisionByZero) => "integer division by 0",
+        Some(TrapCode::IntegerOverflow) => "integer overflow",
+        Some(TrapCode::BadConversionToInteger) => "invalid conversion to integer",
+        Some(TrapCode::StackOverflow) => "stack overflow",
+        Some(TrapCode::BadSignature) => "function invocation does not match its signature",
+        _ => {
+            let text = error.to_string();
+            return match error.downcast::<Raised<T>>() {
+                Some(Raised(trap)) => Fault::Host(trap),
+                None => Fault::Trapped(text),
+            };
+        }
+    };
+    Fault::Trapped(reason.to_owned())
+}

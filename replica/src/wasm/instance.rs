@@ -1,0 +1,235 @@
+//! An instance: calls into it, and its state at one moment.
+
+use wasmi::{Func, Global, Memory, Nullable, Ref, Store, Table, Val};
+
+use super::engine::{HostState, growth_limits, into_fault};
+use super::{CompiledModule, Engine, Entry, Fault, Host, Limits, PAGE_SIZE};
+
+/// An instance of a module: its memory, globals and tables.
+pub struct Instance<H: Host> {
+    pub(super) compiled: CompiledModule,
+    pub(super) store: Store<HostState<H>>,
+    pub(super) instance: wasmi::Instance,
+    pub(super) memory: Option<Memory>,
+    pub(super) globals: Vec<Global>,
+    pub(super) tables: Vec<Table>,
+}
+
+/// The state of an instance at one moment, in a buffer that can be used again and again.
+#[derive(Default)]
+pub struct Checkpoint {
+    memory: Vec<u8>,
+    globals: Vec<Val>,
+    tables: Vec<Vec<Ref>>,
+}
+
+impl<H: Host> Instance<H> {
+    /// Calls `entry`, with `host` behind the host functions. Gives back the host, how the call
+    /// ended, and the number of instructions it executed.
+    ///
+    /// The state is left as the call left it, also after a fault: [`Instance::roll_back`] undoes.
+    pub fn call(
+        &mut self,
+        entry: Entry<'_>,
+        host: H,
+        limits: Limits,
+    ) -> (H, Result<(), Fault<H::Trap>>, u64) {
+        let state = self.store.data_mut();
+        state.host = Some(host);
+        state.instruction_limit = limits.instructions;
+        state.growth = growth_limits(limits.memory, limits.soft_memory);
+        let result = self.enter(entry, limits);
+        let left = self.store.get_fuel().unwrap_or(0);
+        let host = self.store.data_mut().host.take();
+        let host = host.expect("it was put there above");
+        (host, result, limits.instructions - left)
+    }
+
+    fn enter(&mut self, entry: Entry<'_>, limits: Limits) -> Result<(), Fault<H::Trap>> {
+        let fault = |error| into_fault(error, limits);
+        self.store.set_fuel(limits.instructions).map_err(fault)?;
+        match entry {
+            Entry::Export(name) => {
+                let function = self
+                    .instance
+                    .get_typed_func::<(), ()>(&self.store, name)
+                    .map_err(fault)?;
+                function.call(&mut self.store, ()).map_err(fault)
+            }
+            Entry::Closure {
+                function,
+                environment,
+            } => {
+                let found = self
+                    .tables
+                    .first()
+                    .and_then(|t| t.get(&self.store, function));
+                let Some(Ref::Func(Nullable::Val(callback))) = found else {
+                    return Err(Fault::NoSuchFunction(function));
+                };
+                let argument = match self.compiled.memory64 {
+                    true => Val::I64(environment.cast_signed()),
+                    false => Val::I32((environment as u32).cast_signed()),
+                };
+                callback
+                    .call(&mut self.store, &[argument], &mut [])
+                    .map_err(fault)
+            }
+        }
+    }
+
+    /// The size of the memory in bytes.
+    pub fn memory_size(&self) -> u64 {
+        self.memory
+            .map_or(0, |memory| memory.data_size(&self.store) as u64)
+    }
+
+    /// The bytes of the memory.
+    pub fn memory(&self) -> &[u8] {
+        self.memory.map_or(&[], |memory| memory.data(&self.store))
+    }
+
+    /// Makes the memory equal to `bytes`, whose length is a multiple of the page size.
+    ///
+    /// # Errors
+    ///
+    /// If the module has no memory that can be as large as `bytes`.
+    pub fn replace_memory(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let Some(memory) = self.memory else {
+            return match bytes.is_empty() {
+                true => Ok(()),
+                false => Err("the module has no memory to keep the old one in".to_owned()),
+            };
+        };
+        let missing = (bytes.len() as u64).saturating_sub(self.memory_size()) / PAGE_SIZE;
+        if missing > 0 {
+            memory
+                .grow(&mut self.store, missing)
+                .map_err(|error| error.to_string())?;
+        }
+        let data = memory.data_mut(&mut self.store);
+        data[..bytes.len()].copy_from_slice(bytes);
+        data[bytes.len()..].fill(0);
+        Ok(())
+    }
+
+    /// Writes the present state into `checkpoint`.
+    pub fn checkpoint(&self, checkpoint: &mut Checkpoint) {
+        checkpoint.memory.clear();
+        checkpoint.memory.extend_from_slice(self.memory());
+        checkpoint.globals.clear();
+        let globals = self.globals.iter().map(|global| global.get(&self.store));
+        checkpoint.globals.extend(globals);
+        checkpoint.tables.clear();
+        if self.compiled.mutates_tables {
+            let tables = self.tables.iter().map(|table| {
+                let size = table.size(&self.store);
+                (0..size)
+                    .filter_map(|i| table.get(&self.store, i))
+                    .collect()
+            });
+            checkpoint.tables.extend(tables);
+        }
+    }
+
+    /// Whether the memory differs from what it was when `checkpoint` was written.
+    pub fn memory_differs(&self, checkpoint: &Checkpoint) -> bool {
+        self.memory() != checkpoint.memory
+    }
+
+    /// Puts the state back to what it was when `checkpoint` was written.
+    pub fn roll_back(&mut self, engine: &Engine<H>, checkpoint: &Checkpoint) {
+        let same_size = self.memory_size() == checkpoint.memory.len() as u64;
+        if same_size && !self.compiled.mutates_tables {
+            self.restore(checkpoint);
+        } else {
+            self.restore_in_new_instance(engine, checkpoint);
+        }
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) {
+        if let Some(memory) = self.memory {
+            memory
+                .data_mut(&mut self.store)
+                .copy_from_slice(&checkpoint.memory);
+        }
+        for (global, value) in self.globals.iter().zip(&checkpoint.globals) {
+            global
+                .set(&mut self.store, value.clone())
+                .expect("the value was read from this global");
+        }
+    }
+
+    /// An engine's memories and tables can grow but not shrink, so what grew is undone by a new
+    /// instance. References belong to the old one: each is found again by its place.
+    fn restore_in_new_instance(&mut self, engine: &Engine<H>, checkpoint: &Checkpoint) {
+        let mut fresh = engine
+            .instantiate(&self.compiled, u64::MAX)
+            .expect("the same module was instantiated before");
+        fresh
+            .replace_memory(&checkpoint.memory)
+            .expect("a memory of this module had this size before");
+        let old = Functions::of(self);
+        let new = Functions::of(&fresh);
+        let translate = |reference: &Ref| match reference {
+            Ref::Func(Nullable::Val(function)) => old.place(function).map_or_else(
+                || Ref::Func(Nullable::Null),
+                |place| Ref::Func(Nullable::Val(new.at(place))),
+            ),
+            other => *other,
+        };
+        for (global, value) in fresh.globals.iter().zip(&checkpoint.globals) {
+            let value = match value {
+                Val::FuncRef(Nullable::Val(function)) => {
+                    match translate(&Ref::Func(Nullable::Val(*function))) {
+                        Ref::Func(function) => Val::FuncRef(function),
+                        Ref::Extern(_) => Val::FuncRef(Nullable::Null),
+                    }
+                }
+                value => value.clone(),
+            };
+            global
+                .set(&mut fresh.store, value)
+                .expect("the value was read from the same global of an older instance");
+        }
+        for (table, entries) in fresh.tables.iter().zip(&checkpoint.tables) {
+            let missing = (entries.len() as u64).saturating_sub(table.size(&fresh.store));
+            if missing > 0 {
+                let null = Ref::Func(Nullable::Null);
+                table
+                    .grow(&mut fresh.store, missing, null)
+                    .expect("a table of this module had this size before");
+            }
+            for (index, entry) in (0..).zip(entries) {
+                table
+                    .set(&mut fresh.store, index, translate(entry))
+                    .expect("the table has this many entries");
+            }
+        }
+        *self = fresh;
+    }
+}
+
+/// The functions of an instance that a reference can point to, in an order that is the same in
+/// every instance of the module. (The module exports them under private names if it changes its
+/// tables.)
+struct Functions(Vec<Func>);
+
+impl Functions {
+    fn of<H: Host>(instance: &Instance<H>) -> Self {
+        let mut exports: Vec<_> = instance.instance.exports(&instance.store).collect();
+        exports.sort_by(|a, b| a.name().cmp(b.name()));
+        let functions = exports.into_iter().filter_map(|export| export.into_func());
+        Functions(functions.collect())
+    }
+
+    /// The engine's handles can be told apart only by what they print.
+    fn place(&self, function: &Func) -> Option<usize> {
+        let wanted = format!("{function:?}");
+        self.0.iter().position(|f| format!("{f:?}") == wanted)
+    }
+
+    fn at(&self, place: usize) -> Func {
+        self.0[place]
+    }
+}

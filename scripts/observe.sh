@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Builds the canisters and runs `observe` with the arguments given, on a local replica.
+# Try: ./scripts/observe.sh --help
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+need_rust
+build_canisters
+say "Building the local replica, and observe"
+project_cargo build --locked -p observe
+exec "$target/debug/observe" --wasm "$target/wasm32-unknown-unknown/release" "$@"
