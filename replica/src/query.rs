@@ -12,6 +12,7 @@ use crate::management;
 use crate::message::{CallResult, CanisterId, Closure, Cycles, ErrorCode, OutgoingCall, Reject};
 use crate::module::MethodKind;
 use crate::replica::{Replica, not_found, out_of_cycles};
+use crate::stable_memory::Changes;
 use crate::system_api::{EntryPoint, SystemApi, View};
 use crate::wasm::{Checkpoint, Entry, Limits, PAGE_SIZE};
 
@@ -137,7 +138,7 @@ struct Evaluation<'a> {
     instructions_left: u64,
     /// The canisters whose composite queries wait for an answer, and their states before this
     /// evaluation: a call back to one of them starts from there.
-    under_way: Vec<(CanisterId, Checkpoint)>,
+    under_way: Vec<(CanisterId, State)>,
 }
 
 impl Evaluation<'_> {
@@ -178,23 +179,20 @@ impl Evaluation<'_> {
 
         // The state as this evaluation finds it, to be put back at its end. If the canister is
         // under way already, the state to start from is an older one.
-        let mut found = Checkpoint::default();
-        self.checkpoint(receiver, &mut found);
-        let older = self.under_way.iter().find(|(id, _)| *id == receiver);
-        if let Some((_, original)) = older {
-            let canister = self.replica.canisters.get_mut(&receiver);
-            if let Some(code) = canister.and_then(|canister| canister.code.as_mut()) {
-                code.instance
-                    .roll_back(&self.replica.environment.engine, original);
-            }
+        let found = self.checkpoint(receiver);
+        let older = self.under_way.iter().position(|(id, _)| *id == receiver);
+        if let Some(older) = older {
+            let original = std::mem::take(&mut self.under_way[older].1);
+            self.back_to(receiver, &original);
+            self.under_way[older].1 = original;
         }
         self.under_way.push((receiver, found));
         let result = self.run_to_the_end(caller, receiver, kind, method, argument);
         let Some((_, found)) = self.under_way.pop() else {
             return result;
         };
+        self.back_to(receiver, &found);
         if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
-            put_back(&self.replica.environment, canister, &found);
             let statistics = &mut canister.query_statistics;
             statistics.calls += 1;
             statistics.instructions += instructions_before - self.instructions_left;
@@ -249,8 +247,7 @@ impl Evaluation<'_> {
                 Ok(reply) => view.argument = reply,
                 Err(reject) => view.reject = Some((reject.code, reject.message_for_canister())),
             }
-            let mut before = Checkpoint::default();
-            self.checkpoint(receiver, &mut before);
+            let before = self.checkpoint(receiver);
             let (mut effects, result) = self.enter(receiver, enter(closure), view)?;
             match result {
                 Ok(()) => {
@@ -258,15 +255,14 @@ impl Evaluation<'_> {
                     answer = effects.response.take();
                 }
                 Err(reject) => {
-                    let canister = self.replica.canisters.get_mut(&receiver);
-                    if let Some(code) = canister.and_then(|canister| canister.code.as_mut()) {
-                        code.instance
-                            .roll_back(&self.replica.environment.engine, &before);
-                    }
+                    self.back_to(receiver, &before);
                     if let Some(closure) = call.on_cleanup {
                         let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
+                        let (_, result) = self.enter(receiver, enter(closure), view)?;
                         // A cleanup that traps as well has no one left to tell.
-                        let _trap = self.enter(receiver, enter(closure), view)?;
+                        if result.is_err() {
+                            self.back_to(receiver, &before);
+                        }
                     }
                     trap = Some(reject);
                 }
@@ -317,12 +313,34 @@ impl Evaluation<'_> {
         self.replica.canisters.get(&id).ok_or_else(|| not_found(id))
     }
 
-    fn checkpoint(&self, receiver: CanisterId, checkpoint: &mut Checkpoint) {
-        let canister = self.replica.canisters.get(&receiver);
-        if let Some(code) = canister.and_then(|canister| canister.code.as_ref()) {
-            code.instance.checkpoint(checkpoint);
+    fn checkpoint(&mut self, receiver: CanisterId) -> State {
+        let mut state = State::default();
+        if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
+            let changes = canister.stable.set_aside();
+            canister.stable.make_again(changes.clone());
+            state.stable = Some(changes);
+            if let Some(code) = &canister.code {
+                code.instance.checkpoint(&mut state.instance);
+            }
+        }
+        state
+    }
+
+    fn back_to(&mut self, receiver: CanisterId, state: &State) {
+        if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
+            put_back(&self.replica.environment, canister, &state.instance);
+            if let Some(changes) = &state.stable {
+                canister.stable.make_again(changes.clone());
+            }
         }
     }
+}
+
+/// A canister's state in the course of an evaluation.
+#[derive(Default)]
+struct State {
+    instance: Checkpoint,
+    stable: Option<Changes>,
 }
 
 fn enter(closure: Closure) -> Entry<'static> {

@@ -24,6 +24,13 @@ pub struct StableMemory {
     before: BTreeMap<u64, Option<Block>>,
 }
 
+/// The changes since a commit, taken out of a stable memory.
+#[derive(Clone)]
+pub struct Changes {
+    pages: u64,
+    blocks: BTreeMap<u64, Block>,
+}
+
 /// An access outside the stable memory.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OutOfBounds;
@@ -113,6 +120,30 @@ impl StableMemory {
             };
         }
         self.pages = self.committed_pages;
+    }
+
+    /// Undoes the changes since the last commit and returns them.
+    pub fn set_aside(&mut self) -> Changes {
+        let pages = std::mem::replace(&mut self.pages, self.committed_pages);
+        let mut blocks = BTreeMap::new();
+        for (index, before) in std::mem::take(&mut self.before) {
+            let changed = match before {
+                Some(block) => self.blocks.insert(index, block),
+                None => self.blocks.remove(&index),
+            };
+            blocks.extend(changed.map(|block| (index, block)));
+        }
+        Changes { pages, blocks }
+    }
+
+    /// Makes `changes` again, in place of all others since the last commit.
+    pub fn make_again(&mut self, changes: Changes) {
+        self.roll_back();
+        self.pages = changes.pages;
+        for (index, block) in changes.blocks {
+            let before = self.blocks.insert(index, block);
+            self.before.insert(index, before);
+        }
     }
 
     fn check(&self, offset: u64, length: usize) -> Result<(), OutOfBounds> {

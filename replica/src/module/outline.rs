@@ -135,8 +135,11 @@ impl Outline {
             }
             Payload::GlobalSection(section) => {
                 for global in section {
-                    if global?.ty.mutable {
+                    let ty = global?.ty;
+                    if ty.mutable {
                         self.mutable_globals.push(self.globals);
+                        // A reference in a global is put back as those in tables are.
+                        self.mutates_tables |= matches!(ty.content_type, wasmparser::ValType::Ref(_));
                     }
                     self.globals += 1;
                 }
