@@ -3,6 +3,7 @@
 use candid::Principal;
 use ic_certification::{Certificate, HashTree, fork, label, leaf};
 use ic_verify_bls_signature::PrivateKey;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::message::{CanisterId, Time};
@@ -53,7 +54,8 @@ impl RootKey {
         self.certify(fork(canisters, label("time", leaf(leb128(time)))))
     }
 
-    fn certify(&self, tree: HashTree) -> Vec<u8> {
+    /// A certificate, CBOR-encoded, of a tree.
+    pub fn certify(&self, tree: HashTree) -> Vec<u8> {
         let mut message = b"\x0dic-state-root".to_vec();
         message.extend_from_slice(&tree.digest());
         let certificate = Certificate {
@@ -61,18 +63,23 @@ impl RootKey {
             signature: self.key.sign(&message).serialize().to_vec(),
             delegation: None,
         };
-        let mut bytes = Vec::new();
-        let mut serializer = serde_cbor::Serializer::new(&mut bytes);
-        let written = serializer
-            .self_describe()
-            .and_then(|()| serde::Serialize::serialize(&certificate, &mut serializer));
-        written.expect("a certificate is written to memory");
-        bytes
+        to_cbor(&certificate)
     }
 }
 
+/// A value in CBOR, with the tag that says so in front.
+pub(crate) fn to_cbor(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_cbor::Serializer::new(&mut bytes);
+    let written = serializer
+        .self_describe()
+        .and_then(|()| value.serialize(&mut serializer));
+    written.expect("a value is written to memory");
+    bytes
+}
+
 /// A number as the system state tree has it.
-fn leb128(mut number: u64) -> Vec<u8> {
+pub(crate) fn leb128(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let low = (number & 0x7f) as u8;

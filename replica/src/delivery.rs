@@ -59,6 +59,12 @@ impl Replica {
         if receiver == Principal::management_canister() {
             return management::call(self, origin, &method, &argument, cycles);
         }
+        if let Some(result) = self.call_native(receiver, origin.caller(), &method, &argument) {
+            let (time, caller) = (self.environment.time, origin.caller());
+            self.timeline
+                .answered_by_system(receiver, caller, time, &method, &result);
+            return self.respond(origin, receiver, result, cycles);
+        }
         let kind = match self.admit(&origin, receiver, &method, cycles) {
             Ok(kind) => kind,
             Err(reject) => return self.answer_by_system(origin, receiver, &method, reject, cycles),

@@ -13,16 +13,22 @@ pub mod certificate;
 mod delivery;
 pub mod execution;
 pub mod fees;
+#[cfg(feature = "server")]
+pub mod http;
 mod management;
 pub mod message;
 pub mod module;
+#[cfg(feature = "server")]
+pub mod owner;
 pub mod pool;
 mod query;
 mod replica;
 pub mod settings;
 pub mod stable_memory;
 pub mod system_api;
+#[cfg(feature = "server")]
+pub mod system_canisters;
 pub mod timeline;
 pub mod wasm;
 
-pub use replica::{Config, CyclesAccount, IngressStatus, Replica};
+pub use replica::{Config, CyclesAccount, IngressStatus, NativeCanister, Replica};

@@ -4,7 +4,7 @@
 
 mod chunks;
 mod control;
-mod create;
+pub(crate) mod create;
 mod install;
 mod observe;
 
@@ -220,7 +220,9 @@ impl Call<'_> {
 }
 
 /// The one value that `argument` encodes. What a hostile argument can cost is bounded.
-fn decode<T: CandidType + for<'a> Deserialize<'a>>(argument: &[u8]) -> Result<T, Reject> {
+pub(crate) fn decode<T: CandidType + for<'a> Deserialize<'a>>(
+    argument: &[u8],
+) -> Result<T, Reject> {
     let mut config = DecoderConfig::new();
     config
         .set_decoding_quota(1_000_000 + 64 * argument.len())

@@ -5,6 +5,7 @@ use std::fmt;
 
 use candid::Principal;
 pub use ic_error_types::{ErrorCode, RejectCode};
+use serde::{Serialize, Serializer};
 
 /// The id of a canister. Users have principals too, but only a canister has code.
 pub type CanisterId = Principal;
@@ -20,7 +21,7 @@ pub type Time = u64;
 pub struct IngressId(pub u64);
 
 /// Identifies a call context in one canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct CallContextId(pub u64);
 
 /// Identifies a callback in one canister.
@@ -28,14 +29,24 @@ pub struct CallContextId(pub u64);
 pub struct CallbackId(pub u64);
 
 /// A negative response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reject {
     /// The class of the failure.
+    #[serde(serialize_with = "number")]
     pub code: RejectCode,
     /// What exactly failed, as the network's `IC0…` codes have it.
+    #[serde(serialize_with = "text")]
     pub error_code: ErrorCode,
     /// A text for a person. Of a canister's own reject, the canister's text.
     pub message: String,
+}
+
+fn number<S: Serializer>(code: &RejectCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(*code as u64)
+}
+
+fn text<S: Serializer>(code: &ErrorCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(code)
 }
 
 impl Reject {
@@ -152,7 +163,8 @@ impl Message {
 }
 
 /// An execution that the system starts by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SystemTask {
     /// `canister_heartbeat`.
     Heartbeat,

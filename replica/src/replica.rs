@@ -93,6 +93,25 @@ impl CyclesAccount {
     }
 }
 
+/// A canister that is a part of this program, in the place of one that every network has.
+pub trait NativeCanister: Send {
+    /// Answers a call or a query.
+    ///
+    /// # Errors
+    ///
+    /// The reject that the caller gets, also for methods that it does not have.
+    fn call(
+        &mut self,
+        replica: &mut Replica,
+        caller: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> CallResult;
+
+    /// The cycles that it holds for others.
+    fn cycles(&self) -> Cycles;
+}
+
 /// A subnet of one node, with all its canisters.
 pub struct Replica {
     pub(crate) environment: Environment,
@@ -113,6 +132,7 @@ pub struct Replica {
     next_ingress: u64,
     next_canister: u64,
     timers: BTreeSet<(Time, CanisterId)>,
+    native: BTreeMap<CanisterId, Box<dyn NativeCanister>>,
 }
 
 impl Replica {
@@ -146,12 +166,34 @@ impl Replica {
             next_ingress: 0,
             next_canister: FIRST_CANISTER,
             timers: BTreeSet::new(),
+            native: BTreeMap::new(),
         }
     }
 
     /// Replaces the policy that chooses the next message.
     pub fn set_policy(&mut self, policy: Box<dyn Policy>) {
         self.policy = policy;
+    }
+
+    /// Puts a canister that is a part of this program where a network has one of its own.
+    pub fn add_native(&mut self, id: CanisterId, canister: Box<dyn NativeCanister>) {
+        self.minted += canister.cycles();
+        self.native.insert(id, canister);
+    }
+
+    /// The answer of a native canister; `None` if there is none with this id.
+    pub(crate) fn call_native(
+        &mut self,
+        id: CanisterId,
+        caller: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> Option<CallResult> {
+        // It is away while it works on the replica that it belongs to.
+        let mut native = self.native.remove(&id)?;
+        let result = native.call(self, caller, method, argument);
+        self.native.insert(id, native);
+        Some(result)
     }
 
     /// The replica's clock.
@@ -162,6 +204,16 @@ impl Replica {
     /// The key that certifies for this replica.
     pub fn root_key(&self) -> &[u8] {
         self.environment.subnet.root_key.der()
+    }
+
+    /// The id of the subnet that this replica is.
+    pub fn subnet_id(&self) -> Principal {
+        self.environment.subnet.id
+    }
+
+    /// A certificate, CBOR-encoded, of a tree, signed with the root key.
+    pub fn certify(&self, tree: ic_certification::HashTree) -> Vec<u8> {
+        self.environment.subnet.root_key.certify(tree)
     }
 
     /// What happened so far.
@@ -196,7 +248,9 @@ impl Replica {
         method: &str,
         argument: &[u8],
     ) -> Result<IngressId, Reject> {
-        if receiver != Principal::management_canister() {
+        let is_canister =
+            receiver != Principal::management_canister() && !self.native.contains_key(&receiver);
+        if is_canister {
             self.induct(sender, receiver, method, argument)?;
         }
         let id = IngressId(self.next_ingress);
@@ -434,7 +488,8 @@ impl Replica {
             bytes.extend_from_slice(&[1, 1]);
             self.next_canister += 1;
             let id = Principal::from_slice(&bytes);
-            if !self.canisters.contains_key(&id) && !self.deleted.contains(&id) {
+            let is_native = self.native.contains_key(&id);
+            if !is_native && !self.canisters.contains_key(&id) && !self.deleted.contains(&id) {
                 return id;
             }
         }
@@ -449,6 +504,7 @@ impl Replica {
             lost: self.lost,
             ..CyclesAccount::default()
         };
+        account.balances = self.native.values().map(|native| native.cycles()).sum();
         for canister in self.canisters.values() {
             account.balances += canister.balance;
             let contexts = canister.call_contexts.values();

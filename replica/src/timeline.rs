@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 
 use candid::Principal;
+use serde::{Serialize, Serializer};
 
 use crate::execution::{Outcome, Run};
 use crate::message::{CallContextId, CallResult, CanisterId, Cycles, Reject, SystemTask, Time};
 use crate::system_api::Effects;
 
 /// One thing that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Event {
     /// Counts from 0 in the order in which things happened.
     pub number: u64,
@@ -31,13 +32,15 @@ pub struct Event {
     /// The calls that were made (and then sent or not).
     pub calls: Vec<CallMade>,
     /// The answer that was given (and then sent or not).
+    #[serde(serialize_with = "answer")]
     pub response: Option<CallResult>,
     /// The instructions that it took.
     pub instructions: u64,
 }
 
 /// What was executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// A method of the canister.
     Method(String),
@@ -59,7 +62,8 @@ pub enum Step {
 }
 
 /// How an execution ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// Normally: what it did is kept. This is a commit point.
     Committed,
@@ -68,7 +72,7 @@ pub enum Ending {
 }
 
 /// A call that a message made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallMade {
     /// The called canister.
     pub receiver: CanisterId,
@@ -184,4 +188,20 @@ fn calls_made(effects: &Effects) -> Vec<CallMade> {
         cycles: call.cycles,
     });
     calls.collect()
+}
+
+/// An answer without its bytes.
+fn answer<S: Serializer>(answer: &Option<CallResult>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Answer<'a> {
+        /// A reply of so many bytes.
+        Reply(usize),
+        Reject(&'a Reject),
+    }
+    let answer = answer.as_ref().map(|answer| match answer {
+        Ok(reply) => Answer::Reply(reply.len()),
+        Err(reject) => Answer::Reject(reject),
+    });
+    answer.serialize(serializer)
 }

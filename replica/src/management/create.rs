@@ -2,8 +2,8 @@
 
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterSettings, ChangeDetails, CreateCanisterArgs, CreationRecord,
-    ProvisionalCreateCanisterWithCyclesArgs, ProvisionalTopUpCanisterArgs,
+    CanisterIdRecord, CanisterSettings, ChangeDetails, ChangeOrigin, CreateCanisterArgs,
+    CreationRecord, ProvisionalCreateCanisterWithCyclesArgs, ProvisionalTopUpCanisterArgs,
 };
 use sha2::{Digest, Sha256};
 
@@ -37,14 +37,9 @@ pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
     let id = replica.fresh_canister_id();
     let balance = std::mem::take(&mut call.cycles) - fees::CREATE_CANISTER;
     replica.environment.consumed += fees::CREATE_CANISTER;
-    insert(
-        replica,
-        call,
-        id,
-        settings,
-        balance,
-        args.sender_canister_version,
-    )
+    let origin = call.change_origin(args.sender_canister_version);
+    insert(replica, origin, id, settings, balance);
+    encode(&CanisterIdRecord { canister_id: id })
 }
 
 /// Anybody's canister, with cycles made for it.
@@ -62,14 +57,9 @@ pub(super) fn provisional(replica: &mut Replica, call: &mut Call<'_>) -> CallRes
         }
     };
     mint(replica, cycles)?;
-    insert(
-        replica,
-        call,
-        id,
-        settings,
-        cycles,
-        args.sender_canister_version,
-    )
+    let origin = call.change_origin(args.sender_canister_version);
+    insert(replica, origin, id, settings, cycles);
+    encode(&CanisterIdRecord { canister_id: id })
 }
 
 /// More cycles for a canister, made for it.
@@ -88,6 +78,35 @@ pub(super) fn deposit_cycles(replica: &mut Replica, call: &mut Call<'_>) -> Call
     let id = canister_id(call)?;
     find(replica, id)?.balance += std::mem::take(&mut call.cycles);
     Ok(empty_reply())
+}
+
+/// A canister made by the network itself, with cycles that are there already.
+#[cfg(feature = "server")]
+pub(crate) fn by_system(
+    replica: &mut Replica,
+    caller: Principal,
+    changes: Option<CanisterSettings>,
+    cycles: Cycles,
+) -> Result<CanisterId, Reject> {
+    if cycles < fees::CREATE_CANISTER {
+        return Err(invalid(&format!(
+            "creating a canister costs {} cycles, and only {cycles} are there",
+            fees::CREATE_CANISTER
+        )));
+    }
+    let settings = settings(caller, changes)?;
+    let id = replica.fresh_canister_id();
+    replica.environment.consumed += fees::CREATE_CANISTER;
+    let origin =
+        ChangeOrigin::FromUser(ic_management_canister_types::FromUserRecord { user_id: caller });
+    insert(
+        replica,
+        origin,
+        id,
+        settings,
+        cycles - fees::CREATE_CANISTER,
+    );
+    Ok(id)
 }
 
 fn mint(replica: &mut Replica, cycles: Cycles) -> Result<(), Reject> {
@@ -132,12 +151,11 @@ fn check_specified_id(replica: &Replica, id: Principal) -> Result<(), Reject> {
 
 fn insert(
     replica: &mut Replica,
-    call: &Call<'_>,
+    origin: ChangeOrigin,
     id: CanisterId,
     settings: Settings,
     balance: Cycles,
-    sender_version: Option<u64>,
-) -> CallResult {
+) {
     let variables = &settings.environment_variables;
     let environment_variables_hash = (!variables.is_empty()).then(|| {
         let mut hashes: Vec<Vec<u8>> = variables
@@ -159,8 +177,7 @@ fn insert(
     });
     let mut canister = Canister::new(id, settings, balance);
     let time = replica.environment.time;
-    canister.record_change(time, call.change_origin(sender_version), details);
+    canister.record_change(time, origin, details);
     canister.version = 0;
     replica.canisters.insert(id, canister);
-    encode(&CanisterIdRecord { canister_id: id })
 }

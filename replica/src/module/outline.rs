@@ -139,7 +139,8 @@ impl Outline {
                     if ty.mutable {
                         self.mutable_globals.push(self.globals);
                         // A reference in a global is put back as those in tables are.
-                        self.mutates_tables |= matches!(ty.content_type, wasmparser::ValType::Ref(_));
+                        self.mutates_tables |=
+                            matches!(ty.content_type, wasmparser::ValType::Ref(_));
                     }
                     self.globals += 1;
                 }

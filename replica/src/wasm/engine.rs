@@ -153,7 +153,8 @@ pub(super) fn growth_limits(memory: u64, soft_memory: Option<u64>) -> StoreLimit
     StoreLimitsBuilder::new()
         .memory_size(usize::try_from(bytes).unwrap_or(usize::MAX))
         .table_elements(1_000_000)
-        .trap_on_grow_failure(soft_memory.is_some())
+        // Growth that the module itself does not allow fails as always.
+        .trap_on_grow_failure(soft_memory.is_some_and(|soft| soft < memory))
         .build()
 }
 

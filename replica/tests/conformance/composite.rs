@@ -40,7 +40,8 @@ fn composite_query_can_t_call_updates() {
     let update = call_method(b, "run", &script().add(0, 1).reply().0);
     let (code, message) = rejected(world.query(a, "compose", &script().call(update).0));
     assert_eq!((code, &message[..7]), (5, "IC0536:"), "{message}");
-    let (code, message) = rejected(world.query(a, "compose", &script().call(ask(MANAGEMENT, script())).0));
+    let (code, message) =
+        rejected(world.query(a, "compose", &script().call(ask(MANAGEMENT, script())).0));
     assert_eq!(code, 5, "{message}");
 }
 
@@ -64,8 +65,14 @@ fn composite_query_is_no_update_method() {
 fn state_is_kept_between_callbacks_and_discarded_after() {
     let mut world = World::new();
     let (a, b) = (world.puppet(), world.puppet());
-    world.run(a, script().get_of("stable_grow", 9, 1).reply()).unwrap();
-    let last = script().get_of("stable_load", 5, 8).append_cell(0).append_cell(5).reply();
+    world
+        .run(a, script().get_of("stable_grow", 9, 1).reply())
+        .unwrap();
+    let last = script()
+        .get_of("stable_load", 5, 8)
+        .append_cell(0)
+        .append_cell(5)
+        .reply();
     let middle = script()
         .add(0, 10)
         .stable_write(8, &2u64.to_le_bytes())
@@ -86,8 +93,14 @@ fn call_back_to_a_canister_under_way_finds_its_committed_state() {
     let mut world = World::new();
     let (a, b) = (world.puppet(), world.puppet());
     let base = script().add(0, 100).get_of("stable_grow", 9, 1);
-    world.run(a, base.stable_write(0, &7u64.to_le_bytes()).reply()).unwrap();
-    let look = script().get_of("stable_load", 5, 0).append_cell(0).append_cell(5).reply();
+    world
+        .run(a, base.stable_write(0, &7u64.to_le_bytes()).reply())
+        .unwrap();
+    let look = script()
+        .get_of("stable_load", 5, 0)
+        .append_cell(0)
+        .append_cell(5)
+        .reply();
     // a changes itself, calls b, b calls a; then a still has its changes.
     let both = script()
         .get_of("stable_load", 5, 0)
@@ -101,7 +114,11 @@ fn call_back_to_a_canister_under_way_finds_its_committed_state() {
             true => compose(b, script().call(ask(a, look.clone()))),
             false => ask(a, look.clone()),
         };
-        let reply = world.query(a, "compose", &change.clone().call(inner.on_reply(both.clone())).0);
+        let reply = world.query(
+            a,
+            "compose",
+            &change.clone().call(inner.on_reply(both.clone())).0,
+        );
         assert_eq!(numbers(&reply.unwrap()), [101, 8, 100, 7], "{through_b}");
     }
 }
@@ -110,14 +127,18 @@ fn call_back_to_a_canister_under_way_finds_its_committed_state() {
 fn callback_of_a_composite_query_that_traps_is_undone() {
     let mut world = World::new();
     let (a, b) = (world.puppet(), world.puppet());
-    world.run(a, script().get_of("stable_grow", 9, 1).reply()).unwrap();
+    world
+        .run(a, script().get_of("stable_grow", 9, 1).reply())
+        .unwrap();
     let look = || {
         let look = script().get_of("stable_load", 5, 0);
         ask(b, script().reply()).on_reply(look.append_cell(0).append_cell(1).append_cell(5).reply())
     };
     let trap = script().add(0, 10).stable_write(0, &[9; 8]).trap("boom");
     for (cleanup, cleaned) in [(script().add(1, 1), 1), (script().add(1, 1).trap("too"), 0)] {
-        let trapping = ask(b, script().reply()).on_reply(trap.clone()).cleanup(cleanup);
+        let trapping = ask(b, script().reply())
+            .on_reply(trap.clone())
+            .cleanup(cleanup);
         let first = script().add(0, 1).stable_write(0, &4u64.to_le_bytes());
         let reply = world.query(a, "compose", &first.call(trapping).call(look()).0);
         assert_eq!(numbers(&reply.unwrap()), [1, cleaned, 4]);
@@ -163,7 +184,10 @@ fn instruction_limit_is_shared_by_all_that_a_query_calls() {
     let again = |then| script().call(ask(b, half()).on_reply(then));
     let three = again(again(again(script().reply())));
     let result = world.query(a, "compose", &three.0);
-    assert!(matches!(&result, Ok(told) if told[0] == 5) || result.is_err(), "{result:?}");
+    assert!(
+        matches!(&result, Ok(told) if told[0] == 5) || result.is_err(),
+        "{result:?}"
+    );
     world.query(a, "compose", &one.0).unwrap();
 }
 

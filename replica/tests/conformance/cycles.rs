@@ -299,3 +299,23 @@ fn message_that_traps_is_paid_for() {
         .unwrap_err();
     assert!(world.replica.cycles().consumed - before > 100_000);
 }
+
+#[test]
+fn costs_of_other_things_are_told_too() {
+    let mut world = World::new();
+    let id = world.canister(
+        r#"(memory 1) (data (i32.const 100) "key_1")
+           (func (export "canister_query costs")
+             (call $cost_create_canister (i32.const 0))
+             (call $cost_http_request (i64.const 10) (i64.const 20) (i32.const 16))
+             (i64.store (i32.const 32) (i64.extend_i32_u
+               (call $cost_sign_with_ecdsa (i32.const 100) (i32.const 5) (i32.const 0) (i32.const 200))))
+             (i64.store (i32.const 40) (i64.extend_i32_u
+               (call $cost_sign_with_schnorr (i32.const 100) (i32.const 5) (i32.const 9) (i32.const 200))))
+             (call $msg_reply_data_append (i32.const 0) (i32.const 48)) (call $msg_reply))"#,
+    );
+    let http = fees::http_request(10, 20) as u64;
+    // A local replica has no key of any name (2), and nobody has the algorithm 9 (1).
+    let expected = [fees::CREATE_CANISTER as u64, 0, http, 0, 2, 1];
+    assert_eq!(numbers(&world.query(id, "costs", b"").unwrap()), expected);
+}

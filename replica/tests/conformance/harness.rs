@@ -16,6 +16,8 @@ use local_replica::system_api::functions;
 use local_replica::timeline::{Ending, Event, Step};
 use local_replica::{Config, IngressStatus, Replica};
 
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
 use crate::puppet::{self, Script};
 
 /// Who calls and controls, if nothing else is said.
@@ -318,4 +320,14 @@ pub fn expect_reject(result: CallResult, code: RejectCode, error: ErrorCode) -> 
     let reject = result.expect_err("a reject");
     assert_eq!((reject.code, reject.error_code), (code, error), "{reject}");
     reject
+}
+
+/// Runs property tests with the same random numbers every time.
+pub fn runner(cases: u32) -> TestRunner {
+    let config = proptest::test_runner::Config {
+        cases,
+        failure_persistence: None,
+        ..Default::default()
+    };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }

@@ -8,6 +8,7 @@ use ic_management_canister_types::{
 use local_replica::message::ErrorCode::*;
 use local_replica::message::IngressId;
 use local_replica::message::RejectCode::*;
+use local_replica::timeline::Step;
 
 use crate::harness::{MANAGEMENT, STRANGER, T, USER, World, expect_reject, numbers, rejected};
 use crate::puppet::{self, call, call_method, script};
@@ -272,6 +273,8 @@ fn uninstall_rejects_open_calls_and_later_responses_are_not_processed() {
         (world.cell(a, 0), world.cell(a, 1), world.cell(b, 0)),
         (0, 0, 1)
     );
+    let ran = |(step, _): &(Step, bool)| matches!(step, Step::Callback { .. });
+    assert!(!world.steps(a).iter().any(ran));
     assert!(world.state(a).callbacks.is_empty() && world.state(a).call_contexts.is_empty());
 }
 

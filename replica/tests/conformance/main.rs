@@ -4,13 +4,21 @@
 mod harness;
 mod puppet;
 
+mod anything;
 mod atomicity;
+mod bad_input;
 mod bounded_wait;
+mod callbacks;
 mod calls;
 mod composite;
 mod cycles;
+mod environment;
 mod installing;
 mod interleaving;
 mod lifecycle;
+mod limits;
+mod management;
 mod permissions;
 mod replying;
+mod timers;
+mod upgrading;

@@ -263,7 +263,11 @@ fn caller(own: Principal, function: &Function, point: EntryPoint, memory64: bool
              (func (export "canister_query no") (call $msg_reject ({pointer}.const 32) ({pointer}.const 0)))
              (func (export "canister_query look") (call $tell ({pointer}.const 0)))
              {entries})"#,
-        own = own.as_slice().iter().map(|byte| format!("\\{byte:02x}")).collect::<String>(),
+        own = own
+            .as_slice()
+            .iter()
+            .map(|byte| format!("\\{byte:02x}"))
+            .collect::<String>(),
         width = if memory64 { "i64" } else { "" },
     );
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -284,7 +288,12 @@ fn reach(
     ended
 }
 
-fn reach_in(world: &mut World, id: Principal, wasm: &[u8], point: EntryPoint) -> Result<(), String> {
+fn reach_in(
+    world: &mut World,
+    id: Principal,
+    wasm: &[u8],
+    point: EntryPoint,
+) -> Result<(), String> {
     let fault = |reject: local_replica::message::Reject| match reject.error_code {
         // The entry point itself did not answer.
         ErrorCode::CanisterDidNotReply | ErrorCode::CanisterRejectedMessage => None,

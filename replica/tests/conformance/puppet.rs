@@ -440,7 +440,7 @@ impl Script {
     }
 
     /// Puts whether `who` is a controller into a cell.
-    pub fn is_controller(self, cell: u8, who: Principal) -> Self {
+    pub fn ask_controller(self, cell: u8, who: Principal) -> Self {
         self.get("is_controller", cell).bytes(who.as_slice())
     }
 

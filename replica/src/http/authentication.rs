@@ -1,0 +1,185 @@
+//! Who sent a request (the specification's section "Authentication").
+
+use axum::body::Bytes;
+use candid::Principal;
+use ic_transport_types::{DelegationPermissions, Envelope, EnvelopeContent, SignedDelegation};
+use k256::pkcs8::DecodePublicKey;
+
+use super::Failure;
+use crate::message::{CanisterId, Time};
+use crate::owner::{RequestId, now};
+
+/// How far in the future a request may expire, in nanoseconds: five minutes, and half a minute for
+/// clocks that differ.
+const MAX_EXPIRY: Time = (5 * 60 + 30) * 1_000_000_000;
+
+/// The longest nonce, in bytes.
+const MAX_NONCE: usize = 32;
+
+/// The most delegations in a chain, and the most canisters that one can name.
+const MAX_DELEGATIONS: usize = 20;
+const MAX_TARGETS: usize = 1000;
+
+/// A request whose sender is known.
+pub(super) struct Authenticated {
+    pub(super) id: RequestId,
+    pub(super) content: EnvelopeContent,
+}
+
+/// What a delegation must permit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Call,
+    Read,
+}
+
+/// Reads an envelope, and checks that its sender sent it and that it is not too old.
+pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
+    let envelope: Envelope<'_> = serde_cbor::from_slice(body)
+        .map_err(|error| Failure::bad_request(format!("the body is no envelope: {error}")))?;
+    let content = envelope.content.into_owned();
+    let id: RequestId = *content.to_request_id();
+    let (sender_info, nonce, used, target) = match &content {
+        EnvelopeContent::Call {
+            sender_info,
+            nonce,
+            canister_id,
+            ..
+        } => (sender_info, nonce, Use::Call, Some(*canister_id)),
+        EnvelopeContent::Query {
+            sender_info,
+            nonce,
+            canister_id,
+            ..
+        } => (sender_info, nonce, Use::Read, Some(*canister_id)),
+        EnvelopeContent::ReadState { .. } => (&None, &None, Use::Read, None),
+    };
+    if sender_info.is_some() {
+        return Err(Failure::bad_request(
+            "sender_info needs a canister signature, which a local replica can't verify",
+        ));
+    }
+    if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+        return Err(Failure::bad_request("the nonce is longer than 32 bytes"));
+    }
+    let sender = *content.sender();
+    let is_anonymous = sender == Principal::anonymous();
+    if used == Use::Call || !is_anonymous {
+        check_expiry(content.ingress_expiry())?;
+    }
+    let signed = (envelope.sender_pubkey, envelope.sender_sig);
+    let delegations = envelope.sender_delegation.unwrap_or_default();
+    match signed {
+        (None, None) if is_anonymous && delegations.is_empty() => {}
+        _ if is_anonymous => {
+            return Err(Failure::bad_request(
+                "an anonymous request has no key, signature or delegation",
+            ));
+        }
+        (Some(key), Some(signature)) => {
+            if sender != Principal::self_authenticating(&key) {
+                return Err(Failure::forbidden(format!(
+                    "the sender {sender} is not the one that the public key belongs to"
+                )));
+            }
+            let key = follow(key, &delegations, used, target)?;
+            let mut signable = b"\x0Aic-request".to_vec();
+            signable.extend_from_slice(&id);
+            verify(&key, &signable, &signature, "the request")?;
+        }
+        _ => {
+            return Err(Failure::forbidden(format!(
+                "a request by {sender} needs sender_pubkey and sender_sig"
+            )));
+        }
+    }
+    Ok(Authenticated { id, content })
+}
+
+fn check_expiry(expiry: Time) -> Result<(), Failure> {
+    let now = now();
+    if expiry < now {
+        return Err(Failure::bad_request(format!(
+            "the request has expired: its ingress_expiry is {expiry}, and now is {now}"
+        )));
+    }
+    if expiry - now > MAX_EXPIRY {
+        return Err(Failure::bad_request(format!(
+            "ingress_expiry {expiry} is too far in the future: now is {now}, and five minutes \
+             are allowed"
+        )));
+    }
+    Ok(())
+}
+
+/// The key at the end of a chain of delegations.
+fn follow(
+    first: Vec<u8>,
+    delegations: &[SignedDelegation],
+    used: Use,
+    target: Option<CanisterId>,
+) -> Result<Vec<u8>, Failure> {
+    if delegations.len() > MAX_DELEGATIONS {
+        return Err(Failure::bad_request("there are more than 20 delegations"));
+    }
+    let mut keys = vec![first];
+    for SignedDelegation {
+        delegation,
+        signature,
+    } in delegations
+    {
+        let key = &keys[keys.len() - 1];
+        verify(key, &delegation.signable(), signature, "a delegation")?;
+        if keys.contains(&delegation.pubkey) {
+            return Err(Failure::bad_request("the delegations go in a circle"));
+        }
+        if delegation.expiration < now() {
+            return Err(Failure::forbidden("a delegation has expired"));
+        }
+        if let Some(targets) = &delegation.targets {
+            if targets.len() > MAX_TARGETS {
+                return Err(Failure::bad_request(
+                    "a delegation names more than 1000 canisters",
+                ));
+            }
+            // Reading the state is asking for the answer to a call, which was checked itself.
+            if target.is_some_and(|target| !targets.contains(&target)) {
+                return Err(Failure::forbidden(
+                    "a delegation does not extend to this canister",
+                ));
+            }
+        }
+        let only_queries = matches!(delegation.permissions, Some(DelegationPermissions::Queries));
+        if only_queries && used == Use::Call {
+            return Err(Failure::forbidden("a delegation permits only queries"));
+        }
+        keys.push(delegation.pubkey.clone());
+    }
+    Ok(keys.swap_remove(keys.len() - 1))
+}
+
+/// Checks a signature by a DER-encoded key of any kind that users have.
+fn verify(key: &[u8], message: &[u8], signature: &[u8], what: &str) -> Result<(), Failure> {
+    let valid = if let Ok(key) = ic_ed25519::PublicKey::deserialize_rfc8410_der(key) {
+        key.verify_signature(message, signature).is_ok()
+    } else if let Ok(key) = k256::ecdsa::VerifyingKey::from_public_key_der(key) {
+        use k256::ecdsa::signature::Verifier;
+        k256::ecdsa::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
+    } else if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(key) {
+        use p256::ecdsa::signature::Verifier;
+        p256::ecdsa::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
+    } else {
+        return Err(Failure::bad_request(format!(
+            "the key that signed {what} is none that is known here: Ed25519, or ECDSA on P-256 or \
+             secp256k1, DER-encoded"
+        )));
+    };
+    match valid {
+        true => Ok(()),
+        false => Err(Failure::forbidden(format!(
+            "the signature of {what} is not valid"
+        ))),
+    }
+}

@@ -1,0 +1,74 @@
+//! Queries (the specification's section "Request: Query call").
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use ic_transport_types::{
+    EnvelopeContent, NodeSignature, QueryResponse, RejectCode, RejectResponse, ReplyResponse,
+    RequestId,
+};
+
+use super::authentication::authenticate;
+use super::call::check_effective_id;
+use super::{Failure, NodeKey, Shared, cbor, principal};
+use crate::message::CallResult;
+use crate::owner::now;
+
+pub(super) async fn query(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let effective = principal(&id)?;
+    let request = authenticate(&body)?;
+    let EnvelopeContent::Query {
+        sender,
+        canister_id,
+        method_name,
+        arg,
+        ..
+    } = request.content
+    else {
+        return Err(Failure::bad_request("this is not a query"));
+    };
+    check_effective_id(effective, canister_id, &method_name, &arg)?;
+    let evaluate = move |node: &mut crate::owner::Node| {
+        node.replica.query(sender, canister_id, &method_name, &arg)
+    };
+    let result = shared.owner.with(evaluate).await?;
+    let id = RequestId::new(&request.id);
+    Ok(cbor(&sign(&shared.node, id, result)))
+}
+
+/// The answer with the node's signature.
+fn sign(node: &NodeKey, request: RequestId, result: CallResult) -> QueryResponse {
+    let timestamp = now();
+    let mut response = match result {
+        Ok(arg) => QueryResponse::Replied {
+            reply: ReplyResponse { arg },
+            signatures: Vec::new(),
+        },
+        Err(reject) => QueryResponse::Rejected {
+            reject: RejectResponse {
+                // Queries don't wait, so no reject of theirs is SYS_UNKNOWN.
+                reject_code: RejectCode::try_from(reject.code as u64)
+                    .unwrap_or(RejectCode::CanisterError),
+                reject_message: reject.message,
+                error_code: Some(reject.error_code.to_string()),
+            },
+            signatures: Vec::new(),
+        },
+    };
+    let signable = response.signable(request, timestamp);
+    let signature = NodeSignature {
+        timestamp,
+        signature: node.key.sign_message(&signable).to_vec(),
+        identity: node.id,
+    };
+    match &mut response {
+        QueryResponse::Replied { signatures, .. } | QueryResponse::Rejected { signatures, .. } => {
+            signatures.push(signature);
+        }
+    }
+    response
+}

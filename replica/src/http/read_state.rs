@@ -1,0 +1,262 @@
+//! Certified parts of the state (the specification's sections "Request: Read state" and "The system
+//! state tree").
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use candid::Principal;
+use ic_transport_types::{EnvelopeContent, ReadStateResponse};
+use serde_bytes::ByteBuf;
+
+use super::authentication::authenticate;
+use super::tree::Tree;
+use super::{Failure, NodeKey, Shared, cbor, principal};
+use crate::IngressStatus;
+use crate::certificate::{leb128, to_cbor};
+use crate::message::CanisterId;
+use crate::owner::{Node, RequestId, now};
+
+/// The most paths in a request, and the most labels in a path.
+const MAX_PATHS: usize = 1000;
+const MAX_LABELS: usize = 127;
+
+/// Where a request was sent.
+#[derive(Clone, Copy)]
+enum Scope {
+    Canister(CanisterId),
+    Subnet(Principal),
+}
+
+pub(super) async fn canister(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let scope = Scope::Canister(principal(&id)?);
+    answer(shared, scope, body).await
+}
+
+pub(super) async fn subnet(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let subnet = principal(&id)?;
+    answer(shared, Scope::Subnet(subnet), body).await
+}
+
+async fn answer(shared: Shared, scope: Scope, body: Bytes) -> Result<Response, Failure> {
+    let request = authenticate(&body)?;
+    let EnvelopeContent::ReadState { sender, paths, .. } = request.content else {
+        return Err(Failure::bad_request(
+            "this is not a request to read the state",
+        ));
+    };
+    if paths.len() > MAX_PATHS || paths.iter().any(|path| path.len() > MAX_LABELS) {
+        return Err(Failure::bad_request(
+            "there are more than 1000 paths, or more than 127 labels in one",
+        ));
+    }
+    let paths: Vec<Vec<Vec<u8>>> = paths
+        .into_iter()
+        .map(|path| path.iter().map(|label| label.as_bytes().to_vec()).collect())
+        .collect();
+    let key = shared.node;
+    let read = move |node: &mut Node| {
+        let this = node.replica.subnet_id();
+        if let Scope::Subnet(subnet) = scope
+            && subnet != this
+        {
+            return Err(Failure::bad_request(format!(
+                "there is no subnet {subnet} here; this one is {this}"
+            )));
+        }
+        let mut tree = Tree::default();
+        for path in &paths {
+            let path: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
+            reveal(&mut tree, node, &key, scope, sender, &path)?;
+        }
+        Ok::<_, Failure>(certify(node, tree))
+    };
+    let certificate = shared.owner.with(read).await??;
+    Ok(cbor(&ReadStateResponse { certificate }))
+}
+
+/// A certificate of the status of one request.
+pub(super) fn certify_request(node: &Node, id: &RequestId) -> Vec<u8> {
+    let mut tree = Tree::default();
+    request_status(&mut tree, node, id);
+    certify(node, tree)
+}
+
+fn certify(node: &Node, mut tree: Tree) -> Vec<u8> {
+    tree.insert(&[b"time"], leb128(now()));
+    node.replica.certify(tree.into_hash_tree())
+}
+
+/// Puts everything that lies at `path` or below into the tree, if `sender` may see it.
+fn reveal(
+    tree: &mut Tree,
+    node: &Node,
+    key: &NodeKey,
+    scope: Scope,
+    sender: Principal,
+    path: &[&[u8]],
+) -> Result<(), Failure> {
+    match path {
+        [b"time"] => Ok(()),
+        [b"subnet", ..] => subnet_information(tree, node, key, path),
+        [b"canister_ranges", subnet, ..] if *subnet == node.replica.subnet_id().as_slice() => {
+            let lowest = CANISTER_RANGE[0];
+            let path: [&[u8]; 3] = [b"canister_ranges", subnet, lowest];
+            tree.insert(&path, canister_ranges());
+            Ok(())
+        }
+        [b"canister_ranges" | b"api_boundary_nodes", ..] => Ok(()),
+        [b"request_status", id, ..] => {
+            let id = RequestId::try_from(*id)
+                .map_err(|_| Failure::bad_request("the id of a request has 32 bytes"))?;
+            let Some(request) = node.request(&id) else {
+                return Ok(());
+            };
+            let same_canister = match scope {
+                Scope::Canister(canister) => canister == request.effective_canister_id,
+                Scope::Subnet(_) => true,
+            };
+            if request.sender != sender || !same_canister {
+                return Err(Failure::forbidden(
+                    "the status of a request is only for its sender, at its effective canister id",
+                ));
+            }
+            request_status(tree, node, &id);
+            Ok(())
+        }
+        [b"canister", id, information @ ..] => {
+            match scope {
+                Scope::Canister(canister) if canister.as_slice() == *id => {}
+                _ => {
+                    return Err(Failure::bad_request(
+                        "a canister's information can be read only at its own path",
+                    ));
+                }
+            }
+            canister_information(tree, node, sender, id, information)
+        }
+        _ => Err(Failure::new(
+            axum::http::StatusCode::NOT_FOUND,
+            "one of the paths is none that can be read",
+        )),
+    }
+}
+
+fn request_status(tree: &mut Tree, node: &Node, id: &RequestId) {
+    let Some(request) = node.request(id) else {
+        return;
+    };
+    let mut put = |label: &[u8], value: Vec<u8>| {
+        tree.insert(&[b"request_status", id.as_slice(), label], value);
+    };
+    match node.replica.ingress_status(request.ingress) {
+        None => put(b"status", b"done".to_vec()),
+        Some(IngressStatus::Processing) => put(b"status", b"processing".to_vec()),
+        Some(IngressStatus::Done(Ok(reply))) => {
+            put(b"status", b"replied".to_vec());
+            put(b"reply", reply.clone());
+        }
+        Some(IngressStatus::Done(Err(reject))) => {
+            put(b"status", b"rejected".to_vec());
+            put(b"reject_code", leb128(reject.code as u64));
+            put(b"reject_message", reject.message.clone().into_bytes());
+            put(b"error_code", reject.error_code.to_string().into_bytes());
+        }
+    }
+}
+
+fn canister_information(
+    tree: &mut Tree,
+    node: &Node,
+    sender: Principal,
+    id: &[u8],
+    information: &[&[u8]],
+) -> Result<(), Failure> {
+    let canister = Principal::try_from_slice(id)
+        .ok()
+        .and_then(|id| node.replica.canister(&id));
+    let module = canister
+        .and_then(|c| c.code.as_ref())
+        .map(|code| &code.module);
+    match information {
+        [b"module_hash"] => {
+            if let Some(module) = module {
+                tree.insert(&[b"canister", id, b"module_hash"], module.hash.to_vec());
+            }
+            Ok(())
+        }
+        [b"controllers"] => {
+            if let Some(canister) = canister {
+                let controllers = canister.settings.controllers.iter();
+                let controllers: Vec<ByteBuf> =
+                    controllers.map(|c| ByteBuf::from(c.as_slice())).collect();
+                tree.insert(&[b"canister", id, b"controllers"], to_cbor(&controllers));
+            }
+            Ok(())
+        }
+        [b"metadata", name] => {
+            let name = std::str::from_utf8(name)
+                .map_err(|_| Failure::bad_request("the name of a metadata section is UTF-8"))?;
+            let (Some(canister), Some(metadata)) = (
+                canister,
+                module.and_then(|module| module.metadata.get(name)),
+            ) else {
+                return Ok(());
+            };
+            if !metadata.public && !canister.settings.controllers.contains(&sender) {
+                return Err(Failure::forbidden(format!(
+                    "the metadata section '{name}' is only for the canister's controllers"
+                )));
+            }
+            let path: [&[u8]; 4] = [b"canister", id, b"metadata", name.as_bytes()];
+            tree.insert(&path, metadata.content.clone());
+            Ok(())
+        }
+        _ => Err(Failure::bad_request(
+            "of a canister can be read: module_hash, controllers, metadata/<name>",
+        )),
+    }
+}
+
+fn subnet_information(
+    tree: &mut Tree,
+    node: &Node,
+    key: &NodeKey,
+    path: &[&[u8]],
+) -> Result<(), Failure> {
+    let subnet = node.replica.subnet_id();
+    let (subnet, node_id) = (subnet.as_slice(), key.id);
+    let values: [(Vec<&[u8]>, Vec<u8>); 4] = [
+        (vec![b"public_key"], node.replica.root_key().to_vec()),
+        (vec![b"type"], b"application".to_vec()),
+        (vec![b"canister_ranges"], canister_ranges()),
+        (
+            vec![b"node", node_id.as_slice(), b"public_key"],
+            key.der.clone(),
+        ),
+    ];
+    for (rest, value) in values {
+        let full: Vec<&[u8]> = [&[b"subnet".as_slice(), subnet][..], &rest].concat();
+        if full.starts_with(path) {
+            tree.insert(&full, value);
+        }
+    }
+    Ok(())
+}
+
+/// The ids that a canister can have here: all. The lowest and the highest.
+const CANISTER_RANGE: [&[u8]; 2] = [
+    &[0, 0, 0, 0, 0, 0, 0, 0, 1, 1],
+    &[255, 255, 255, 255, 255, 255, 255, 255, 1, 1],
+];
+
+fn canister_ranges() -> Vec<u8> {
+    to_cbor(&vec![CANISTER_RANGE.map(ByteBuf::from)])
+}

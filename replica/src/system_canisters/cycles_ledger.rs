@@ -1,0 +1,179 @@
+//! The cycles ledger: balances of cycles that belong to users, transfers, and new canisters for
+//! them.
+
+use std::collections::BTreeMap;
+
+use candid::{CandidType, Deserialize, Nat, Principal};
+use ic_management_canister_types::CanisterSettings;
+use icrc_ledger_types::icrc1::account::{Account, Subaccount};
+use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
+
+use super::{decode, missing, nothing, reply};
+use crate::management::create;
+use crate::message::{CallResult, Cycles};
+use crate::{NativeCanister, Replica};
+
+/// The fee of a transfer, and of every other operation.
+const FEE: Cycles = 100_000_000;
+
+/// What the anonymous user has at first: a million T.
+const SUPPLY: Cycles = 1_000_000 * 1_000_000_000_000;
+
+/// Whose subaccount of which principal; none is the one of zeros.
+type Key = (Principal, Subaccount);
+
+pub(super) struct CyclesLedger {
+    balances: BTreeMap<Key, Cycles>,
+    /// Fees, which nobody owns.
+    fees: Cycles,
+    blocks: u64,
+}
+
+#[derive(CandidType, Deserialize)]
+struct CreateCanisterArgs {
+    from_subaccount: Option<Subaccount>,
+    amount: Nat,
+    creation_args: Option<CreationArgs>,
+}
+
+#[derive(CandidType, Deserialize)]
+struct CreationArgs {
+    settings: Option<CanisterSettings>,
+}
+
+#[derive(CandidType)]
+struct Created {
+    block_id: Nat,
+    canister_id: Principal,
+}
+
+#[derive(CandidType)]
+enum CreateCanisterError {
+    InsufficientFunds {
+        balance: Nat,
+    },
+    FailedToCreate {
+        fee_block: Option<Nat>,
+        refund_block: Option<Nat>,
+        error: String,
+    },
+}
+
+impl CyclesLedger {
+    pub(super) fn new() -> Self {
+        CyclesLedger {
+            balances: BTreeMap::from([((Principal::anonymous(), [0; 32]), SUPPLY)]),
+            fees: 0,
+            blocks: 0,
+        }
+    }
+
+    fn balance(&self, key: &Key) -> Cycles {
+        self.balances.get(key).copied().unwrap_or(0)
+    }
+
+    /// What is left of a balance after a payment and the fee; the balance if it is too small.
+    fn left(&self, key: &Key, amount: &Nat) -> Result<(Cycles, Cycles), Cycles> {
+        let balance = self.balance(key);
+        let amount = Cycles::try_from(amount.0.clone()).map_err(|_| balance)?;
+        let cost = amount.checked_add(FEE).ok_or(balance)?;
+        let left = balance.checked_sub(cost).ok_or(balance)?;
+        Ok((amount, left))
+    }
+
+    fn next_block(&mut self) -> Nat {
+        self.blocks += 1;
+        Nat::from(self.blocks - 1)
+    }
+
+    fn transfer(&mut self, caller: Principal, arg: &TransferArg) -> Result<Nat, TransferError> {
+        if arg.fee.as_ref().is_some_and(|fee| *fee != FEE) {
+            return Err(TransferError::BadFee {
+                expected_fee: Nat::from(FEE),
+            });
+        }
+        let from = (caller, arg.from_subaccount.unwrap_or_default());
+        let (amount, left) =
+            self.left(&from, &arg.amount)
+                .map_err(|balance| TransferError::InsufficientFunds {
+                    balance: Nat::from(balance),
+                })?;
+        self.balances.insert(from, left);
+        *self.balances.entry(key(&arg.to)).or_default() += amount;
+        self.fees += FEE;
+        Ok(self.next_block())
+    }
+
+    fn create_canister(
+        &mut self,
+        replica: &mut Replica,
+        caller: Principal,
+        args: CreateCanisterArgs,
+    ) -> Result<Created, CreateCanisterError> {
+        let from = (caller, args.from_subaccount.unwrap_or_default());
+        let (amount, left) = self.left(&from, &args.amount).map_err(|balance| {
+            CreateCanisterError::InsufficientFunds {
+                balance: Nat::from(balance),
+            }
+        })?;
+        let settings = args.creation_args.and_then(|args| args.settings);
+        let canister_id =
+            create::by_system(replica, caller, settings, amount).map_err(|reject| {
+                CreateCanisterError::FailedToCreate {
+                    fee_block: None,
+                    refund_block: None,
+                    error: reject.message,
+                }
+            })?;
+        self.balances.insert(from, left);
+        self.fees += FEE;
+        Ok(Created {
+            block_id: self.next_block(),
+            canister_id,
+        })
+    }
+}
+
+fn key(account: &Account) -> Key {
+    (account.owner, account.subaccount.unwrap_or_default())
+}
+
+impl NativeCanister for CyclesLedger {
+    fn call(
+        &mut self,
+        replica: &mut Replica,
+        caller: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> CallResult {
+        match method {
+            "create_canister" => {
+                let args: CreateCanisterArgs = decode(argument)?;
+                let result = self.create_canister(replica, caller, args);
+                reply((result,))
+            }
+            "icrc1_transfer" => {
+                let arg: TransferArg = decode(argument)?;
+                let result = self.transfer(caller, &arg);
+                reply((result,))
+            }
+            "icrc1_balance_of" => {
+                let account: Account = decode(argument)?;
+                reply((Nat::from(self.balance(&key(&account))),))
+            }
+            "icrc1_name" => nothing(argument).and_then(|()| reply(("Cycles",))),
+            "icrc1_symbol" => nothing(argument).and_then(|()| reply(("TCYCLES",))),
+            "icrc1_decimals" => nothing(argument).and_then(|()| reply((12u8,))),
+            "icrc1_fee" => nothing(argument).and_then(|()| reply((Nat::from(FEE),))),
+            "icrc1_total_supply" => {
+                nothing(argument)?;
+                reply((Nat::from(self.balances.values().sum::<Cycles>()),))
+            }
+            _ => Err(missing("cycles ledger", method)),
+        }
+    }
+
+    fn cycles(&self) -> Cycles {
+        self.balances.values().sum::<Cycles>() + self.fees
+    }
+}

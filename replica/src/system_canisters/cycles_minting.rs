@@ -1,0 +1,31 @@
+//! The cycles minting canister: tools ask it where canisters can be created.
+
+use candid::Principal;
+
+use super::{missing, nothing, reply};
+use crate::message::{CallResult, Cycles};
+use crate::{NativeCanister, Replica};
+
+pub(super) struct CyclesMinting;
+
+impl NativeCanister for CyclesMinting {
+    fn call(
+        &mut self,
+        replica: &mut Replica,
+        _caller: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> CallResult {
+        match method {
+            "get_default_subnets" => {
+                nothing(argument)?;
+                reply((vec![replica.subnet_id()],))
+            }
+            _ => Err(missing("cycles minting canister", method)),
+        }
+    }
+
+    fn cycles(&self) -> Cycles {
+        0
+    }
+}

@@ -1,0 +1,302 @@
+//! Management canister: what canisters and users can ask it for, and what a local replica does not
+//! have.
+
+use candid::{CandidType, Nat, Principal};
+use ic_management_canister_types::{
+    CanisterIdRecord, CanisterInfoArgs, CanisterInfoResult, CanisterSettings, CanisterStatusResult,
+    ChangeDetails, CreateCanisterArgs, EnvironmentVariable, FetchCanisterLogsArgs,
+    FetchCanisterLogsResult, LogVisibility,
+};
+use local_replica::Config;
+use local_replica::message::CallResult;
+use local_replica::message::ErrorCode::*;
+use local_replica::message::RejectCode::*;
+
+use crate::harness::{MANAGEMENT, STRANGER, T, USER, World, config, expect_reject, rejected};
+use crate::puppet::{call_method, script};
+
+/// Has a puppet call the management canister.
+fn by<A: CandidType>(world: &mut World, id: Principal, method: &str, argument: &A) -> CallResult {
+    let argument = candid::encode_one(argument).unwrap();
+    world.run(
+        id,
+        script().call(call_method(MANAGEMENT, method, &argument)),
+    )
+}
+
+fn random(world: &mut World, id: Principal) -> Vec<u8> {
+    let empty = candid::encode_args(()).unwrap();
+    let reply = world.run(
+        id,
+        script().call(call_method(MANAGEMENT, "raw_rand", &empty)),
+    );
+    candid::decode_one(&reply.unwrap()).unwrap()
+}
+
+#[test]
+fn raw_rand_gives_32_bytes_that_follow_from_the_seed() {
+    let drawn = |seed: &[u8]| {
+        let mut world = World::with(Config {
+            seed: seed.to_vec(),
+            ..config()
+        });
+        let id = world.puppet();
+        [random(&mut world, id), random(&mut world, id)]
+    };
+    let [first, second] = drawn(b"a");
+    assert_eq!((first.len(), second.len()), (32, 32));
+    assert_ne!(first, second);
+    assert_eq!(drawn(b"a"), [first.clone(), second]);
+    assert_ne!(drawn(b"b")[0], first);
+}
+
+#[test]
+fn users_are_refused_what_only_canisters_can_call() {
+    let mut world = World::new();
+    let id = world.puppet();
+    let empty = candid::encode_args(()).unwrap();
+    let record = candid::encode_one(CanisterIdRecord { canister_id: id }).unwrap();
+    let create = candid::encode_one(CreateCanisterArgs::default()).unwrap();
+    let info = CanisterInfoArgs {
+        canister_id: id,
+        num_requested_changes: None,
+    };
+    let info = candid::encode_one(info).unwrap();
+    for (method, argument) in [
+        ("raw_rand", empty),
+        ("deposit_cycles", record),
+        ("create_canister", create),
+        ("canister_info", info),
+    ] {
+        let result = world.call(MANAGEMENT, method, &argument);
+        let reject = expect_reject(result, CanisterReject, CanisterRejectedMessage);
+        assert!(reject.message.contains(method), "{reject}");
+    }
+}
+
+#[test]
+fn what_a_local_replica_lacks_says_so() {
+    let mut world = World::new();
+    let id = world.puppet();
+    for (method, what) in [
+        ("sign_with_ecdsa", "threshold signatures"),
+        ("ecdsa_public_key", "threshold signatures"),
+        ("sign_with_schnorr", "threshold signatures"),
+        ("vetkd_derive_key", "threshold signatures"),
+        ("http_request", "HTTPS outcalls"),
+        ("take_canister_snapshot", "snapshots"),
+        ("bitcoin_get_balance", "Bitcoin"),
+    ] {
+        let reject = world.call(MANAGEMENT, method, b"DIDL\0\0").unwrap_err();
+        assert!(
+            reject.message.contains(method) && reject.message.contains(what),
+            "{reject}"
+        );
+        let (_, message) = rejected(by(&mut world, id, method, &0u8));
+        assert!(
+            message.contains(method) && message.contains(what),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn canister_info_tells_the_history() {
+    let mut world = World::new();
+    let (a, b) = (world.puppet(), world.puppet());
+    world
+        .upgrade(b, &crate::puppet::module(&[], ""), b"")
+        .unwrap();
+    let controllers = Some(vec![USER, a]);
+    world
+        .settings(
+            b,
+            CanisterSettings {
+                controllers,
+                ..Default::default()
+            },
+        )
+        .unwrap();
+    let args = CanisterInfoArgs {
+        canister_id: b,
+        num_requested_changes: Some(3),
+    };
+    let info = by(&mut world, a, "canister_info", &args).unwrap();
+    let info: CanisterInfoResult = candid::decode_one(&info).unwrap();
+    assert_eq!(info.total_num_changes, 4);
+    assert!(info.module_hash.is_some());
+    assert_eq!(info.controllers.len(), 2);
+    let details: Vec<_> = info
+        .recent_changes
+        .iter()
+        .map(|c| c.details.clone().unwrap())
+        .collect();
+    assert!(matches!(
+        details[..],
+        [
+            ChangeDetails::CodeDeployment(_),
+            ChangeDetails::CodeDeployment(_),
+            ChangeDetails::ControllersChange(_)
+        ]
+    ));
+}
+
+#[test]
+fn status_tells_settings_and_memory() {
+    let mut world = World::new();
+    let settings = CanisterSettings {
+        compute_allocation: Some(Nat::from(5u8)),
+        freezing_threshold: Some(Nat::from(1000u32)),
+        environment_variables: Some(vec![EnvironmentVariable {
+            name: "n".to_owned(),
+            value: "v".to_owned(),
+        }]),
+        ..Default::default()
+    };
+    let id = world.create_with(5 * T, settings);
+    world
+        .install(id, &crate::puppet::module(&[], ""), b"")
+        .unwrap();
+    world
+        .run(id, script().get_of("stable_grow", 0, 3).reply())
+        .unwrap();
+    let status = world.command("canister_status", id).unwrap();
+    let status: CanisterStatusResult = candid::decode_one(&status).unwrap();
+    assert_eq!(status.settings.controllers, [USER]);
+    assert_eq!(status.settings.compute_allocation, Nat::from(5u8));
+    assert_eq!(status.settings.freezing_threshold, Nat::from(1000u32));
+    assert_eq!(status.settings.environment_variables[0].value, "v");
+    assert_eq!(
+        status.memory_metrics.stable_memory_size,
+        Nat::from(3u64 * 65536)
+    );
+    assert_eq!(status.memory_metrics.wasm_memory_size, Nat::from(65536u64));
+    assert_eq!(status.cycles, Nat::from(world.state(id).balance));
+    assert_eq!(status.version, world.state(id).version);
+    let argument = candid::encode_one(CanisterIdRecord { canister_id: id }).unwrap();
+    let queried = world
+        .query(MANAGEMENT, "canister_status", &argument)
+        .unwrap();
+    let queried: CanisterStatusResult = candid::decode_one(&queried).unwrap();
+    assert_eq!(queried.version, status.version);
+}
+
+#[test]
+fn settings_out_of_range_change_nothing() {
+    let mut world = World::new();
+    let id = world.create();
+    let before = world.state(id).settings.clone();
+    let variable = |name: &str| EnvironmentVariable {
+        name: name.to_owned(),
+        value: String::new(),
+    };
+    for settings in [
+        CanisterSettings {
+            compute_allocation: Some(Nat::from(101u8)),
+            ..Default::default()
+        },
+        CanisterSettings {
+            controllers: Some(vec![USER; 11]),
+            ..Default::default()
+        },
+        CanisterSettings {
+            freezing_threshold: Some(Nat::from(u64::MAX) + Nat::from(1u8)),
+            controllers: Some(vec![]),
+            ..Default::default()
+        },
+        CanisterSettings {
+            environment_variables: Some(vec![variable("a"), variable("a")]),
+            ..Default::default()
+        },
+        CanisterSettings {
+            environment_variables: Some(vec![variable("")]),
+            ..Default::default()
+        },
+        CanisterSettings {
+            environment_variables: Some((0..21).map(|n| variable(&n.to_string())).collect()),
+            ..Default::default()
+        },
+    ] {
+        let result = world.settings(id, settings);
+        expect_reject(result, CanisterReject, InvalidManagementPayload);
+        assert_eq!(world.state(id).settings, before);
+    }
+}
+
+#[test]
+fn log_can_be_fetched_by_those_who_may() {
+    let mut world = World::new();
+    let id = world.puppet();
+    world.run(id, script().print("first").reply()).unwrap();
+    world
+        .run(id, script().print("second").trap("boom"))
+        .unwrap_err();
+    let args = candid::encode_one(FetchCanisterLogsArgs {
+        canister_id: id,
+        filter: None,
+    })
+    .unwrap();
+    let fetched = world
+        .query(MANAGEMENT, "fetch_canister_logs", &args)
+        .unwrap();
+    let fetched: FetchCanisterLogsResult = candid::decode_one(&fetched).unwrap();
+    let lines = fetched.canister_log_records.iter();
+    let lines: Vec<_> = lines
+        .map(|r| (r.idx, String::from_utf8_lossy(&r.content)))
+        .collect();
+    assert_eq!(
+        (lines[0].0, &*lines[0].1, lines[1].0, &*lines[1].1),
+        (0, "first", 1, "second")
+    );
+    assert!(lines[2].1.contains("boom") && lines.len() == 3);
+    let stranger = |world: &mut World| {
+        world
+            .replica
+            .query(STRANGER, MANAGEMENT, "fetch_canister_logs", &args)
+    };
+    let refused = stranger(&mut world);
+    assert!(refused.is_err());
+    let settings = CanisterSettings {
+        log_visibility: Some(LogVisibility::Public),
+        ..Default::default()
+    };
+    world.settings(id, settings).unwrap();
+    assert!(stranger(&mut world).is_ok());
+}
+
+#[test]
+fn log_keeps_its_last_lines() {
+    let mut world = World::new();
+    let id = world.puppet();
+    let mut printing = script();
+    for line in 0..600 {
+        printing = printing.print(&format!("line {line:03}"));
+    }
+    world.run(id, printing.reply()).unwrap();
+    let log = world.log(id);
+    assert!(log.len() < 600 && world.state(id).log_size() <= 4096);
+    assert_eq!(log.last().unwrap(), "line 599");
+}
+
+#[test]
+fn canister_can_install_code_in_a_canister_that_it_created() {
+    let mut world = World::new();
+    let a = world.puppet();
+    let create = candid::encode_one(CreateCanisterArgs::default()).unwrap();
+    let made = call_method(MANAGEMENT, "create_canister", &create).cycles(10 * T);
+    let reply = world.run(a, script().call(made)).unwrap();
+    let created: CanisterIdRecord = candid::decode_one(&reply).unwrap();
+    let install = ic_management_canister_types::InstallCodeArgs {
+        mode: ic_management_canister_types::CanisterInstallMode::Install,
+        canister_id: created.canister_id,
+        wasm_module: crate::puppet::module(&[], ""),
+        arg: Vec::new(),
+        sender_canister_version: None,
+    };
+    by(&mut world, a, "install_code", &install).unwrap();
+    assert!(world.state(created.canister_id).code.is_some());
+    assert_eq!(world.cell(created.canister_id, 0), 0);
+    // The user who asked for it is no controller.
+    let result = world.command("uninstall_code", created.canister_id);
+    expect_reject(result, CanisterError, CanisterInvalidController);
+}
