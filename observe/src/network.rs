@@ -118,7 +118,7 @@ impl Network {
             Err(reject) => return Ok(Err(reject)),
         };
         loop {
-            if let Some(IngressStatus::Done(answer)) = self.replica.ingress_status(id) {
+            if let Some(IngressStatus::Answered(answer)) = self.replica.ingress_status(id) {
                 return Ok(answer.clone());
             }
             let next = self.replica.timeline().next_number();

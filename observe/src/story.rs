@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use local_replica::message::Reject;
-use local_replica::timeline::{Ending, Event, Step};
+use local_replica::timeline::{Answer, Ending, Event, Step};
 
 use crate::answer::Got;
 use crate::pair::{Counters, Observation, Pair};
@@ -40,7 +40,9 @@ fn counters(text: &mut String, when: &str, counters: Counters) {
 fn message(text: &mut String, pair: &Pair, number: usize, event: &Event) {
     let where_ = pair.name(&event.canister);
     let what = match &event.step {
-        Step::Method(method) => format!("{where_} executes {method}"),
+        Step::Method { name, .. } => format!("{where_} executes {name}"),
+        Step::Management(method) => format!("{where_} executes {method}"),
+        Step::Hook(entry_point) => format!("{where_} executes its {entry_point}"),
         Step::Callback {
             from,
             method,
@@ -96,9 +98,9 @@ fn deeds(pair: &Pair, event: &Event) -> Vec<String> {
         deeds.push(format!("{verb} {receiver}.{}", call.method));
     }
     match &event.response {
-        Some(Ok(_)) if undone => deeds.push("replied".to_owned()),
-        Some(Ok(_)) => deeds.push("replies".to_owned()),
-        Some(Err(reject)) => {
+        Some(Answer::Reply { .. }) if undone => deeds.push("replied".to_owned()),
+        Some(Answer::Reply { .. }) => deeds.push("replies".to_owned()),
+        Some(Answer::Reject(reject)) => {
             let verb = if undone { "rejected" } else { "rejects" };
             let why = shorten(pair, reason(reject));
             deeds.push(format!("{verb} with code {}: {why}", reject.code as u64));

@@ -16,11 +16,12 @@ use ic_management_canister_types::{
     ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
 };
 use local_replica::certificate::RootKey;
+use local_replica::limits::Limits;
 use local_replica::module::CanisterModule;
 use local_replica::settings::Settings;
 use local_replica::stable_memory::StableMemory;
 use local_replica::system_api::{EntryPoint, Subnet, SystemApi, View, functions};
-use local_replica::wasm::{Engine, Entry, Limits};
+use local_replica::wasm::{Allowance, Engine, Entry};
 use local_replica::{Config, Replica};
 
 const USER: Principal = Principal::anonymous();
@@ -112,8 +113,7 @@ fn view(subnet: &Arc<Subnet>, settings: &Arc<Settings>) -> View {
         replicated: true,
         certified_data: None,
         freezing_limit: 0,
-        callback_instructions: 1,
-        queue_capacity: 1,
+        limits: Arc::new(Limits::default()),
     }
 }
 
@@ -135,7 +135,7 @@ fn increment(criterion: &mut Criterion) {
             let view = view(&subnet, &settings);
             let stable = StableMemory::default();
             let api = SystemApi::new(view, 1 << 60, 0, stable, BTreeMap::new(), 0);
-            let limits = Limits {
+            let limits = Allowance {
                 instructions: 40_000_000_000,
                 memory: 4096 * MIB,
                 soft_memory: None,

@@ -22,6 +22,9 @@ pub const MAX_CHUNKS: usize = 100;
 /// The largest chunk in bytes, which is also what each chunk is counted as.
 pub const CHUNK_SIZE: usize = 1024 * 1024;
 
+/// What a line of the log takes beside its content, in bytes.
+const LOG_RECORD_SIZE: u64 = 16;
+
 /// The most changes that a history keeps.
 const MAX_CHANGES: usize = 100;
 
@@ -126,6 +129,7 @@ pub struct Canister {
     /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
     pub low_memory_noticed: bool,
     log: VecDeque<LogRecord>,
+    log_size: u64,
     next_log_index: u64,
     history: VecDeque<Change>,
     total_changes: u64,
@@ -152,6 +156,7 @@ impl Canister {
             chunks: BTreeMap::new(),
             low_memory_noticed: false,
             log: VecDeque::new(),
+            log_size: 0,
             next_log_index: 0,
             history: VecDeque::new(),
             total_changes: 0,
@@ -182,7 +187,7 @@ impl Canister {
 
     /// The size of its log in bytes.
     pub fn log_size(&self) -> u64 {
-        self.log.iter().map(|r| r.content.len() as u64).sum()
+        self.log_size
     }
 
     /// The cycles that must stay in its balance: what its storage costs in the time of its
@@ -210,7 +215,6 @@ impl Canister {
         if let Some(context) = self.call_contexts.get_mut(&context) {
             context.outstanding_callbacks += 1;
         }
-        *self.open_calls.entry(call.receiver).or_default() += 1;
         let callback = Callback {
             call_context: context,
             respondent: call.receiver,
@@ -218,7 +222,6 @@ impl Canister {
             on_reply: call.on_reply,
             on_reject: call.on_reject,
             on_cleanup: call.on_cleanup,
-            cycles: call.cycles,
             prepaid: call.prepaid,
             deadline: call.deadline,
         };
@@ -237,34 +240,44 @@ impl Canister {
     /// Takes out the callback that a response is for. There is none if the caller no longer waits.
     pub fn take_callback(&mut self, id: CallbackId) -> Option<Callback> {
         let callback = self.callbacks.remove(&id)?;
-        if let Some(open) = self.open_calls.get_mut(&callback.respondent) {
-            *open -= 1;
-            if *open == 0 {
-                self.open_calls.remove(&callback.respondent);
-            }
-        }
+        self.close_call(callback.respondent);
         if let Some(context) = self.call_contexts.get_mut(&callback.call_context) {
             context.outstanding_callbacks -= 1;
         }
         Some(callback)
     }
 
+    /// Counts one call to a canister less.
+    pub(crate) fn close_call(&mut self, receiver: CanisterId) {
+        if let Some(open) = self.open_calls.get_mut(&receiver) {
+            *open -= 1;
+            if *open == 0 {
+                self.open_calls.remove(&receiver);
+            }
+        }
+    }
+
     /// Adds a line to the log; the oldest lines give way.
-    pub fn write_log(&mut self, time: Time, content: Vec<u8>) {
+    pub fn write_log(&mut self, time: Time, mut content: Vec<u8>) {
         let limit = self.settings.log_memory_limit;
-        let mut content = content;
-        content.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let longest = limit.saturating_sub(LOG_RECORD_SIZE);
+        content.truncate(usize::try_from(longest).unwrap_or(usize::MAX));
+        self.log_size += LOG_RECORD_SIZE + content.len() as u64;
         self.log.push_back(LogRecord {
             index: self.next_log_index,
             time,
             content,
         });
         self.next_log_index += 1;
-        let mut size = self.log_size();
-        while size > limit
+        self.trim_log();
+    }
+
+    /// Drops the oldest lines until the log has the size that the settings allow.
+    pub fn trim_log(&mut self) {
+        while self.log_size > self.settings.log_memory_limit
             && let Some(oldest) = self.log.pop_front()
         {
-            size -= oldest.content.len() as u64;
+            self.log_size -= LOG_RECORD_SIZE + oldest.content.len() as u64;
         }
     }
 
@@ -286,11 +299,17 @@ impl Canister {
     /// Forgets the log.
     pub fn clear_log(&mut self) {
         self.log.clear();
+        self.log_size = 0;
     }
 
     /// Counts a change of the canister and remembers it.
     pub fn record_change(&mut self, time: Time, origin: ChangeOrigin, details: ChangeDetails) {
         self.version += 1;
+        self.record(time, origin, details);
+    }
+
+    /// Remembers a change, or the creation, under the present version.
+    pub fn record(&mut self, time: Time, origin: ChangeOrigin, details: ChangeDetails) {
         self.history.push_back(Change {
             timestamp_nanos: time,
             canister_version: self.version,

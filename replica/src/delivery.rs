@@ -15,7 +15,6 @@ use crate::message::{
 use crate::module::MethodKind;
 use crate::replica::{Replica, not_found, out_of_cycles};
 use crate::timeline::Step;
-use crate::wasm::PAGE_SIZE;
 
 impl Replica {
     /// Delivers one message.
@@ -75,14 +74,13 @@ impl Replica {
         let caller = origin.caller();
         let context = canister.open_call_context(CallContext {
             origin,
-            method: method.clone(),
             responded: false,
             deleted: false,
             available_cycles: cycles,
             outstanding_callbacks: 0,
             instructions: 0,
         });
-        let reserve = fees::execution(self.environment.limits.message);
+        let reserve = fees::execution(self.environment.limits.message_instructions);
         let task = Task::Method {
             kind,
             name: method.clone(),
@@ -94,7 +92,7 @@ impl Replica {
             .execute(canister, context, task, canister.balance);
         let cost = fees::execution(run.instructions);
         self.settle(receiver, &run, reserve, cost);
-        let step = Step::Method(method);
+        let step = Step::Method { kind, name: method };
         let whose = (receiver, context, caller);
         self.timeline
             .executed(whose, self.environment.time, step, &run);
@@ -132,7 +130,9 @@ impl Replica {
                 ),
             ));
         }
-        match canister.liquid_balance() >= fees::execution(self.environment.limits.message) {
+        match canister.liquid_balance()
+            >= fees::execution(self.environment.limits.message_instructions)
+        {
             true => Ok(kind),
             false => Err(out_of_cycles(receiver)),
         }
@@ -207,7 +207,7 @@ impl Replica {
                 let task = Task::Cleanup {
                     closure,
                     reject: reject.map(|r| (r.code, r.message_for_canister())),
-                    instructions: self.environment.limits.message - run.instructions,
+                    instructions: self.environment.limits.message_instructions - run.instructions,
                 };
                 let trap = trap.clone();
                 self.clean_up(whose, task, trap, run)
@@ -250,6 +250,7 @@ impl Replica {
             },
         };
         self.watch_timer(receiver);
+        self.notice_low_memory(receiver);
         Run {
             outcome: Outcome::Undone { reject, discarded },
             instructions: undone.instructions + run.instructions,
@@ -258,28 +259,32 @@ impl Replica {
     }
 
     fn deliver_task(&mut self, receiver: CanisterId, task: SystemTask) {
-        let reserve = fees::execution(self.environment.limits.message);
+        let reserve = fees::execution(self.environment.limits.message_instructions);
         let Some(canister) = self.canisters.get_mut(&receiver) else {
             return;
         };
         let exported = canister.code.as_ref();
         let exported = exported.is_some_and(|code| code.module.has_hook(task.export()));
-        if !exported {
+        let now = self.environment.time;
+        // The timer may have been set anew, or the code exchanged, since the task was scheduled.
+        let is_due = match task {
+            SystemTask::GlobalTimer => (1..=now).contains(&canister.global_timer),
+            SystemTask::Heartbeat | SystemTask::OnLowWasmMemory => true,
+        };
+        if !exported || !is_due {
             return;
         }
-        if !canister.is_running() {
-            // A timer waits until the canister runs again.
-            if task == SystemTask::GlobalTimer && canister.global_timer == 0 {
-                canister.global_timer = self.environment.time;
-            }
+        if !canister.is_running() || canister.liquid_balance() < reserve {
+            // It waits until the canister runs again, or the clock moves.
+            canister.low_memory_noticed &= task != SystemTask::OnLowWasmMemory;
+            self.postponed.insert(receiver);
             return;
         }
-        if canister.liquid_balance() < reserve {
-            return;
+        if task == SystemTask::GlobalTimer {
+            canister.global_timer = 0;
         }
         let context = canister.open_call_context(CallContext {
             origin: CallOrigin::SystemTask,
-            method: task.export().to_owned(),
             responded: true,
             deleted: false,
             available_cycles: 0,
@@ -409,7 +414,8 @@ impl Replica {
         }
     }
 
-    fn notice_low_memory(&mut self, id: CanisterId) {
+    /// Has `canister_on_low_wasm_memory` run next if the memory has become scarce.
+    pub(crate) fn notice_low_memory(&mut self, id: CanisterId) {
         let Some(canister) = self.canisters.get_mut(&id) else {
             return;
         };
@@ -422,12 +428,12 @@ impl Replica {
             return;
         }
         let limit = match canister.settings.wasm_memory_limit {
-            0 => code.module.maximum_memory * PAGE_SIZE,
+            0 => code.module.memory_limit(&self.environment.limits),
             limit => limit,
         };
         let low = limit.saturating_sub(canister.wasm_memory_size()) < threshold;
         if low && !canister.low_memory_noticed {
-            self.pool.push(Message::Task(id, task));
+            self.pool.push_first(Message::Task(id, task));
         }
         canister.low_memory_noticed = low;
     }

@@ -10,40 +10,17 @@ use candid::Principal;
 
 use crate::canister::Canister;
 use crate::fees;
+use crate::limits::Limits;
 use crate::message::{
-    CallContextId, CallResult, Closure, Cycles, Reject, RejectCode, SystemTask, Time,
+    CallContextId, CallResult, CanisterId, Closure, Cycles, ErrorCode, Reject, RejectCode,
+    SystemTask, Time,
 };
 use crate::module::MethodKind;
 use crate::system_api::{Effects, EntryPoint, Subnet, SystemApi, View, reject_of_fault};
-use crate::wasm::{Checkpoint, Engine, Entry, Instance, Limits, PAGE_SIZE};
+use crate::wasm::{Allowance, Checkpoint, Engine, Entry, Fault, Instance, PAGE_SIZE};
 
-/// The part of a message's instructions that is kept for a cleanup callback, in percent.
-const CLEANUP_PERCENT: u64 = 5;
-
-/// How many instructions an execution may take.
-#[derive(Clone, Copy, Debug)]
-pub struct InstructionLimits {
-    /// An update, a callback or a system task.
-    pub message: u64,
-    /// A query, with everything that a composite query calls.
-    pub query: u64,
-    /// An installation or upgrade.
-    pub install: u64,
-    /// `canister_inspect_message`.
-    pub inspect_message: u64,
-}
-
-impl Default for InstructionLimits {
-    /// The network's limits.
-    fn default() -> Self {
-        InstructionLimits {
-            message: fees::MESSAGE_INSTRUCTIONS,
-            query: fees::QUERY_INSTRUCTIONS,
-            install: fees::INSTALL_INSTRUCTIONS,
-            inspect_message: fees::INSPECT_INSTRUCTIONS,
-        }
-    }
-}
+/// The part of a message's instructions that is kept for a cleanup callback: one in so many.
+const CLEANUP_SHARE: u64 = 20;
 
 /// What executions share.
 pub struct Environment {
@@ -53,10 +30,8 @@ pub struct Environment {
     pub subnet: Arc<Subnet>,
     /// The replica's clock.
     pub time: Time,
-    /// How much executions may do.
-    pub limits: InstructionLimits,
-    /// How many calls from one canister to another may be open at the same time.
-    pub queue_capacity: usize,
+    /// How much canisters may do and send.
+    pub limits: Arc<Limits>,
     /// Cycles that fees have consumed.
     pub consumed: Cycles,
     /// Whether to look for changes of the memory, for the timeline.
@@ -141,18 +116,21 @@ impl Environment {
         let (entry, instructions) = match &task {
             Task::Method { kind, name: n, .. } => {
                 name = kind.export(n);
-                (Entry::Export(&name), self.limits.message)
+                (Entry::Export(&name), self.limits.message_instructions)
             }
             Task::Callback { closure, .. } => {
-                let limit = self.limits.message;
-                (enter(*closure), limit - limit * CLEANUP_PERCENT / 100)
+                let limit = self.limits.message_instructions;
+                (enter(*closure), limit - limit / CLEANUP_SHARE)
             }
             Task::Cleanup {
                 closure,
                 instructions,
                 ..
             } => (enter(*closure), *instructions),
-            Task::System(task) => (Entry::Export(task.export()), self.limits.message),
+            Task::System(task) => (
+                Entry::Export(task.export()),
+                self.limits.message_instructions,
+            ),
         };
         let soft_memory = match &task {
             Task::Method {
@@ -163,15 +141,17 @@ impl Environment {
         };
         // A query changes nothing but cycles, also when it is called like an update.
         let is_query = matches!(&task, Task::Method { kind, .. } if *kind != MethodKind::Update);
-        let limits = Limits {
+        let limits = Allowance {
             instructions,
-            memory: code.module.maximum_memory * PAGE_SIZE,
+            memory: code.module.memory_limit(&self.limits),
             soft_memory,
         };
 
         // Before the message: remember everything it could change.
         let mut checkpoint = std::mem::take(&mut self.checkpoint);
-        code.instance.checkpoint(&mut checkpoint);
+        code.instance.begin(&self.engine, &mut checkpoint);
+        let memory_before = code.instance.memory_size() + canister.stable.pages() * PAGE_SIZE;
+        let freezing_limit = view.freezing_limit;
 
         let api = SystemApi::new(
             view,
@@ -183,6 +163,17 @@ impl Environment {
         );
         let (api, result, instructions) = run(&mut code.instance, entry, api, limits);
         let effects = self.take_back(canister, api);
+        let memory = code.instance.memory_size() + canister.stable.pages() * PAGE_SIZE;
+        // A response is processed even if it freezes the canister; everything else must leave
+        // enough to pay for the memory that it took.
+        let must_stay_liquid = matches!(&task, Task::Method { .. } | Task::System(_));
+        let result = result.and_then(|()| {
+            check_memory_limit(canister.id, code.instance.memory_size(), soft_memory)?;
+            match must_stay_liquid && memory > memory_before {
+                true => check_liquid(canister, &effects, freezing_limit, memory - memory_before),
+                false => Ok(()),
+            }
+        });
 
         let changed_memory = self.observe_memory
             && !is_query
@@ -210,6 +201,9 @@ impl Environment {
             Err(reject) => {
                 code.instance.roll_back(&self.engine, &checkpoint);
                 canister.stable.roll_back();
+                for call in &effects.calls {
+                    canister.close_call(call.receiver);
+                }
                 // The log stays: it is how one learns why.
                 canister.write_log(
                     self.time,
@@ -274,8 +268,7 @@ impl Environment {
             replicated: true,
             certified_data: None,
             freezing_limit: canister.freezing_limit(),
-            callback_instructions: self.limits.message,
-            queue_capacity: self.queue_capacity,
+            limits: Arc::clone(&self.limits),
         }
     }
 
@@ -322,7 +315,7 @@ pub(crate) fn run(
     instance: &mut Instance<SystemApi>,
     entry: Entry<'_>,
     api: SystemApi,
-    limits: Limits,
+    limits: Allowance,
 ) -> (SystemApi, Result<(), Reject>, u64) {
     let canister = api.view.canister;
     let (mut api, result, instructions) = instance.call(entry, api, limits);
@@ -331,7 +324,41 @@ pub(crate) fn run(
     (api, result, instructions)
 }
 
-fn enter(closure: Closure) -> Entry<'static> {
+/// Refuses a memory that is larger than the canister's settings allow.
+pub(crate) fn check_memory_limit(
+    canister: CanisterId,
+    memory: u64,
+    limit: Option<u64>,
+) -> Result<(), Reject> {
+    match limit {
+        Some(limit) if memory > limit => Err(reject_of_fault(canister, &Fault::MemoryLimit(limit))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses memory that would freeze the canister.
+fn check_liquid(
+    canister: &Canister,
+    effects: &Effects,
+    freezing_limit: Cycles,
+    grown: u64,
+) -> Result<(), Reject> {
+    let more = fees::storage(grown, canister.settings.freezing_threshold);
+    match effects.balance >= freezing_limit.saturating_add(more) {
+        true => Ok(()),
+        false => Err(Reject::new(
+            ErrorCode::InsufficientCyclesInMemoryGrow,
+            format!(
+                "Error from Canister {}: Canister cannot grow memory by {grown} bytes due to \
+                 insufficient cycles.",
+                canister.id
+            ),
+        )),
+    }
+}
+
+/// A closure as what to call.
+pub(crate) fn enter(closure: Closure) -> Entry<'static> {
     Entry::Closure {
         function: closure.function,
         environment: closure.environment,

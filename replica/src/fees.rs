@@ -5,24 +5,6 @@
 
 use crate::message::Cycles;
 
-/// The largest reply or reject text of a canister, in bytes.
-pub const MAX_RESPONSE_SIZE: usize = 2 * 1024 * 1024;
-
-/// The largest argument of a call between canisters of one subnet, in bytes.
-pub const MAX_CALL_PAYLOAD: usize = 10 * 1024 * 1024;
-
-/// The instructions that one message may execute.
-pub const MESSAGE_INSTRUCTIONS: u64 = 40_000_000_000;
-
-/// The instructions that one query may execute.
-pub const QUERY_INSTRUCTIONS: u64 = 5_000_000_000;
-
-/// The instructions that an installation or upgrade may execute.
-pub const INSTALL_INSTRUCTIONS: u64 = 300_000_000_000;
-
-/// The instructions that `canister_inspect_message` may execute.
-pub const INSPECT_INSTRUCTIONS: u64 = 200_000_000;
-
 /// The fee of creating a canister.
 pub const CREATE_CANISTER: Cycles = 500_000_000_000;
 
@@ -60,13 +42,14 @@ pub fn response(bytes: usize) -> Cycles {
 
 /// What a call sets aside for the largest response and the longest callback
 /// (`MAX_CYCLES_PER_RESPONSE` in the specification).
-pub fn reserved_for_response(instructions: u64) -> Cycles {
-    response(MAX_RESPONSE_SIZE) + execution(instructions)
+pub fn reserved_for_response(size: usize, instructions: u64) -> Cycles {
+    response(size) + execution(instructions)
 }
 
 /// The cycles that storing `bytes` costs in `seconds`.
 pub fn storage(bytes: u64, seconds: u64) -> Cycles {
-    GIB_SECOND * Cycles::from(bytes) * Cycles::from(seconds) / GIB
+    let byte_seconds = Cycles::from(bytes).saturating_mul(Cycles::from(seconds));
+    byte_seconds.saturating_mul(GIB_SECOND) / GIB
 }
 
 /// The cost of an HTTPS outcall.

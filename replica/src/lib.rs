@@ -15,6 +15,7 @@ pub mod execution;
 pub mod fees;
 #[cfg(feature = "server")]
 pub mod http;
+pub mod limits;
 mod management;
 pub mod message;
 pub mod module;

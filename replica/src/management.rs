@@ -63,10 +63,8 @@ pub(crate) fn call(
     };
     if let Answer::Now(result) = dispatch(replica, &mut call) {
         let time = replica.environment.time;
+        replica.timeline.management(caller, time, method, &result);
         let id = Principal::management_canister();
-        replica
-            .timeline
-            .answered_by_system(id, caller, time, method, &result);
         replica.respond(call.origin, id, result, call.cycles);
     }
 }
@@ -114,16 +112,65 @@ fn dispatch(replica: &mut Replica, call: &mut Call<'_>) -> Answer {
         "canister_status" => observe::canister_status(replica, call.caller, call.argument),
         "canister_info" => observe::canister_info(replica, call),
         "canister_metadata" => observe::canister_metadata(replica, call),
-        "fetch_canister_logs" => observe::fetch_canister_logs(replica, call.caller, call.argument),
         "raw_rand" => raw_rand(replica, call),
         method => Err(unknown(method)),
     };
     Answer::Now(result)
 }
 
+/// Refuses a user's call that would be rejected anyway, before anything is done with it.
+///
+/// # Errors
+///
+/// The reject.
+pub(crate) fn accept(
+    replica: &mut Replica,
+    sender: Principal,
+    method: &str,
+    argument: &[u8],
+) -> Result<(), Reject> {
+    #[derive(CandidType, Deserialize)]
+    struct OfTarget {
+        target_canister: CanisterId,
+    }
+    match method {
+        "provisional_create_canister_with_cycles" | "provisional_top_up_canister" => Ok(()),
+        "canister_status" => {
+            decode::<CanisterIdRecord>(argument)?;
+            Ok(())
+        }
+        "install_chunked_code" => {
+            let id = decode::<OfTarget>(argument)?.target_canister;
+            controlled(replica, id, sender).map(|_| ())
+        }
+        "install_code" | "uninstall_code" | "update_settings" | "start_canister"
+        | "stop_canister" | "delete_canister" | "upload_chunk" | "clear_chunk_store"
+        | "stored_chunks" => {
+            let id = decode::<CanisterIdRecord>(argument)?.canister_id;
+            controlled(replica, id, sender).map(|_| ())
+        }
+        "create_canister" | "deposit_cycles" | "raw_rand" | "canister_info"
+        | "canister_metadata" => Err(only_canisters(method)),
+        method => Err(unknown(method)),
+    }
+}
+
+fn only_canisters(method: &str) -> Reject {
+    Reject::new(
+        ErrorCode::CanisterRejectedMessage,
+        format!("{method} can be called only by canisters, not by users"),
+    )
+}
+
 /// Refuses a method, and says of those that exist on the network why they don't exist here.
 fn unknown(method: &str) -> Reject {
     let feature = match method {
+        "fetch_canister_logs" => {
+            return Reject::new(
+                ErrorCode::CanisterRejectedMessage,
+                "fetch_canister_logs can be called only as a query",
+            );
+        }
         "ecdsa_public_key" | "sign_with_ecdsa" | "schnorr_public_key" | "sign_with_schnorr"
         | "vetkd_public_key" | "vetkd_derive_key" => "threshold signatures",
         "http_request" | "flexible_http_request" => "HTTPS outcalls",
@@ -226,7 +273,7 @@ pub(crate) fn decode<T: CandidType + for<'a> Deserialize<'a>>(
     let mut config = DecoderConfig::new();
     config
         .set_decoding_quota(1_000_000 + 64 * argument.len())
-        .set_skipping_quota(100_000)
+        .set_skipping_quota(1_000_000 + 64 * argument.len())
         .set_full_error_message(false);
     let mut deserializer = candid::de::IDLDeserialize::new_with_config(argument, &config)
         .map_err(|error| bad_argument(&error))?;

@@ -232,8 +232,6 @@ impl CallOrigin {
 pub struct CallContext {
     /// Who waits for the answer.
     pub origin: CallOrigin,
-    /// The method that was called, or the system task's export.
-    pub method: String,
     /// Whether the answer was given.
     pub responded: bool,
     /// Set when the code was uninstalled: callbacks no longer run.
@@ -270,8 +268,6 @@ pub struct Callback {
     pub on_reject: Closure,
     /// Runs when one of the two trapped.
     pub on_cleanup: Option<Closure>,
-    /// The cycles attached to the call.
-    pub cycles: Cycles,
     /// Cycles set aside for the response and its execution; what is not used is given back.
     pub prepaid: Cycles,
     /// Of a bounded-wait call: when the caller stops waiting.

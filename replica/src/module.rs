@@ -11,15 +11,17 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
+use crate::limits::Limits;
 use crate::system_api::SystemApi;
-use crate::wasm::{CompiledModule, Engine};
+use crate::wasm::{CompiledModule, Engine, PAGE_SIZE};
 use outline::{Fault, Outline};
 
 /// The largest module after decompression, in bytes.
 pub const MAX_MODULE_SIZE: usize = 100 * 1024 * 1024;
 
 /// How a method can be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MethodKind {
     /// `canister_update`.
     Update,
@@ -63,8 +65,8 @@ pub struct CanisterModule {
     pub size: u64,
     /// Whether addresses have 64 bits.
     pub memory64: bool,
-    /// The most pages that the module's memory can have.
-    pub maximum_memory: u64,
+    /// The most pages that the module lets its memory have, if it says so.
+    pub maximum_memory: Option<u64>,
     /// Its methods.
     pub methods: BTreeMap<String, MethodKind>,
     /// Its other entry points: `canister_init` and so on.
@@ -91,7 +93,12 @@ impl CanisterModule {
         })?;
         let instrumented = instrument::instrument(&outline, &wasm);
         let compiled = engine
-            .compile(&instrumented, outline.memory64, outline.mutates_tables)
+            .compile(
+                &instrumented,
+                outline.memory64,
+                outline.mutates_tables,
+                outline.drops_segments,
+            )
             .map_err(|error| format!("Wasm module failed validation: {error}"))?;
         Ok(CanisterModule {
             hash: Sha256::digest(bytes).into(),
@@ -104,6 +111,16 @@ impl CanisterModule {
             metadata: outline.metadata,
             compiled,
         })
+    }
+
+    /// The most bytes that its memory can have.
+    pub fn memory_limit(&self, limits: &Limits) -> u64 {
+        let limit = match self.memory64 {
+            true => limits.wasm_memory64,
+            false => limits.wasm_memory,
+        };
+        let declared = self.maximum_memory.unwrap_or(u64::MAX);
+        declared.saturating_mul(PAGE_SIZE).min(limit)
     }
 
     /// Whether the module exports the entry point `name`.

@@ -9,7 +9,8 @@ pub type Sequence = u64;
 
 /// Chooses which deliverable message goes next. Replace it to see other interleavings.
 pub trait Policy: Send {
-    /// One of `pool`'s deliverable messages, or none to let all wait.
+    /// One of `pool`'s deliverable messages, or none to let all wait. A message that is not
+    /// deliverable counts as none.
     fn next(&mut self, pool: &Pool) -> Option<Sequence>;
 }
 
@@ -25,22 +26,89 @@ impl Policy for OldestFirst {
 }
 
 /// All messages that were sent and not delivered yet.
-#[derive(Default)]
 pub struct Pool {
     messages: BTreeMap<Sequence, Message>,
+    /// Where the requests are, by the callback that waits.
+    requests: BTreeMap<(CanisterId, CallbackId), Sequence>,
+    /// For which callbacks a response is on its way.
+    responses: BTreeSet<(CanisterId, CallbackId)>,
+    tasks: BTreeSet<(CanisterId, SystemTask)>,
+    first: Sequence,
     next: Sequence,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        // Urgent messages count down from the middle, all others count up.
+        let middle = Sequence::MAX / 2;
+        Pool {
+            messages: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            responses: BTreeSet::new(),
+            tasks: BTreeSet::new(),
+            first: middle,
+            next: middle,
+        }
+    }
 }
 
 impl Pool {
     /// Adds a message.
     pub fn push(&mut self, message: Message) {
-        self.messages.insert(self.next, message);
+        let sequence = self.next;
         self.next += 1;
+        self.insert(sequence, message);
     }
 
-    /// Takes out a message to deliver it.
+    /// Adds a message in front of all others.
+    pub fn push_first(&mut self, message: Message) {
+        self.first -= 1;
+        self.insert(self.first, message);
+    }
+
+    fn insert(&mut self, sequence: Sequence, message: Message) {
+        match &message {
+            Message::Request(request) => {
+                let key = (request.sender, request.callback);
+                self.requests.insert(key, sequence);
+            }
+            Message::Response(response) => {
+                self.responses
+                    .insert((response.receiver, response.callback));
+            }
+            Message::Task(canister, task) => {
+                self.tasks.insert((*canister, *task));
+            }
+            Message::Ingress(_) => {}
+        }
+        self.messages.insert(sequence, message);
+    }
+
+    fn remove(&mut self, sequence: Sequence) -> Option<Message> {
+        let message = self.messages.remove(&sequence)?;
+        match &message {
+            Message::Request(request) => {
+                self.requests.remove(&(request.sender, request.callback));
+            }
+            Message::Response(response) => {
+                self.responses
+                    .remove(&(response.receiver, response.callback));
+            }
+            Message::Task(canister, task) => {
+                self.tasks.remove(&(*canister, *task));
+            }
+            Message::Ingress(_) => {}
+        }
+        Some(message)
+    }
+
+    /// Takes out a message to deliver it, if it may go next.
     pub fn take(&mut self, sequence: Sequence) -> Option<Message> {
-        self.messages.remove(&sequence)
+        let is_first = self.messages.first_key_value().map(|(first, _)| *first) == Some(sequence);
+        match is_first || self.deliverable().any(|(other, _)| other == sequence) {
+            true => self.remove(sequence),
+            false => None,
+        }
     }
 
     /// Whether nothing is on its way.
@@ -70,11 +138,8 @@ impl Pool {
 
     /// Takes out the request that belongs to a callback, if it was not delivered yet.
     pub fn take_request(&mut self, sender: CanisterId, callback: CallbackId) -> Option<Request> {
-        let found = self.iter().find_map(|(sequence, message)| match message {
-            Message::Request(r) if r.sender == sender && r.callback == callback => Some(sequence),
-            _ => None,
-        })?;
-        match self.messages.remove(&found) {
+        let sequence = *self.requests.get(&(sender, callback))?;
+        match self.remove(sequence) {
             Some(Message::Request(request)) => Some(request),
             _ => None,
         }
@@ -82,18 +147,12 @@ impl Pool {
 
     /// Whether the response for a callback is on its way.
     pub fn has_response(&self, receiver: CanisterId, callback: CallbackId) -> bool {
-        self.messages.values().any(|message| match message {
-            Message::Response(r) => r.receiver == receiver && r.callback == callback,
-            _ => false,
-        })
+        self.responses.contains(&(receiver, callback))
     }
 
     /// Whether a system task of a canister is due.
     pub fn has_task(&self, canister: CanisterId, task: SystemTask) -> bool {
-        self.messages.values().any(|message| match message {
-            Message::Task(receiver, other) => *receiver == canister && *other == task,
-            _ => false,
-        })
+        self.tasks.contains(&(canister, task))
     }
 }
 
@@ -125,10 +184,16 @@ mod tests {
         ] {
             pool.push(message);
         }
-        let deliverable: Vec<_> = pool.deliverable().map(|(sequence, _)| sequence).collect();
-        assert_eq!(deliverable, [0, 2, 3]);
-        pool.take(0);
-        let deliverable: Vec<_> = pool.deliverable().map(|(sequence, _)| sequence).collect();
-        assert_eq!(deliverable, [1, 2, 3]);
+        let sequences: Vec<_> = pool.iter().map(|(sequence, _)| sequence).collect();
+        let deliverable = |pool: &Pool| -> Vec<Sequence> {
+            pool.deliverable().map(|(sequence, _)| sequence).collect()
+        };
+        assert_eq!(
+            deliverable(&pool),
+            [sequences[0], sequences[2], sequences[3]]
+        );
+        assert!(pool.take(sequences[1]).is_none());
+        assert!(pool.take(sequences[0]).is_some());
+        assert_eq!(deliverable(&pool), sequences[1..]);
     }
 }

@@ -7,14 +7,14 @@ use candid::Principal;
 
 use crate::canister::Canister;
 use crate::delivery::{check_running, find_method};
-use crate::execution::{Environment, run};
+use crate::execution::{Environment, enter, run};
 use crate::management;
-use crate::message::{CallResult, CanisterId, Closure, Cycles, ErrorCode, OutgoingCall, Reject};
+use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, OutgoingCall, Reject};
 use crate::module::MethodKind;
 use crate::replica::{Replica, not_found, out_of_cycles};
 use crate::stable_memory::Changes;
-use crate::system_api::{EntryPoint, SystemApi, View};
-use crate::wasm::{Checkpoint, Entry, Limits, PAGE_SIZE};
+use crate::system_api::{Effects, EntryPoint, SystemApi, View};
+use crate::wasm::{Allowance, Checkpoint, Entry};
 
 /// How deep composite queries may call each other.
 const MAX_DEPTH: usize = 6;
@@ -41,7 +41,7 @@ pub(crate) fn inspect(
     let mut view = environment.bare_view(canister, entry_point, sender, argument.to_vec());
     view.method = method.to_owned();
     view.replicated = false;
-    let limit = environment.limits.inspect_message;
+    let limit = environment.limits.inspect_instructions;
     let balance = canister.balance;
     let (api, result, _) = run_and_discard(
         environment,
@@ -70,11 +70,11 @@ fn run_and_discard(
     balance: Cycles,
     limit: u64,
 ) -> (SystemApi, Result<(), Reject>, u64) {
-    let Some(code) = &canister.code else {
+    let Some(code) = &mut canister.code else {
         unreachable!("only canisters with code are inspected");
     };
     let mut before = std::mem::take(&mut environment.checkpoint);
-    code.instance.checkpoint(&mut before);
+    code.instance.begin(&environment.engine, &mut before);
     let ended = run_in_place(canister, entry, view, balance, limit);
     put_back(environment, canister, &before);
     environment.checkpoint = before;
@@ -92,9 +92,9 @@ fn run_in_place(
     let Some(code) = &mut canister.code else {
         unreachable!("only canisters with code are queried");
     };
-    let limits = Limits {
+    let limits = Allowance {
         instructions: limit,
-        memory: code.module.maximum_memory * PAGE_SIZE,
+        memory: code.module.memory_limit(&view.limits),
         soft_memory: None,
     };
     let stable = std::mem::take(&mut canister.stable);
@@ -123,7 +123,7 @@ pub(crate) fn by_user(
     if receiver == Principal::management_canister() {
         return management::query(replica, sender, method, argument);
     }
-    let limit = replica.environment.limits.query;
+    let limit = replica.environment.limits.query_instructions;
     let mut evaluation = Evaluation {
         replica,
         instructions_left: limit,
@@ -155,7 +155,7 @@ impl Evaluation<'_> {
         {
             return result;
         }
-        if self.under_way.len() >= MAX_DEPTH {
+        if self.under_way.len() > MAX_DEPTH {
             return Err(Reject::new(
                 ErrorCode::QueryCallGraphTooDeep,
                 format!("Composite query calls are nested deeper than {MAX_DEPTH}"),
@@ -228,15 +228,16 @@ impl Evaluation<'_> {
         let on_target = self.under_way.len() == 1;
         let canister = self.canister(receiver)?;
         let certified_data = on_target.then(|| canister.certified_data.clone());
+        let mut used = 0;
         let mut view = self.view(receiver, entry_point, caller)?;
         view.certified_data = certified_data;
         view.argument = argument;
         let export = kind.export(method);
-        let (mut effects, result) = self.enter(receiver, Entry::Export(&export), view)?;
+        let (mut effects, result) =
+            self.enter(receiver, Entry::Export(&export), view, &mut used)?;
         result?;
         let mut open: VecDeque<OutgoingCall> = effects.calls.drain(..).collect();
         let mut answer = effects.response.take();
-        let mut trap = None;
         while answer.is_none()
             && let Some(call) = open.pop_front()
         {
@@ -254,7 +255,7 @@ impl Evaluation<'_> {
                 Err(reject) => view.reject = Some((reject.code, reject.message_for_canister())),
             }
             let before = self.checkpoint(receiver);
-            let (mut effects, result) = self.enter(receiver, enter(closure), view)?;
+            let (mut effects, result) = self.enter(receiver, enter(closure), view, &mut used)?;
             match result {
                 Ok(()) => {
                     open.extend(effects.calls.drain(..));
@@ -264,23 +265,22 @@ impl Evaluation<'_> {
                     self.back_to(receiver, &before);
                     if let Some(closure) = call.on_cleanup {
                         let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
-                        let (_, result) = self.enter(receiver, enter(closure), view)?;
+                        let (_, result) = self.enter(receiver, enter(closure), view, &mut used)?;
                         // A cleanup that traps as well has no one left to tell.
                         if result.is_err() {
                             self.back_to(receiver, &before);
                         }
                     }
-                    trap = Some(reject);
+                    // No other callback can make up for it.
+                    return Err(reject);
                 }
             }
         }
         answer.unwrap_or_else(|| {
-            Err(trap.unwrap_or_else(|| {
-                Reject::new(
-                    ErrorCode::CanisterDidNotReply,
-                    format!("Error from Canister {receiver}: Canister did not reply to the call"),
-                )
-            }))
+            Err(Reject::new(
+                ErrorCode::CanisterDidNotReply,
+                format!("Error from Canister {receiver}: Canister did not reply to the call"),
+            ))
         })
     }
 
@@ -288,8 +288,11 @@ impl Evaluation<'_> {
         &mut self,
         receiver: CanisterId,
         entry: Entry<'_>,
-        view: View,
-    ) -> Result<(crate::system_api::Effects, Result<(), Reject>), Reject> {
+        mut view: View,
+        used: &mut u64,
+    ) -> Result<(Effects, Result<(), Reject>), Reject> {
+        // Counted are the instructions of this canister in this call alone.
+        view.context_instructions = *used;
         let limit = self.instructions_left;
         let Some(canister) = self.replica.canisters.get_mut(&receiver) else {
             return Err(not_found(receiver));
@@ -297,6 +300,7 @@ impl Evaluation<'_> {
         let balance = canister.balance;
         let (api, result, instructions) = run_in_place(canister, entry, view, balance, limit);
         self.instructions_left -= instructions;
+        *used += instructions;
         Ok((api.effects, result))
     }
 
@@ -311,7 +315,6 @@ impl Evaluation<'_> {
         let mut view = environment.bare_view(canister, entry_point, caller, Vec::new());
         view.responded = false;
         view.replicated = false;
-        view.context_instructions = environment.limits.query - self.instructions_left;
         Ok(view)
     }
 
@@ -325,8 +328,9 @@ impl Evaluation<'_> {
             let changes = canister.stable.set_aside();
             canister.stable.make_again(changes.clone());
             state.stable = Some(changes);
-            if let Some(code) = &canister.code {
-                code.instance.checkpoint(&mut state.instance);
+            if let Some(code) = &mut canister.code {
+                let engine = &self.replica.environment.engine;
+                code.instance.begin(engine, &mut state.instance);
             }
         }
         state
@@ -347,11 +351,4 @@ impl Evaluation<'_> {
 struct State {
     instance: Checkpoint,
     stable: Option<Changes>,
-}
-
-fn enter(closure: Closure) -> Entry<'static> {
-    Entry::Closure {
-        function: closure.function,
-        environment: closure.environment,
-    }
 }

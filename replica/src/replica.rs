@@ -8,8 +8,10 @@ use candid::Principal;
 
 use crate::canister::{Canister, Status, StopCall};
 use crate::certificate::RootKey;
-use crate::execution::{Environment, InstructionLimits};
+use crate::execution::Environment;
 use crate::fees;
+use crate::limits::Limits;
+use crate::management;
 use crate::message::{
     CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage, Message,
     Reject, Response, SystemTask, Time,
@@ -30,6 +32,9 @@ const STOP_TIMEOUT: Time = 5 * 60 * 1_000_000_000;
 /// How many answers to users are kept.
 const KEPT_ANSWERS: usize = 10_000;
 
+/// How many bytes of answers to users are kept: 64 MiB.
+const KEPT_ANSWERS_SIZE: usize = 64 * 1024 * 1024;
+
 /// How a replica is made.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -37,23 +42,20 @@ pub struct Config {
     pub seed: Vec<u8>,
     /// Where its clock stands at first.
     pub time: Time,
-    /// How many instructions executions may take.
-    pub limits: InstructionLimits,
-    /// How many calls from one canister to another may be open at the same time.
-    pub queue_capacity: usize,
+    /// How much canisters may do and send.
+    pub limits: Limits,
     /// How many events the timeline keeps; 0 turns it off.
     pub timeline_capacity: usize,
 }
 
 impl Default for Config {
-    /// The network's limits, and a timeline of 10,000 events.
+    /// The limits of [`Limits::default`], and a timeline of 10,000 events.
     fn default() -> Self {
         Config {
             seed: b"local-replica".to_vec(),
             // 2026-01-01T00:00:00Z
             time: 1_767_225_600_000_000_000,
-            limits: InstructionLimits::default(),
-            queue_capacity: 500,
+            limits: Limits::default(),
             timeline_capacity: 10_000,
         }
     }
@@ -65,7 +67,7 @@ pub enum IngressStatus {
     /// It was not answered yet.
     Processing,
     /// It was answered.
-    Done(CallResult),
+    Answered(CallResult),
 }
 
 /// Where all cycles are that a replica ever made.
@@ -129,9 +131,14 @@ pub struct Replica {
     policy: Box<dyn Policy>,
     ingress: BTreeMap<IngressId, IngressStatus>,
     answered: VecDeque<IngressId>,
+    answers_size: usize,
     next_ingress: u64,
     next_canister: u64,
     timers: BTreeSet<(Time, CanisterId)>,
+    /// Which of the timers is whose.
+    watched: BTreeMap<CanisterId, Time>,
+    /// Canisters with a task that could not be executed when it was due.
+    pub(crate) postponed: BTreeSet<CanisterId>,
     native: BTreeMap<CanisterId, Box<dyn NativeCanister>>,
 }
 
@@ -145,8 +152,7 @@ impl Replica {
                 engine: Engine::new("ic0", functions()),
                 subnet: Arc::new(Subnet { root_key, id }),
                 time: config.time,
-                limits: config.limits,
-                queue_capacity: config.queue_capacity,
+                limits: Arc::new(config.limits),
                 consumed: 0,
                 observe_memory: config.timeline_capacity > 0,
                 checkpoint: Checkpoint::default(),
@@ -163,9 +169,12 @@ impl Replica {
             policy: Box::new(OldestFirst),
             ingress: BTreeMap::new(),
             answered: VecDeque::new(),
+            answers_size: 0,
             next_ingress: 0,
             next_canister: FIRST_CANISTER,
             timers: BTreeSet::new(),
+            watched: BTreeMap::new(),
+            postponed: BTreeSet::new(),
             native: BTreeMap::new(),
         }
     }
@@ -248,9 +257,19 @@ impl Replica {
         method: &str,
         argument: &[u8],
     ) -> Result<IngressId, Reject> {
-        let is_canister =
-            receiver != Principal::management_canister() && !self.native.contains_key(&receiver);
-        if is_canister {
+        let limit = self.environment.limits.ingress_size;
+        if argument.len() > limit {
+            return Err(Reject::new(
+                ErrorCode::InvalidManagementPayload,
+                format!(
+                    "the argument has {} bytes; an ingress message can carry {limit}",
+                    argument.len()
+                ),
+            ));
+        }
+        if receiver == Principal::management_canister() {
+            management::accept(self, sender, method, argument)?;
+        } else if !self.native.contains_key(&receiver) {
             self.induct(sender, receiver, method, argument)?;
         }
         let id = IngressId(self.next_ingress);
@@ -287,8 +306,8 @@ impl Replica {
         Ok(())
     }
 
-    /// Where a message stands; `None` if it is not known (any more: the last 10,000 answers are
-    /// kept).
+    /// Where a message stands; `None` if it is not known (any more: the last 10,000 answers or
+    /// 64 MiB are kept).
     pub fn ingress_status(&self, id: IngressId) -> Option<&IngressStatus> {
         self.ingress.get(&id)
     }
@@ -324,7 +343,7 @@ impl Replica {
             Err(reject) => return Some(Err(reject)),
         };
         loop {
-            if let Some(IngressStatus::Done(result)) = self.ingress.get(&id) {
+            if let Some(IngressStatus::Answered(result)) = self.ingress.get(&id) {
                 return Some(result.clone());
             }
             if !self.step() {
@@ -360,6 +379,10 @@ impl Replica {
         self.environment.time = self.environment.time.saturating_add(nanoseconds);
         self.expire_calls();
         self.expire_stop_calls();
+        for canister in std::mem::take(&mut self.postponed) {
+            self.watch_timer(canister);
+            self.notice_low_memory(canister);
+        }
         for canister in self.canisters.values() {
             let has_heartbeat = canister.code.as_ref().is_some_and(|code| {
                 let task = SystemTask::Heartbeat;
@@ -418,11 +441,15 @@ impl Replica {
         self.answer_stop_calls(expired, &Err(reject));
     }
 
-    /// Remembers when a canister's timer is due.
+    /// Remembers when a canister's timer is due, instead of what was remembered before.
     pub(crate) fn watch_timer(&mut self, canister: CanisterId) {
+        if let Some(old) = self.watched.remove(&canister) {
+            self.timers.remove(&(old, canister));
+        }
         let timer = self.canisters.get(&canister).map_or(0, |c| c.global_timer);
         if timer > 0 {
             self.timers.insert((timer, canister));
+            self.watched.insert(canister, timer);
         }
     }
 
@@ -432,14 +459,16 @@ impl Replica {
             && due <= now
         {
             self.timers.pop_first();
-            let Some(canister) = self.canisters.get_mut(&id) else {
+            let Some(canister) = self.canisters.get(&id) else {
                 continue;
             };
             // The timer may have been set anew since; and it waits while the canister is stopped.
-            if canister.global_timer == due && canister.is_running() {
-                canister.global_timer = 0;
-                let task = Message::Task(id, SystemTask::GlobalTimer);
-                self.pool.push(task);
+            let task = SystemTask::GlobalTimer;
+            if canister.global_timer == due
+                && canister.is_running()
+                && !self.pool.has_task(id, task)
+            {
+                self.pool.push(Message::Task(id, task));
             }
         }
     }
@@ -454,13 +483,7 @@ impl Replica {
     ) {
         match origin {
             CallOrigin::Ingress { id, .. } => {
-                self.ingress.insert(id, IngressStatus::Done(result));
-                self.answered.push_back(id);
-                if self.answered.len() > KEPT_ANSWERS
-                    && let Some(oldest) = self.answered.pop_front()
-                {
-                    self.ingress.remove(&oldest);
-                }
+                self.keep_answer(id, result);
             }
             // The caller was told SYS_UNKNOWN: the answer and its cycles are lost.
             CallOrigin::Canister {
@@ -478,6 +501,25 @@ impl Replica {
                 refund,
             })),
             CallOrigin::SystemTask => {}
+        }
+    }
+
+    /// Keeps an answer for its user; the oldest answers give way.
+    fn keep_answer(&mut self, id: IngressId, result: CallResult) {
+        let size = |result: &CallResult| match result {
+            Ok(reply) => reply.len(),
+            Err(reject) => reject.message.len(),
+        };
+        self.answers_size += size(&result);
+        self.ingress.insert(id, IngressStatus::Answered(result));
+        self.answered.push_back(id);
+        while (self.answered.len() > KEPT_ANSWERS || self.answers_size > KEPT_ANSWERS_SIZE)
+            && self.answered.len() > 1
+            && let Some(oldest) = self.answered.pop_front()
+        {
+            if let Some(IngressStatus::Answered(result)) = self.ingress.remove(&oldest) {
+                self.answers_size -= size(&result);
+            }
         }
     }
 

@@ -7,9 +7,6 @@ use crate::wasm::PAGE_SIZE;
 /// The unit in which changes are kept for the undo, in bytes.
 const BLOCK_SIZE: u64 = 4096;
 
-/// The largest stable memory, in Wasm pages: 500 GiB.
-pub const MAX_PAGES: u64 = 500 * 1024 * 1024 * 1024 / PAGE_SIZE;
-
 type Block = Box<[u8; BLOCK_SIZE as usize]>;
 
 /// A canister's stable memory. Blocks that were never written take no space.
@@ -42,10 +39,10 @@ impl StableMemory {
     }
 
     /// Grows by `additional` pages of zeros and returns the old size in pages, or nothing if it
-    /// would exceed [`MAX_PAGES`].
-    pub fn grow(&mut self, additional: u64) -> Option<u64> {
+    /// would exceed `maximum` pages.
+    pub fn grow(&mut self, additional: u64, maximum: u64) -> Option<u64> {
         let old = self.pages;
-        let new = old.checked_add(additional).filter(|n| *n <= MAX_PAGES)?;
+        let new = old.checked_add(additional).filter(|n| *n <= maximum)?;
         self.pages = new;
         Some(old)
     }
@@ -162,11 +159,11 @@ mod tests {
     #[test]
     fn roll_back_undoes_writes_and_growth_since_the_commit() {
         let mut memory = StableMemory::default();
-        assert_eq!(memory.grow(1), Some(0));
+        assert_eq!(memory.grow(1, 9), Some(0));
         memory.write(4090, b"committed").unwrap();
         memory.commit();
         memory.write(4094, b"undone").unwrap();
-        assert_eq!(memory.grow(2), Some(1));
+        assert_eq!(memory.grow(2, 9), Some(1));
         memory.write(2 * PAGE_SIZE, b"undone").unwrap();
         assert!(memory.has_changes());
         memory.roll_back();
@@ -180,22 +177,22 @@ mod tests {
     #[test]
     fn access_past_the_end_is_refused_and_writes_nothing() {
         let mut memory = StableMemory::default();
-        memory.grow(1);
+        memory.grow(1, 9);
         assert_eq!(memory.write(PAGE_SIZE - 2, b"abc"), Err(OutOfBounds));
         assert_eq!(memory.write(u64::MAX, b"abc"), Err(OutOfBounds));
         let mut read = [1; 2];
         memory.read(PAGE_SIZE - 2, &mut read).unwrap();
         assert_eq!(read, [0, 0]);
-        assert_eq!(memory.grow(MAX_PAGES), None);
+        assert_eq!(memory.grow(9, 9), None);
     }
 
     #[test]
     fn what_was_rolled_back_and_grown_again_reads_as_zeros() {
         let mut memory = StableMemory::default();
-        memory.grow(1);
+        memory.grow(1, 9);
         memory.write(0, b"x").unwrap();
         memory.roll_back();
-        memory.grow(1);
+        memory.grow(1, 9);
         let mut read = [1; 1];
         memory.read(0, &mut read).unwrap();
         assert_eq!(read, [0]);

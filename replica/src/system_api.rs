@@ -26,6 +26,7 @@ pub use table::{EntryPoint, EntryPoints, functions};
 
 use crate::certificate::RootKey;
 use crate::fees;
+use crate::limits::Limits;
 use crate::message::{
     CallResult, CanisterId, Cycles, ErrorCode, OutgoingCall, Reject, RejectCode, Time,
 };
@@ -84,10 +85,8 @@ pub struct View {
     pub certified_data: Option<Vec<u8>>,
     /// Cycles that must stay in the balance.
     pub freezing_limit: Cycles,
-    /// The instructions that a callback may execute, which a call pays for in advance.
-    pub callback_instructions: u64,
-    /// How many calls to one canister may be open at the same time.
-    pub queue_capacity: usize,
+    /// How much the canister may do and send.
+    pub limits: Arc<Limits>,
 }
 
 /// What an execution has done so far.
@@ -174,7 +173,8 @@ impl SystemApi {
 
     /// Cycles that a call sets aside for its response.
     fn prepayment(&self) -> Cycles {
-        fees::reserved_for_response(self.view.callback_instructions)
+        let limits = &self.view.limits;
+        fees::reserved_for_response(limits.response_size, limits.message_instructions)
     }
 }
 

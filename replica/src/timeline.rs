@@ -4,11 +4,12 @@
 use std::collections::VecDeque;
 
 use candid::Principal;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::execution::{Outcome, Run};
 use crate::message::{CallContextId, CallResult, CanisterId, Cycles, Reject, SystemTask, Time};
-use crate::system_api::Effects;
+use crate::module::MethodKind;
+use crate::system_api::{Effects, EntryPoint};
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -32,8 +33,7 @@ pub struct Event {
     /// The calls that were made (and then sent or not).
     pub calls: Vec<CallMade>,
     /// The answer that was given (and then sent or not).
-    #[serde(serialize_with = "answer")]
-    pub response: Option<CallResult>,
+    pub response: Option<Answer>,
     /// The instructions that it took.
     pub instructions: u64,
 }
@@ -43,7 +43,12 @@ pub struct Event {
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// A method of the canister.
-    Method(String),
+    Method {
+        /// How it is exported.
+        kind: MethodKind,
+        /// Its name.
+        name: String,
+    },
     /// The callback for the response of `from` to a call of `method`.
     Callback {
         /// The canister that was called.
@@ -57,6 +62,11 @@ pub enum Step {
     Cleanup,
     /// A heartbeat, timer or low-memory hook.
     SystemTask(SystemTask),
+    /// A part of an installation or upgrade: the start function, `canister_init`,
+    /// `canister_pre_upgrade` or `canister_post_upgrade`.
+    Hook(EntryPoint),
+    /// A method of the management canister.
+    Management(String),
     /// Nothing: the system itself answered a call of this method.
     AnsweredBySystem(String),
 }
@@ -69,6 +79,28 @@ pub enum Ending {
     Committed,
     /// With a trap: what it did is undone.
     Undone(Reject),
+}
+
+/// An answer, without the bytes of a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// A reply.
+    Reply {
+        /// How long it is, in bytes.
+        size: usize,
+    },
+    /// A reject.
+    Reject(Reject),
+}
+
+impl From<&CallResult> for Answer {
+    fn from(result: &CallResult) -> Self {
+        match result {
+            Ok(reply) => Answer::Reply { size: reply.len() },
+            Err(reject) => Answer::Reject(reject.clone()),
+        }
+    }
 }
 
 /// A call that a message made.
@@ -99,11 +131,6 @@ impl Timeline {
         }
     }
 
-    /// Whether events are kept at all.
-    pub fn is_kept(&self) -> bool {
-        self.capacity > 0
-    }
-
     /// The number that the next event will have: remember it to see only what comes later.
     pub fn next_number(&self) -> u64 {
         self.next
@@ -111,7 +138,9 @@ impl Timeline {
 
     /// The events from number `first` on, as far as they are still kept.
     pub fn since(&self, first: u64) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(move |e| e.number >= first)
+        let dropped = self.next - self.events.len() as u64;
+        let skipped = usize::try_from(first.saturating_sub(dropped)).unwrap_or(usize::MAX);
+        self.events.iter().skip(skipped)
     }
 
     /// Adds what an execution did.
@@ -122,25 +151,49 @@ impl Timeline {
         step: Step,
         run: &Run,
     ) {
-        if !self.is_kept() {
-            return;
-        }
         let (ending, effects) = match &run.outcome {
             Outcome::Committed(effects) => (Ending::Committed, effects),
             Outcome::Undone { reject, discarded } => (Ending::Undone(reject.clone()), discarded),
         };
-        self.push(Event {
-            number: 0,
-            time,
-            canister,
-            caller,
+        self.push(|event| Event {
             call_context: Some(context),
-            step,
             ending,
             changed_memory: run.changed_memory,
             calls: calls_made(effects),
-            response: effects.response.clone(),
+            response: effects.response.as_ref().map(Answer::from),
             instructions: run.instructions,
+            ..event(canister, caller, time, step)
+        });
+    }
+
+    /// Adds a part of an installation.
+    pub(crate) fn hook(
+        &mut self,
+        (canister, caller): (CanisterId, Principal),
+        time: Time,
+        entry_point: EntryPoint,
+        instructions: u64,
+        trap: Option<Reject>,
+    ) {
+        self.push(|event| Event {
+            ending: trap.map_or(Ending::Committed, Ending::Undone),
+            instructions,
+            ..event(canister, caller, time, Step::Hook(entry_point))
+        });
+    }
+
+    /// Adds what the management canister did.
+    pub(crate) fn management(
+        &mut self,
+        caller: Principal,
+        time: Time,
+        method: &str,
+        result: &CallResult,
+    ) {
+        let id = Principal::management_canister();
+        self.push(|event| Event {
+            response: Some(result.into()),
+            ..event(id, caller, time, Step::Management(method.to_owned()))
         });
     }
 
@@ -151,30 +204,43 @@ impl Timeline {
         caller: Principal,
         time: Time,
         method: &str,
-        response: &CallResult,
+        result: &CallResult,
     ) {
-        if !self.is_kept() {
-            return;
-        }
-        self.push(Event {
-            number: 0,
-            time,
-            canister,
-            caller,
-            call_context: None,
-            step: Step::AnsweredBySystem(method.to_owned()),
-            ending: Ending::Committed,
-            changed_memory: false,
-            calls: Vec::new(),
-            response: Some(response.clone()),
-            instructions: 0,
+        self.push(|event| Event {
+            response: Some(result.into()),
+            ..event(
+                canister,
+                caller,
+                time,
+                Step::AnsweredBySystem(method.to_owned()),
+            )
         });
     }
 
-    fn push(&mut self, event: Event) {
+    /// Adds an event, made of a plain one, if events are kept.
+    fn push(
+        &mut self,
+        make: impl FnOnce(&dyn Fn(CanisterId, Principal, Time, Step) -> Event) -> Event,
+    ) {
+        if self.capacity == 0 {
+            return;
+        }
         let number = self.next;
         self.next += 1;
-        self.events.push_back(Event { number, ..event });
+        self.events
+            .push_back(make(&|canister, caller, time, step| Event {
+                number,
+                time,
+                canister,
+                caller,
+                call_context: None,
+                step,
+                ending: Ending::Committed,
+                changed_memory: false,
+                calls: Vec::new(),
+                response: None,
+                instructions: 0,
+            }));
         if self.events.len() > self.capacity {
             self.events.pop_front();
         }
@@ -188,20 +254,4 @@ fn calls_made(effects: &Effects) -> Vec<CallMade> {
         cycles: call.cycles,
     });
     calls.collect()
-}
-
-/// An answer without its bytes.
-fn answer<S: Serializer>(answer: &Option<CallResult>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Answer<'a> {
-        /// A reply of so many bytes.
-        Reply(usize),
-        Reject(&'a Reject),
-    }
-    let answer = answer.as_ref().map(|answer| match answer {
-        Ok(reply) => Answer::Reply(reply.len()),
-        Err(reject) => Answer::Reject(reject),
-    });
-    answer.serialize(serializer)
 }

@@ -116,7 +116,7 @@ pub enum Entry<'a> {
 
 /// How much a call may use.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct Allowance {
     /// Instructions.
     pub instructions: u64,
     /// The size in bytes that the memory can't grow past: growing further fails.

@@ -64,11 +64,12 @@ fn steps(pair: &Pair, observation: &Observation) -> Vec<String> {
     let steps = observation.steps.iter().map(|(event, _)| {
         let canister = pair.name(&event.canister);
         let step = match &event.step {
-            Step::Method(_) => "method",
+            Step::Method { .. } => "method",
             Step::Callback { reject: None, .. } => "reply callback",
             Step::Callback { .. } => "reject callback",
             Step::Cleanup => "cleanup",
             Step::SystemTask(_) => "system task",
+            Step::Hook(_) | Step::Management(_) => "management",
             Step::AnsweredBySystem(_) => return format!("{canister}: answered by the system"),
         };
         let ending = match (&event.ending, event.changed_memory) {

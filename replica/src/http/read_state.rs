@@ -159,11 +159,11 @@ fn request_status(tree: &mut Tree, node: &Node, id: &RequestId) {
     match node.replica.ingress_status(request.ingress) {
         None => put(b"status", b"done".to_vec()),
         Some(IngressStatus::Processing) => put(b"status", b"processing".to_vec()),
-        Some(IngressStatus::Done(Ok(reply))) => {
+        Some(IngressStatus::Answered(Ok(reply))) => {
             put(b"status", b"replied".to_vec());
             put(b"reply", reply.clone());
         }
-        Some(IngressStatus::Done(Err(reject))) => {
+        Some(IngressStatus::Answered(Err(reject))) => {
             put(b"status", b"rejected".to_vec());
             put(b"reject_code", leb128(reject.code as u64));
             put(b"reject_message", reject.message.clone().into_bytes());

@@ -21,11 +21,28 @@ pub(super) fn update_settings(replica: &mut Replica, call: &Call<'_>) -> CallRes
     call.check_sender_version(replica, args.sender_canister_version)?;
     let time = replica.environment.time;
     let canister = controlled(replica, args.canister_id, call.caller)?;
+    let controllers_given = args.settings.controllers.is_some();
     let settings = canister.settings.changed(args.settings);
     let settings = settings.map_err(|fault| invalid_settings(&fault))?;
-    let controllers_changed = settings.controllers != canister.settings.controllers;
-    canister.settings = Arc::new(settings);
-    if controllers_changed {
+    let memory = canister.wasm_memory_size();
+    if (1..memory).contains(&settings.wasm_memory_limit) {
+        return Err(invalid_settings(&format!(
+            "'wasm_memory_limit' is {}, but the canister's Wasm memory has {memory} bytes already",
+            settings.wasm_memory_limit
+        )));
+    }
+    let before = std::mem::replace(&mut canister.settings, Arc::new(settings));
+    if canister.freezing_limit() > canister.balance
+        && canister.settings.memory_allocation > before.memory_allocation
+    {
+        canister.settings = before;
+        return Err(Reject::new(
+            ErrorCode::InsufficientCyclesInMemoryAllocation,
+            "Cannot increase memory allocation due to insufficient cycles.",
+        ));
+    }
+    canister.trim_log();
+    if controllers_given {
         let details = ChangeDetails::ControllersChange(ControllersChangeRecord {
             controllers: canister.settings.controllers.iter().copied().collect(),
         });
@@ -34,6 +51,7 @@ pub(super) fn update_settings(replica: &mut Replica, call: &Call<'_>) -> CallRes
     } else {
         canister.version += 1;
     }
+    replica.notice_low_memory(args.canister_id);
     Ok(empty_reply())
 }
 

@@ -177,7 +177,6 @@ fn insert(
     });
     let mut canister = Canister::new(id, settings, balance);
     let time = replica.environment.time;
-    canister.record_change(time, origin, details);
-    canister.version = 0;
+    canister.record(time, origin, details);
     replica.canisters.insert(id, canister);
 }

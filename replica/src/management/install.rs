@@ -9,17 +9,17 @@ use ic_management_canister_types::{
 use sha2::{Digest, Sha256};
 
 use super::{Call, chunks, controlled, empty_reply};
-use crate::canister::{Canister, Code};
-use crate::execution::{Environment, run};
+use crate::canister::{Canister, Code, MAX_CHUNKS};
+use crate::execution::{Environment, check_memory_limit, run};
 use crate::fees;
 use crate::message::{CallResult, Cycles, ErrorCode, Reject};
 use crate::module::{CanisterModule, MAX_MODULE_SIZE};
 use crate::replica::{Replica, out_of_cycles};
 use crate::stable_memory::StableMemory;
 use crate::system_api::{EntryPoint, SystemApi};
-use crate::wasm::{Checkpoint, Entry, Instance, Limits, PAGE_SIZE};
+use crate::wasm::{Allowance, Checkpoint, Entry, Instance, PAGE_SIZE};
 
-/// The custom section of modules that keep their memory in upgrades.
+/// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
 
 pub(super) fn install_code(replica: &mut Replica, call: &Call<'_>) -> CallResult {
@@ -32,6 +32,11 @@ pub(super) fn install_chunked_code(replica: &mut Replica, call: &Call<'_>) -> Ca
     controlled(replica, args.target_canister, call.caller)?;
     let store = args.store_canister.unwrap_or(args.target_canister);
     let store = chunks::store(replica, store, call.caller)?;
+    if args.chunk_hashes_list.len() > MAX_CHUNKS {
+        return Err(chunks::chunk_error(&format!(
+            "a module is assembled from at most {MAX_CHUNKS} chunks"
+        )));
+    }
     let mut wasm_module = Vec::new();
     for chunk in &args.chunk_hashes_list {
         let hash = <[u8; 32]>::try_from(chunk.hash.as_slice()).ok();
@@ -83,9 +88,10 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &Call<'_>) -> CallResu
 
 fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> CallResult {
     call.check_sender_version(replica, args.sender_canister_version)?;
+    let reserve = fees::execution(replica.environment.limits.install_instructions);
     let canister = controlled(replica, args.canister_id, call.caller)?;
     let id = canister.id;
-    if canister.liquid_balance() < fees::execution(0) {
+    if canister.liquid_balance() < reserve {
         return Err(out_of_cycles(id));
     }
     check_mode(canister, args.mode)?;
@@ -108,6 +114,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
         burned: 0,
         certified_data: None,
         global_timer: 0,
+        executed: Vec::new(),
     };
     let result = match args.mode {
         CanisterInstallMode::Upgrade(flags) => {
@@ -122,8 +129,15 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
         burned,
         certified_data,
         global_timer,
+        executed,
         ..
     } = installation;
+    for (entry_point, instructions, trap) in executed {
+        let time = environment.time;
+        replica
+            .timeline
+            .hook((id, call.caller), time, entry_point, instructions, trap);
+    }
 
     let cost = fees::execution(instructions).min(canister.balance);
     canister.balance -= cost;
@@ -157,6 +171,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
     let origin = call.change_origin(args.sender_canister_version);
     canister.record_change(environment.time, origin, details);
     replica.watch_timer(id);
+    replica.notice_low_memory(id);
     Ok(empty_reply())
 }
 
@@ -192,6 +207,8 @@ struct Installation<'a> {
     burned: Cycles,
     certified_data: Option<Vec<u8>>,
     global_timer: u64,
+    /// What was executed, in how many instructions, and why it trapped if it did.
+    executed: Vec<(EntryPoint, u64, Option<Reject>)>,
 }
 
 impl Installation<'_> {
@@ -202,6 +219,7 @@ impl Installation<'_> {
         self.canister.version += 1;
         let result = self.start(module).and_then(|mut code| {
             self.hook(&mut code, "canister_init", EntryPoint::Init, argument)?;
+            self.check(&code)?;
             Ok(code)
         });
         self.canister.version -= 1;
@@ -223,7 +241,7 @@ impl Installation<'_> {
             unreachable!("the mode was checked");
         };
         let mut before = Checkpoint::default();
-        old.instance.checkpoint(&mut before);
+        old.instance.begin(&self.environment.engine, &mut before);
         let result = self.replace(&mut old, module, argument, flags);
         match result {
             Ok(_) => self.canister.stable.commit(),
@@ -263,7 +281,24 @@ impl Installation<'_> {
         let entry_point = EntryPoint::PostUpgrade;
         let result = self.hook(&mut code, "canister_post_upgrade", entry_point, argument);
         self.canister.version -= 1;
-        result.map(|()| code)
+        result?;
+        self.check(&code)?;
+        Ok(code)
+    }
+
+    /// Refuses a result that is larger than the settings allow, or that would freeze the canister.
+    fn check(&self, code: &Code) -> Result<(), Reject> {
+        let canister = &*self.canister;
+        let memory = code.instance.memory_size();
+        let limit = Some(canister.settings.wasm_memory_limit).filter(|limit| *limit > 0);
+        check_memory_limit(canister.id, memory, limit)?;
+        let stored = memory + code.module.size + canister.stable.pages() * PAGE_SIZE;
+        let stays = fees::storage(stored, canister.settings.freezing_threshold);
+        let cost = fees::execution(self.instructions);
+        match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
+            true => Ok(()),
+            false => Err(out_of_cycles(canister.id)),
+        }
     }
 
     /// Whether the memory is kept, if the modules and the options agree about it.
@@ -279,16 +314,14 @@ impl Installation<'_> {
             Err(Reject::new(ErrorCode::CanisterContractViolation, text))
         };
         match flags.wasm_memory_persistence {
-            Some(WasmMemoryPersistence::Keep) if !new.metadata.contains_key(KEEPS_MEMORY) => {
-                refuse(
-                    "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade \
+            Some(WasmMemoryPersistence::Keep) if !keeps_memory(new) => refuse(
+                "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade \
                      option requires that the new canister module supports enhanced orthogonal \
                      persistence.",
-                )
-            }
+            ),
             Some(WasmMemoryPersistence::Keep) => Ok(true),
             Some(WasmMemoryPersistence::Replace) => Ok(false),
-            None if old.module.metadata.contains_key(KEEPS_MEMORY) => refuse(
+            None if keeps_memory(&old.module) => refuse(
                 "Missing upgrade option: Enhanced orthogonal persistence requires the \
                  `wasm_memory_persistence` upgrade option.",
             ),
@@ -303,7 +336,7 @@ impl Installation<'_> {
     }
 
     fn instantiate(&self, module: CanisterModule) -> Result<Code, Reject> {
-        let limit = module.maximum_memory * PAGE_SIZE;
+        let limit = module.memory_limit(&self.environment.limits);
         let instance = self.environment.engine.instantiate(&module.compiled, limit);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;
         Ok(Code { module, instance })
@@ -345,9 +378,9 @@ impl Installation<'_> {
             EntryPoint::Init | EntryPoint::PostUpgrade => canister.settings.wasm_memory_limit,
             _ => 0,
         };
-        let limits = Limits {
-            instructions: self.environment.limits.install - self.instructions,
-            memory: code.module.maximum_memory * PAGE_SIZE,
+        let limits = Allowance {
+            instructions: self.environment.limits.install_instructions - self.instructions,
+            memory: code.module.memory_limit(&self.environment.limits),
             soft_memory: Some(soft_memory).filter(|limit| *limit > 0),
         };
         // Only the old code still has a timer.
@@ -366,6 +399,8 @@ impl Installation<'_> {
         let instance: &mut Instance<SystemApi> = &mut code.instance;
         let (api, result, instructions) = run(instance, Entry::Export(export), api, limits);
         self.instructions += instructions;
+        let trap = result.as_ref().err().cloned();
+        self.executed.push((entry_point, instructions, trap));
         let effects = self.environment.take_back(canister, api);
         self.burned += effects.burned;
         if effects.certified_data.is_some() {
@@ -390,6 +425,12 @@ impl Installation<'_> {
             ),
         )
     }
+}
+
+/// Whether a module says that its memory is made to outlive upgrades.
+fn keeps_memory(module: &CanisterModule) -> bool {
+    let section = module.metadata.get(KEEPS_MEMORY);
+    section.is_some_and(|section| !section.public)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -39,7 +39,10 @@ pub(super) fn canister_status(
         Status::Stopping { .. } => CanisterStatusType::Stopping,
         Status::Stopped => CanisterStatusType::Stopped,
     };
-    let idle_cycles = fees::storage(canister.memory_size(), SECONDS_PER_DAY);
+    let stored = canister
+        .memory_size()
+        .max(canister.settings.memory_allocation);
+    let idle_cycles = fees::storage(stored, SECONDS_PER_DAY);
     let queries = canister.query_statistics;
     encode(&CanisterStatusResult {
         ready_for_migration: status == CanisterStatusType::Stopped && has_no_messages,

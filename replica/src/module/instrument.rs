@@ -67,7 +67,7 @@ fn export_section(outline: &Outline) -> ExportSection {
     if let Some(start) = outline.start {
         section.export(&private("start", 0), ExportKind::Func, start);
     }
-    if outline.mutates_tables {
+    if outline.mutates_tables || outline.drops_segments {
         for function in 0..outline.functions.len() as u32 {
             section.export(&private("function", function), ExportKind::Func, function);
         }

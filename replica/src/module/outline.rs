@@ -65,6 +65,7 @@ pub(super) struct Outline {
     pub(super) hooks: BTreeSet<String>,
     pub(super) metadata: BTreeMap<String, Metadata>,
     pub(super) mutates_tables: bool,
+    pub(super) drops_segments: bool,
 }
 
 impl Outline {
@@ -153,13 +154,28 @@ impl Outline {
                 }
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
-            Payload::CodeSectionEntry(body) if !self.mutates_tables => {
-                self.mutates_tables = mutates_tables(&body)?;
-            }
+            Payload::CodeSectionEntry(body) => self.take_code(&body)?,
             Payload::CustomSection(section) => {
                 self.take_metadata(section.name(), section.data())?
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_code(&mut self, body: &FunctionBody<'_>) -> Result<(), Fault> {
+        for operator in body.get_operators_reader()? {
+            match operator? {
+                Operator::TableSet { .. }
+                | Operator::TableGrow { .. }
+                | Operator::TableFill { .. }
+                | Operator::TableCopy { .. }
+                | Operator::TableInit { .. } => self.mutates_tables = true,
+                Operator::ElemDrop { .. } | Operator::DataDrop { .. } => {
+                    self.drops_segments = true;
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -320,11 +336,9 @@ impl Outline {
         Ok(())
     }
 
-    /// The most pages that the memory can have.
-    pub(super) fn maximum_memory(&self) -> u64 {
-        let address_space = if self.memory64 { 6 << 14 } else { 4 << 14 };
-        let declared = self.memories.first().and_then(|memory| memory.maximum);
-        declared.map_or(address_space, |pages| pages.min(address_space))
+    /// The most pages that the memory is declared to have.
+    pub(super) fn maximum_memory(&self) -> Option<u64> {
+        self.memories.first()?.maximum
     }
 }
 
@@ -342,23 +356,4 @@ fn has_type(function: &HostFunction<SystemApi>, ty: &FuncType, memory64: bool) -
             .iter()
             .zip(ty.results())
             .all(|(a, b)| same(a, b))
-}
-
-/// Whether a function has instructions that change tables or drop segments.
-fn mutates_tables(body: &FunctionBody<'_>) -> Result<bool, wasmparser::BinaryReaderError> {
-    for operator in body.get_operators_reader()? {
-        if matches!(
-            operator?,
-            Operator::TableSet { .. }
-                | Operator::TableGrow { .. }
-                | Operator::TableFill { .. }
-                | Operator::TableCopy { .. }
-                | Operator::TableInit { .. }
-                | Operator::ElemDrop { .. }
-                | Operator::DataDrop { .. }
-        ) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -3,7 +3,7 @@
 use candid::Principal;
 
 use super::{Call, SystemApi, Trap};
-use crate::fees::{self, MAX_CALL_PAYLOAD};
+use crate::fees;
 use crate::message::{Closure, Cycles, OutgoingCall};
 
 /// The longest name of a method, in bytes.
@@ -102,12 +102,13 @@ pub(super) fn on_cleanup(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
 }
 
 pub(super) fn data_append(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
+    let limit = call.host.view.limits.call_size;
     let outgoing = call.host.call_under_construction("call_data_append")?;
     let size = (outgoing.argument.len() as u64).saturating_add(a[1]);
-    if size > MAX_CALL_PAYLOAD as u64 {
+    if size > limit as u64 {
         return Err(Trap::violation(format!(
             "Request to {}:{} has a payload size of {size}, which exceeds the allowed limit of \
-             {MAX_CALL_PAYLOAD}",
+             {limit}",
             outgoing.receiver, outgoing.method
         )));
     }
@@ -150,9 +151,7 @@ pub(super) fn perform(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
     let prepaid = api.prepayment();
     let affordable = api.liquid_balance() >= fee + prepaid;
     let open = api.open_calls.get(&receiver).copied().unwrap_or(0);
-    let sending = &api.effects.calls;
-    let open = open + sending.iter().filter(|c| c.receiver == receiver).count();
-    if !affordable || open >= api.view.queue_capacity {
+    if !affordable || open >= api.view.limits.queue_capacity {
         api.discard_call();
         return Ok(NOT_PERFORMED);
     }
@@ -161,6 +160,7 @@ pub(super) fn perform(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
     };
     api.effects.balance -= fee + prepaid;
     (call.fee, call.prepaid) = (fee, prepaid);
+    *api.open_calls.entry(receiver).or_default() += 1;
     api.effects.calls.push(call);
     Ok(0)
 }

@@ -1,13 +1,12 @@
 //! The answer (the specification's sections "Responding" and "Ingress message inspection").
 
 use super::{Call, SystemApi, Trap};
-use crate::fees::MAX_RESPONSE_SIZE;
 use crate::message::Reject;
 
 pub(super) fn reply_data_append(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
     check_unanswered(call.host, "msg_reply_data_append")?;
     let total = (call.host.reply.len() as u64).saturating_add(a[1]);
-    check_size("msg_reply_data_append", total)?;
+    check_size(call.host, "msg_reply_data_append", total)?;
     let data = call.bytes(a[0], a[1])?.to_vec();
     call.host.reply.extend(data);
     Ok(0)
@@ -22,7 +21,7 @@ pub(super) fn reply(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
 
 pub(super) fn reject(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
     check_unanswered(call.host, "msg_reject")?;
-    check_size("msg_reject", a[1])?;
+    check_size(call.host, "msg_reject", a[1])?;
     let message = call.text(a[0], a[1])?.to_owned();
     call.host.reply.clear();
     call.host.effects.response = Some(Err(Reject::by_canister(message)));
@@ -48,11 +47,12 @@ fn check_unanswered(api: &SystemApi, function: &str) -> Result<(), Trap> {
     }
 }
 
-fn check_size(function: &str, size: u64) -> Result<(), Trap> {
-    match size <= MAX_RESPONSE_SIZE as u64 {
+fn check_size(api: &SystemApi, function: &str, size: u64) -> Result<(), Trap> {
+    let limit = api.view.limits.response_size;
+    match size <= limit as u64 {
         true => Ok(()),
         false => Err(Trap::violation(format!(
-            "ic0.{function}: application payload size ({size}) cannot be larger than {MAX_RESPONSE_SIZE}"
+            "ic0.{function}: application payload size ({size}) cannot be larger than {limit}"
         ))),
     }
 }

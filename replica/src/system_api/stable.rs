@@ -21,7 +21,8 @@ pub(super) fn size64(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
 }
 
 pub(super) fn grow64(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
-    Ok(call.host.stable.grow(a[0]).unwrap_or(FAILED))
+    let maximum = call.host.view.limits.stable_memory / PAGE_SIZE;
+    Ok(call.host.stable.grow(a[0], maximum).unwrap_or(FAILED))
 }
 
 pub(super) fn write64(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {

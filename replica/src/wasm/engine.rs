@@ -7,16 +7,16 @@ use wasmi::{
     Module, Store, StoreLimits, StoreLimitsBuilder, TrapCode, Val, ValType,
 };
 
-use super::{Fault, Host, HostCall, HostFunction, Instance, Limits, PRIVATE_EXPORT, ValueType};
+use super::{Allowance, Fault, Host, HostCall, HostFunction, Instance, PRIVATE_EXPORT, ValueType};
 
 /// A module that the engine has validated and can instantiate.
 #[derive(Clone)]
 pub struct CompiledModule {
     module: Module,
     pub(super) memory64: bool,
-    /// Whether the module can change its tables or drop segments: most can't, and then there is
-    /// nothing to keep.
+    /// Whether the module can change its tables: most can't, and then there is nothing to keep.
     pub(super) mutates_tables: bool,
+    pub(super) drops_segments: bool,
 }
 
 /// Compiles and instantiates modules.
@@ -60,8 +60,8 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Validates a module. `mutates_tables` tells whether its code has instructions that change
-    /// tables or drop segments.
+    /// Validates a module. The flags tell whether its code has instructions that change tables, and
+    /// that drop segments.
     ///
     /// # Errors
     ///
@@ -71,12 +71,14 @@ impl<H: Host> Engine<H> {
         wasm: &[u8],
         memory64: bool,
         mutates_tables: bool,
+        drops_segments: bool,
     ) -> Result<CompiledModule, String> {
         let module = Module::new(&self.engine, wasm).map_err(|error| error.to_string())?;
         Ok(CompiledModule {
             module,
             memory64,
             mutates_tables,
+            drops_segments,
         })
     }
 
@@ -147,7 +149,7 @@ pub(super) struct HostState<H> {
     pub(super) growth: StoreLimits,
 }
 
-/// Limits of what an instance may own; with a soft limit, growing past it traps.
+/// Allowance of what an instance may own; with a soft limit, growing past it traps.
 pub(super) fn growth_limits(memory: u64, soft_memory: Option<u64>) -> StoreLimits {
     let bytes = soft_memory.map_or(memory, |soft| soft.min(memory));
     StoreLimitsBuilder::new()
@@ -235,7 +237,7 @@ fn define<H: Host>(
 /// What an error of the engine means.
 pub(super) fn into_fault<T: fmt::Display + fmt::Debug + Send + Sync + 'static>(
     error: Error,
-    limits: Limits,
+    limits: Allowance,
 ) -> Fault<T> {
     let reason = match error.as_trap_code() {
         Some(TrapCode::OutOfFuel) => return Fault::InstructionLimit(limits.instructions),

@@ -1,9 +1,11 @@
 //! An instance: calls into it, and its state at one moment.
 
-use wasmi::{Func, Global, Memory, Nullable, Ref, Store, Table, Val};
+use std::collections::HashMap;
+
+use wasmi::{Func, Global, Memory, Nullable, Ref, RefType, Store, Table, Val};
 
 use super::engine::{HostState, growth_limits, into_fault};
-use super::{CompiledModule, Engine, Entry, Fault, Host, Limits, PAGE_SIZE};
+use super::{Allowance, CompiledModule, Engine, Entry, Fault, Host, PAGE_SIZE};
 
 /// An instance of a module: its memory, globals and tables.
 pub struct Instance<H: Host> {
@@ -32,7 +34,7 @@ impl<H: Host> Instance<H> {
         &mut self,
         entry: Entry<'_>,
         host: H,
-        limits: Limits,
+        limits: Allowance,
     ) -> (H, Result<(), Fault<H::Trap>>, u64) {
         let state = self.store.data_mut();
         state.host = Some(host);
@@ -45,7 +47,7 @@ impl<H: Host> Instance<H> {
         (host, result, limits.instructions - left)
     }
 
-    fn enter(&mut self, entry: Entry<'_>, limits: Limits) -> Result<(), Fault<H::Trap>> {
+    fn enter(&mut self, entry: Entry<'_>, limits: Allowance) -> Result<(), Fault<H::Trap>> {
         let fault = |error| into_fault(error, limits);
         self.store.set_fuel(limits.instructions).map_err(fault)?;
         match entry {
@@ -137,13 +139,29 @@ impl<H: Host> Instance<H> {
         self.memory() != checkpoint.memory
     }
 
+    /// Writes the present state into `checkpoint`, before a message.
+    ///
+    /// A module that drops segments gets a new instance for every message, as on the network: in
+    /// it all segments are there again.
+    pub fn begin(&mut self, engine: &Engine<H>, checkpoint: &mut Checkpoint) {
+        self.checkpoint(checkpoint);
+        if self.compiled.drops_segments {
+            self.restore_in_new_instance(engine, checkpoint);
+            // References in the checkpoint belong to the instance from now on.
+            self.checkpoint(checkpoint);
+        }
+    }
+
     /// Puts the state back to what it was when `checkpoint` was written.
     pub fn roll_back(&mut self, engine: &Engine<H>, checkpoint: &Checkpoint) {
-        let same_size = self.memory_size() == checkpoint.memory.len() as u64;
-        if same_size && !self.compiled.mutates_tables {
-            self.restore(checkpoint);
-        } else {
-            self.restore_in_new_instance(engine, checkpoint);
+        let tables = self.tables.iter().zip(&checkpoint.tables);
+        let same_size = self.memory_size() == checkpoint.memory.len() as u64
+            && tables
+                .map(|(table, entries)| (table.size(&self.store), entries.len() as u64))
+                .all(|(now, then)| now == then);
+        match same_size && !self.compiled.drops_segments {
+            true => self.restore(checkpoint),
+            false => self.restore_in_new_instance(engine, checkpoint),
         }
     }
 
@@ -157,6 +175,13 @@ impl<H: Host> Instance<H> {
             global
                 .set(&mut self.store, value.clone())
                 .expect("the value was read from this global");
+        }
+        for (table, entries) in self.tables.iter().zip(&checkpoint.tables) {
+            for (index, entry) in (0..).zip(entries) {
+                table
+                    .set(&mut self.store, index, *entry)
+                    .expect("the entry was read from this table");
+            }
         }
     }
 
@@ -195,7 +220,10 @@ impl<H: Host> Instance<H> {
         for (table, entries) in fresh.tables.iter().zip(&checkpoint.tables) {
             let missing = (entries.len() as u64).saturating_sub(table.size(&fresh.store));
             if missing > 0 {
-                let null = Ref::Func(Nullable::Null);
+                let null = match table.ty(&fresh.store).element() {
+                    RefType::Func => Ref::Func(Nullable::Null),
+                    RefType::Extern => Ref::Extern(Nullable::Null),
+                };
                 table
                     .grow(&mut fresh.store, missing, null)
                     .expect("a table of this module had this size before");
@@ -213,23 +241,27 @@ impl<H: Host> Instance<H> {
 /// The functions of an instance that a reference can point to, in an order that is the same in
 /// every instance of the module. (The module exports them under private names if it changes its
 /// tables.)
-struct Functions(Vec<Func>);
+struct Functions {
+    in_order: Vec<Func>,
+    places: HashMap<String, usize>,
+}
 
 impl Functions {
     fn of<H: Host>(instance: &Instance<H>) -> Self {
         let mut exports: Vec<_> = instance.instance.exports(&instance.store).collect();
         exports.sort_by(|a, b| a.name().cmp(b.name()));
-        let functions = exports.into_iter().filter_map(|export| export.into_func());
-        Functions(functions.collect())
+        let in_order: Vec<Func> = exports.into_iter().filter_map(|e| e.into_func()).collect();
+        // The engine's handles can be told apart only by what they print.
+        let printed = in_order.iter().map(|function| format!("{function:?}"));
+        let places = printed.zip(0..).collect();
+        Functions { in_order, places }
     }
 
-    /// The engine's handles can be told apart only by what they print.
     fn place(&self, function: &Func) -> Option<usize> {
-        let wanted = format!("{function:?}");
-        self.0.iter().position(|f| format!("{f:?}") == wanted)
+        self.places.get(&format!("{function:?}")).copied()
     }
 
     fn at(&self, place: usize) -> Func {
-        self.0[place]
+        self.in_order[place]
     }
 }

@@ -378,7 +378,9 @@ fn names_and_arguments_of_any_kind_are_answered() {
             CanisterMethodNotFound,
         );
     }
-    world.call(id, "go", &vec![0; 3_000_000]).unwrap();
+    world.call(id, "go", &vec![0; 2 * 1024 * 1024]).unwrap();
+    let too_long = world.call(id, "go", &vec![0; 2 * 1024 * 1024 + 1]);
+    assert!(too_long.unwrap_err().message.contains("2097153 bytes"));
     for receiver in [
         Principal::anonymous(),
         USER,

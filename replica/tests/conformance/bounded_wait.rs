@@ -5,7 +5,7 @@ use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 use local_replica::pool::{Policy, Pool, Sequence};
 
-use crate::harness::{T, World, expect_reject, number, numbers, rejected};
+use crate::harness::{T, World, expect_reject, number, numbers, queue_of, rejected};
 use crate::puppet::{call, call_method, script};
 
 const SECOND: u64 = 1_000_000_000;
@@ -194,10 +194,7 @@ fn unbounded_wait_call_never_ends_by_the_clock() {
 
 #[test]
 fn expired_call_frees_its_place_in_the_queue() {
-    let mut world = World::with(local_replica::Config {
-        queue_capacity: 1,
-        ..crate::harness::config()
-    });
+    let mut world = World::with(queue_of(1));
     let (a, b) = (world.puppet(), world.puppet());
     world.replica.set_policy(Box::new(Without(b)));
     let made = || call(b, script().reply()).one_way().timeout(5);

@@ -1,11 +1,10 @@
 //! Canister interface, "Inter-canister method calls"; abstract behaviour, "Call context creation"
 //! to "Call context removal" and "Callback invocation".
 
-use local_replica::Config;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
-use crate::harness::{MANAGEMENT, T, World, config, expect_reject, number, numbers, rejected};
+use crate::harness::{MANAGEMENT, T, World, expect_reject, number, numbers, queue_of, rejected};
 use crate::puppet::{NO_CALLBACK, call, call_method, script};
 
 #[test]
@@ -53,10 +52,7 @@ fn call_perform_without_the_cycles_for_it_returns_2_and_calls_nobody() {
 
 #[test]
 fn full_queue_makes_call_perform_return_2_until_a_response_came() {
-    let mut world = World::with(Config {
-        queue_capacity: 2,
-        ..config()
-    });
+    let mut world = World::with(queue_of(2));
     let (a, b, c) = (world.puppet(), world.puppet(), world.puppet());
     let to = |id| call(id, script().add(0, 1).reply()).one_way();
     let results = script()
@@ -89,10 +85,7 @@ fn full_queue_makes_call_perform_return_2_until_a_response_came() {
 
 #[test]
 fn requests_that_a_trap_discarded_do_not_fill_the_queue() {
-    let mut world = World::with(Config {
-        queue_capacity: 1,
-        ..config()
-    });
+    let mut world = World::with(queue_of(1));
     let (a, b) = (world.puppet(), world.puppet());
     let one = || call(b, script().reply()).one_way();
     world.run(a, script().call(one()).trap("boom")).unwrap_err();

@@ -10,7 +10,7 @@ use ic_management_canister_types::{
     ProvisionalCreateCanisterWithCyclesArgs,
 };
 use local_replica::canister::Canister;
-use local_replica::execution::InstructionLimits;
+use local_replica::limits::Limits;
 use local_replica::message::{CallResult, ErrorCode, IngressId, Reject, RejectCode};
 use local_replica::system_api::functions;
 use local_replica::timeline::{Ending, Event, Step};
@@ -35,13 +35,26 @@ pub const T: u128 = 1_000_000_000_000;
 /// The network's rules, with limits that a loop without end reaches soon.
 pub fn config() -> Config {
     Config {
-        limits: InstructionLimits {
-            message: 10_000_000,
-            query: 5_000_000,
-            install: 20_000_000,
-            inspect_message: 1_000_000,
+        limits: Limits {
+            message_instructions: 10_000_000,
+            query_instructions: 5_000_000,
+            install_instructions: 20_000_000,
+            inspect_instructions: 1_000_000,
+            ..Limits::default()
         },
         ..Config::default()
+    }
+}
+
+/// The same, with room for so many open calls from one canister to another.
+pub fn queue_of(queue_capacity: usize) -> Config {
+    let Config { limits, .. } = config();
+    Config {
+        limits: Limits {
+            queue_capacity,
+            ..limits
+        },
+        ..config()
     }
 }
 
@@ -220,7 +233,7 @@ impl World {
 
     pub fn answer(&self, id: IngressId) -> Option<CallResult> {
         match self.replica.ingress_status(id) {
-            Some(IngressStatus::Done(result)) => Some(result.clone()),
+            Some(IngressStatus::Answered(result)) => Some(result.clone()),
             _ => None,
         }
     }

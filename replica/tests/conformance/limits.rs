@@ -19,7 +19,7 @@ fn loop_without_end_traps_with_the_limit_in_its_message() {
         format!(
             "Error from Canister {id}: Canister exceeded the limit of {} instructions for single \
              message execution.",
-            config().limits.message
+            config().limits.message_instructions
         )
     );
     assert_eq!(world.cell(id, 0), 0);
@@ -168,7 +168,7 @@ fn growth_past_the_module_s_own_maximum_is_refused_but_no_trap() {
 fn stable_memory_can_t_grow_past_its_limit_and_says_so() {
     let mut world = World::new();
     let id = world.puppet();
-    let pages = local_replica::stable_memory::MAX_PAGES;
+    let pages = config().limits.stable_memory / 65_536;
     let grow = |pages| script().get_of("stable_grow", 0, pages).reply_cell(0);
     assert_eq!(number(&world.run(id, grow(pages + 1)).unwrap()), u64::MAX);
     assert_eq!(number(&world.run(id, grow(u64::MAX)).unwrap()), u64::MAX);
