@@ -2,7 +2,7 @@
 # Builds the canisters and runs `observe` with the arguments given, on a local replica.
 # Try: ./scripts/observe.sh --help
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 need_rust
 build_canisters

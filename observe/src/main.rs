@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anstream::eprintln;
 use anyhow::{Result, bail};
 use clap::Parser;
+use observe::answer::Got;
 use observe::lessons::LESSONS;
 use observe::lessons::rollback::{self, Finding, Row};
 use observe::network::Network;
@@ -47,7 +48,11 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    match run(&arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -55,6 +60,19 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Says in one line what is wrong with the arguments; or shows the help, if that was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _closed = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let what = line.strip_prefix("error: ").unwrap_or(line);
+    eprintln!("{} {what}; see --help", style::wrong("error:"));
+    ExitCode::from(2)
 }
 
 /// Runs what was asked for. Returns whether everything was as predicted.
@@ -116,9 +134,12 @@ fn introduction(pair: &mut Pair) -> Result<String> {
     let observation = pair.observe("increment_both")?;
     let story = story::tell(pair, &observation, true);
     let grown = observation.after.since(observation.before);
-    let verdict = match (grown.canister1, grown.canister2) {
-        (1, 1) => "It failed, and nothing was undone: not in canister2, and not in canister1.",
-        _ => "This is not what was predicted: both counters were to grow by 1.",
+    let failed = Got::read(&observation.answer).words() == "reply: Err";
+    let verdict = match (failed, grown.canister1, grown.canister2) {
+        (true, 1, 1) => {
+            "It failed, and nothing was undone: not in canister2, and not in canister1."
+        }
+        _ => "This is not what was predicted: an Err, and both counters grown by 1.",
     };
     Ok(format!("{title}\n{story}\n{verdict}\n\n"))
 }

@@ -77,7 +77,9 @@ fn message(text: &mut String, pair: &Pair, number: usize, event: &Event) {
         Ending::Committed if !matches!(event.step, Step::AnsweredBySystem(_)) => {
             let line = match event.response.is_some() || event.calls.is_empty() {
                 true => "COMMIT POINT: the message ends normally, and is kept",
-                false => "COMMIT POINT: the await ends the message; all before it is kept",
+                false => {
+                    "COMMIT POINT: the call is sent, the message ends; all before the await is kept"
+                }
             };
             let _ = writeln!(text, "       {}", style::kept(line));
         }

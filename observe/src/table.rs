@@ -8,7 +8,7 @@ use crate::style;
 
 /// The widths of the columns: what happens, canister1 before and after its last await, canister2,
 /// drops, the caller, the prediction.
-const WIDTHS: [usize; 7] = [41, 9, 9, 11, 9, 23, 11];
+const WIDTHS: [usize; 7] = [43, 9, 9, 11, 9, 23, 11];
 
 /// The table of findings, one line each. A finding that is not as predicted gets a second line.
 pub fn render(findings: &[Finding]) -> String {

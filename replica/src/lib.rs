@@ -7,6 +7,65 @@
 //!
 //! [`Replica`] is the door. Everything is deterministic: the same calls in the same order give the
 //! same state, ids and timeline.
+//!
+//! ```
+//! use candid::{Principal, decode_one, encode_one};
+//! use ic_management_canister_types::{
+//!     CanisterIdRecord, CanisterInstallMode, InstallCodeArgs,
+//!     ProvisionalCreateCanisterWithCyclesArgs,
+//! };
+//! use local_replica::{Config, IngressStatus, Replica};
+//!
+//! let mut replica = Replica::new(Config::default());
+//! let user = Principal::anonymous();
+//! let management = Principal::management_canister();
+//!
+//! // Create a canister: `call` submits a message and delivers until it is answered.
+//! let args = encode_one(ProvisionalCreateCanisterWithCyclesArgs::default())?;
+//! let reply = replica.call(user, management, "provisional_create_canister_with_cycles", &args);
+//! let created: CanisterIdRecord = decode_one(&reply.unwrap()?)?;
+//! let canister = created.canister_id;
+//!
+//! // Install code: this one counts, and traps in `add_then_trap`.
+//! let wasm = wat::parse_str(r#"
+//!     (module
+//!       (import "ic0" "msg_reply" (func $reply))
+//!       (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+//!       (memory 1)
+//!       (func $add (i32.store8 (i32.const 0) (i32.add (i32.load8_u (i32.const 0)) (i32.const 1))))
+//!       (func (export "canister_update add") (call $add) (call $reply))
+//!       (func (export "canister_update add_then_trap") (call $add) unreachable)
+//!       (func (export "canister_query get")
+//!         (call $append (i32.const 0) (i32.const 1)) (call $reply)))
+//! "#)?;
+//! let args = encode_one(InstallCodeArgs {
+//!     mode: CanisterInstallMode::Install,
+//!     canister_id: canister,
+//!     wasm_module: wasm,
+//!     arg: vec![],
+//!     sender_canister_version: None,
+//! })?;
+//! replica.call(user, management, "install_code", &args).unwrap()?;
+//!
+//! // Submit two messages, and run until nothing is deliverable.
+//! let first = replica.submit(user, canister, "add", b"")?;
+//! let second = replica.submit(user, canister, "add_then_trap", b"")?;
+//! assert_eq!(replica.run(100), 2);
+//! assert_eq!(replica.ingress_status(first), Some(&IngressStatus::Answered(Ok(vec![]))));
+//! let Some(IngressStatus::Answered(Err(reject))) = replica.ingress_status(second) else {
+//!     panic!("it trapped");
+//! };
+//! assert_eq!(reject.error_code.to_string(), "IC0502");
+//!
+//! // Query: the trap undid its own message, and only that.
+//! assert_eq!(replica.query(user, canister, "get", b"")?, [1]);
+//!
+//! // Read the timeline.
+//! for event in replica.timeline().since(0) {
+//!     println!("{} {:?} {:?}", event.canister, event.step, event.ending);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod canister;
 pub mod certificate;

@@ -85,6 +85,8 @@ impl fmt::Display for Reject {
     }
 }
 
+impl std::error::Error for Reject {}
+
 /// How a call was answered.
 pub type CallResult = Result<Vec<u8>, Reject>;
 

@@ -52,7 +52,8 @@ fn call_canister2(method: &str) -> Call<'_, 'static> {
     Call::unbounded_wait(peer::canister2(), method)
 }
 
-/// Awaits `canister2.increment`, and traps if it was not replied to: the caller's lesson needs it.
+/// Awaits `canister2.increment`. Traps if there is no reply, so that a failing canister2 is not
+/// mistaken for the lesson.
 async fn increment_canister2() {
     if let Err(error) = call_canister2("increment").await {
         trap(format!("canister2 did not increment: {error}"));

@@ -207,7 +207,7 @@ pub fn rows() -> Vec<Row> {
             "reply: saw reject 3",
         ),
         row(
-            "the call can't be performed",
+            "the call needs more cycles than there are",
             "increment_then_call_with_too_many_cycles",
             [1, 1, 0, 0],
             [2, 0, 0],
