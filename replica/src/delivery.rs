@@ -58,8 +58,10 @@ impl Replica {
         if receiver == Principal::management_canister() {
             return management::call(self, origin, &method, &argument, cycles);
         }
-        if let Some(result) = self.call_native(receiver, origin.caller(), &method, &argument) {
-            let (time, caller) = (self.environment.time, origin.caller());
+        let mut cycles = cycles;
+        let caller = origin.caller();
+        if let Some(result) = self.call_native(receiver, caller, &method, &argument, &mut cycles) {
+            let time = self.environment.time;
             self.timeline
                 .answered_by_system(receiver, caller, time, &method, &result);
             return self.respond(origin, receiver, result, cycles);

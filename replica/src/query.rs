@@ -151,7 +151,7 @@ impl Evaluation<'_> {
     ) -> CallResult {
         if let Some(result) = self
             .replica
-            .call_native(receiver, caller, method, &argument)
+            .call_native(receiver, caller, method, &argument, &mut 0)
         {
             return result;
         }

@@ -97,7 +97,7 @@ impl CyclesAccount {
 
 /// A canister that is a part of this program, in the place of one that every network has.
 pub trait NativeCanister: Send {
-    /// Answers a call or a query.
+    /// Answers a call or a query. What it accepts of the attached `cycles` it takes out.
     ///
     /// # Errors
     ///
@@ -108,6 +108,7 @@ pub trait NativeCanister: Send {
         caller: Principal,
         method: &str,
         argument: &[u8],
+        cycles: &mut Cycles,
     ) -> CallResult;
 
     /// The cycles that it holds for others.
@@ -190,17 +191,19 @@ impl Replica {
         self.native.insert(id, canister);
     }
 
-    /// The answer of a native canister; `None` if there is none with this id.
+    /// The answer of a native canister; `None` if there is none with this id. It takes what it
+    /// accepts of `cycles`.
     pub(crate) fn call_native(
         &mut self,
         id: CanisterId,
         caller: Principal,
         method: &str,
         argument: &[u8],
+        cycles: &mut Cycles,
     ) -> Option<CallResult> {
         // It is away while it works on the replica that it belongs to.
         let mut native = self.native.remove(&id)?;
-        let result = native.call(self, caller, method, argument);
+        let result = native.call(self, caller, method, argument, cycles);
         self.native.insert(id, native);
         Some(result)
     }

@@ -10,7 +10,7 @@ use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 
 use super::{decode, missing, nothing, reply};
 use crate::management::create;
-use crate::message::{CallResult, Cycles};
+use crate::message::{CallResult, Cycles, Reject};
 use crate::{NativeCanister, Replica};
 
 /// The fee of a transfer, and of every other operation.
@@ -57,6 +57,30 @@ enum CreateCanisterError {
         refund_block: Option<Nat>,
         error: String,
     },
+}
+
+#[derive(CandidType, Deserialize)]
+struct DepositArgs {
+    to: Account,
+}
+
+#[derive(CandidType)]
+struct Deposited {
+    block_index: Nat,
+    balance: Nat,
+}
+
+#[derive(CandidType, Deserialize)]
+struct WithdrawArgs {
+    amount: Nat,
+    from_subaccount: Option<Subaccount>,
+    to: Principal,
+}
+
+#[derive(CandidType)]
+enum WithdrawError {
+    InsufficientFunds { balance: Nat },
+    InvalidReceiver { receiver: Principal },
 }
 
 impl CyclesLedger {
@@ -134,6 +158,48 @@ impl CyclesLedger {
     }
 }
 
+impl CyclesLedger {
+    /// The cycles of a canister's call become those of an account.
+    fn deposit(&mut self, to: &Account, cycles: &mut Cycles) -> Result<Deposited, Reject> {
+        let credited = cycles.checked_sub(FEE).filter(|credited| *credited > 0);
+        let Some(credited) = credited else {
+            return Err(Reject::by_canister(format!(
+                "a deposit needs more cycles attached than the fee of {FEE}"
+            )));
+        };
+        *cycles = 0;
+        self.fees += FEE;
+        let balance = self.balances.entry(key(to)).or_default();
+        *balance += credited;
+        let balance = Nat::from(*balance);
+        Ok(Deposited {
+            block_index: self.next_block(),
+            balance,
+        })
+    }
+
+    /// The cycles of an account become those of a canister.
+    fn withdraw(
+        &mut self,
+        replica: &mut Replica,
+        caller: Principal,
+        args: &WithdrawArgs,
+    ) -> Result<Nat, WithdrawError> {
+        let from = (caller, args.from_subaccount.unwrap_or_default());
+        let (amount, left) =
+            self.left(&from, &args.amount)
+                .map_err(|balance| WithdrawError::InsufficientFunds {
+                    balance: Nat::from(balance),
+                })?;
+        if !create::give_cycles(replica, args.to, amount) {
+            return Err(WithdrawError::InvalidReceiver { receiver: args.to });
+        }
+        self.balances.insert(from, left);
+        self.fees += FEE;
+        Ok(self.next_block())
+    }
+}
+
 fn key(account: &Account) -> Key {
     (account.owner, account.subaccount.unwrap_or_default())
 }
@@ -145,11 +211,22 @@ impl NativeCanister for CyclesLedger {
         caller: Principal,
         method: &str,
         argument: &[u8],
+        cycles: &mut Cycles,
     ) -> CallResult {
         match method {
             "create_canister" => {
                 let args: CreateCanisterArgs = decode(argument)?;
                 let result = self.create_canister(replica, caller, args);
+                reply((result,))
+            }
+            "deposit" => {
+                let args: DepositArgs = decode(argument)?;
+                let result = self.deposit(&args.to, cycles)?;
+                reply((result,))
+            }
+            "withdraw" => {
+                let args: WithdrawArgs = decode(argument)?;
+                let result = self.withdraw(replica, caller, &args);
                 reply((result,))
             }
             "icrc1_transfer" => {

@@ -15,6 +15,7 @@ impl NativeCanister for CyclesMinting {
         _caller: Principal,
         method: &str,
         argument: &[u8],
+        _cycles: &mut Cycles,
     ) -> CallResult {
         match method {
             "get_default_subnets" => {

@@ -107,6 +107,7 @@ impl NativeCanister for IcpLedger {
         caller: Principal,
         method: &str,
         argument: &[u8],
+        _cycles: &mut Cycles,
     ) -> CallResult {
         match method {
             "transfer" => {

@@ -152,19 +152,43 @@ fn composite_query_that_never_replies_is_told_so() {
 }
 
 #[test]
-fn depth_of_composite_queries_is_limited() {
+fn composite_queries_call_each_other_6_deep_and_not_7() {
     let mut world = World::new();
-    let a = world.puppet();
-    let mut nested = script().append(b"bottom").reply();
-    for _ in 0..4 {
-        nested = script().call(compose(a, nested));
+    let (a, b) = (world.puppet(), world.puppet());
+    for callee in [a, b] {
+        let mut nested = script().append(b"bottom").reply();
+        for _ in 0..6 {
+            nested = script().call(compose(callee, nested));
+        }
+        assert_eq!(world.query(a, "compose", &nested.0), Ok(b"bottom".to_vec()));
+        nested = script().call(compose(callee, nested));
+        let (code, message) = rejected(world.query(a, "compose", &nested.0));
+        assert_eq!((code, &message[..7]), (5, "IC0525:"), "{message}");
     }
-    assert_eq!(world.query(a, "compose", &nested.0), Ok(b"bottom".to_vec()));
-    for _ in 0..4 {
-        nested = script().call(compose(a, nested));
+}
+
+#[test]
+fn performance_counter_of_a_call_counts_only_the_canister_s_own_instructions() {
+    let mut world = World::new();
+    let (a, b) = (world.puppet(), world.puppet());
+    const MANY: u64 = 100_000;
+    let told = script()
+        .get_of("counter", 0, 0)
+        .get_of("counter", 1, 1)
+        .append_cell(0)
+        .append_cell(1)
+        .reply();
+    for (own, others) in [(1, MANY), (MANY, 1)] {
+        let spin = script().spin(others).reply();
+        let made = ask(b, spin).on_reply(told.clone());
+        let asked = script().spin(own).call(made);
+        let reply = world.query(a, "compose", &asked.0).unwrap();
+        let [callback, all] = numbers(&reply)[..] else {
+            panic!("{reply:?}");
+        };
+        assert!(callback < MANY && callback < all, "{callback} of {all}");
+        assert_eq!(all > MANY, own == MANY, "{all}");
     }
-    let (code, message) = rejected(world.query(a, "compose", &nested.0));
-    assert_eq!((code, &message[..7]), (5, "IC0525:"), "{message}");
 }
 
 #[test]

@@ -166,6 +166,26 @@ impl World {
         self.manage("update_settings", &args)
     }
 
+    /// Sets a freezing threshold that binds about so many cycles.
+    pub fn bind(&mut self, id: Principal, cycles: u128) {
+        // A subnet of 13 nodes takes 127,000 cycles for a GiB in a second.
+        let seconds = (cycles << 30) / (u128::from(self.state(id).memory_size()) * 127_000);
+        let settings = CanisterSettings {
+            freezing_threshold: Some(Nat::from(seconds)),
+            ..Default::default()
+        };
+        self.settings(id, settings).unwrap();
+        assert!(self.state(id).freezing_limit().abs_diff(cycles) < cycles / 100);
+    }
+
+    pub fn top_up(&mut self, canister_id: Principal, cycles: u128) {
+        let args = ic_management_canister_types::ProvisionalTopUpCanisterArgs {
+            canister_id,
+            amount: Nat::from(cycles),
+        };
+        self.manage("provisional_top_up_canister", &args).unwrap();
+    }
+
     pub fn call(&mut self, id: Principal, method: &str, argument: &[u8]) -> CallResult {
         self.call_as(USER, id, method, argument)
     }

@@ -238,6 +238,38 @@ fn chunks_make_a_module() {
 }
 
 #[test]
+fn module_of_more_than_100_chunks_is_refused() {
+    let mut world = World::new();
+    let id = world.create();
+    let wasm = plain();
+    // The same chunk may be named more than once, and an empty one adds nothing.
+    let [module, empty] = [&wasm[..], b""].map(|chunk| {
+        let args = UploadChunkArgs {
+            canister_id: id,
+            chunk: chunk.to_vec(),
+        };
+        let reply = world.manage("upload_chunk", &args).unwrap();
+        candid::decode_one::<ChunkHash>(&reply).unwrap()
+    });
+    let mut args = InstallChunkedCodeArgs {
+        mode: CanisterInstallMode::Install,
+        target_canister: id,
+        store_canister: None,
+        chunk_hashes_list: vec![empty; 100],
+        wasm_module_hash: Sha256::digest(&wasm).to_vec(),
+        arg: Vec::new(),
+        sender_canister_version: None,
+    };
+    args.chunk_hashes_list.push(module);
+    let result = world.manage("install_chunked_code", &args);
+    expect_reject(result, CanisterError, CanisterContractViolation);
+    assert!(world.state(id).code.is_none());
+    args.chunk_hashes_list.remove(0);
+    world.manage("install_chunked_code", &args).unwrap();
+    assert!(world.state(id).code.is_some());
+}
+
+#[test]
 fn chunk_of_more_than_1_mib_is_refused() {
     let mut world = World::new();
     let id = world.create();

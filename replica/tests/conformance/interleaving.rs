@@ -256,3 +256,40 @@ fn policy_that_chooses_nothing_lets_all_messages_wait() {
     world.settle();
     assert_eq!(world.answer(id), Some(Ok(vec![])));
 }
+
+#[test]
+fn policy_that_chooses_what_may_not_go_delivers_nothing() {
+    struct Chosen(Sequence);
+    impl Policy for Chosen {
+        fn next(&mut self, _: &Pool) -> Option<Sequence> {
+            Some(self.0)
+        }
+    }
+    let mut world = World::new();
+    let (a, b) = (world.puppet(), world.puppet());
+    let noted = |n| call(b, note(n).reply()).one_way();
+    world
+        .run(a, script().call(noted(1)).call(noted(2)).reply())
+        .unwrap();
+    let [first, second] = world
+        .replica
+        .pool()
+        .iter()
+        .map(|(s, _)| s)
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("two requests are on their way");
+    };
+    let events = world.replica.timeline().next_number();
+    for sequence in [second, second + 1, 0, Sequence::MAX] {
+        world.replica.set_policy(Box::new(Chosen(sequence)));
+        assert!(!world.step());
+        assert_eq!(world.replica.pool().len(), 2);
+    }
+    assert_eq!(world.replica.timeline().next_number(), events);
+    for sequence in [first, second] {
+        world.replica.set_policy(Box::new(Chosen(sequence)));
+        assert!(world.step());
+    }
+    assert_eq!(world.log(b), ["1", "2"]);
+}

@@ -142,6 +142,79 @@ fn memory_limit_of_the_settings_stops_updates() {
 }
 
 #[test]
+fn memory_limit_below_the_present_memory_is_refused() {
+    let mut world = World::new();
+    let id = world.puppet();
+    world
+        .run(id, script().get_of("memory_grow", 1, 3).reply())
+        .unwrap();
+    let size = world.state(id).wasm_memory_size();
+    let limit = |bytes: u64| CanisterSettings {
+        wasm_memory_limit: Some(Nat::from(bytes)),
+        ..Default::default()
+    };
+    let before = world.state(id).settings.clone();
+    for bytes in [1, size - 1] {
+        let result = world.settings(id, limit(bytes));
+        expect_reject(result, CanisterReject, InvalidManagementPayload);
+        assert_eq!(world.state(id).settings, before);
+    }
+    // 0 is no limit.
+    for bytes in [size, 0] {
+        world.settings(id, limit(bytes)).unwrap();
+        world.run(id, script().reply()).unwrap();
+    }
+}
+
+#[test]
+fn update_on_a_memory_that_is_above_the_limit_traps() {
+    let mut world = World::new();
+    let (id, b) = (world.puppet(), world.puppet());
+    let limit = |pages: u64| CanisterSettings {
+        wasm_memory_limit: Some(Nat::from(pages * 65536)),
+        ..Default::default()
+    };
+    world.settings(id, limit(2)).unwrap();
+    // A callback may pass the limit.
+    let grow = script().get_of("memory_grow", 1, 3).reply();
+    world
+        .run(id, script().call(call(b, script().reply()).on_reply(grow)))
+        .unwrap();
+    let result = world.run(id, script().add(0, 1).reply());
+    expect_reject(result, CanisterError, CanisterWasmMemoryLimitExceeded);
+    assert_eq!(world.cell(id, 0), 0);
+    world.settings(id, limit(4)).unwrap();
+    world.run(id, script().add(0, 1).reply()).unwrap();
+    assert_eq!(world.cell(id, 0), 1);
+}
+
+#[test]
+fn installation_above_the_memory_limit_is_refused() {
+    let mut world = World::new();
+    let limit = CanisterSettings {
+        wasm_memory_limit: Some(Nat::from(2u64 * 65536)),
+        ..Default::default()
+    };
+    let id = world.create_with(100 * crate::harness::T, limit);
+    // The memory that the module begins with, and the one that its init grows.
+    for wat in [
+        "(memory 3)",
+        r#"(memory 1) (func (export "canister_init") (drop (memory.grow (i32.const 2))))"#,
+        r#"(memory 1) (func $f (drop (memory.grow (i32.const 2)))) (start $f)"#,
+    ] {
+        let result = world.install(id, &module(wat), b"");
+        expect_reject(result, CanisterError, CanisterWasmMemoryLimitExceeded);
+        assert!(world.state(id).code.is_none());
+        assert_eq!(world.state(id).version, 0);
+    }
+    let wasm = crate::puppet::module(&[], "");
+    world.install(id, &wasm, &script().add(0, 1).0).unwrap();
+    let result = world.upgrade(id, &module("(memory 3)"), b"");
+    expect_reject(result, CanisterError, CanisterWasmMemoryLimitExceeded);
+    assert_eq!(world.cell(id, 0), 1);
+}
+
+#[test]
 fn growth_past_the_module_s_own_maximum_is_refused_but_no_trap() {
     let mut world = World::new();
     let id = world.canister(

@@ -4,15 +4,14 @@
 use candid::{CandidType, Nat, Principal};
 use ic_management_canister_types::{
     CanisterIdRecord, CanisterInfoArgs, CanisterInfoResult, CanisterSettings, CanisterStatusResult,
-    ChangeDetails, CreateCanisterArgs, EnvironmentVariable, FetchCanisterLogsArgs,
-    FetchCanisterLogsResult, LogVisibility,
+    ChangeDetails, CreateCanisterArgs, EnvironmentVariable,
 };
 use local_replica::Config;
 use local_replica::message::CallResult;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
-use crate::harness::{MANAGEMENT, STRANGER, T, USER, World, config, expect_reject, rejected};
+use crate::harness::{MANAGEMENT, T, USER, World, config, expect_reject, rejected};
 use crate::puppet::{call_method, script};
 
 /// Has a puppet call the management canister.
@@ -221,61 +220,6 @@ fn settings_out_of_range_change_nothing() {
         expect_reject(result, CanisterReject, InvalidManagementPayload);
         assert_eq!(world.state(id).settings, before);
     }
-}
-
-#[test]
-fn log_can_be_fetched_by_those_who_may() {
-    let mut world = World::new();
-    let id = world.puppet();
-    world.run(id, script().print("first").reply()).unwrap();
-    world
-        .run(id, script().print("second").trap("boom"))
-        .unwrap_err();
-    let args = candid::encode_one(FetchCanisterLogsArgs {
-        canister_id: id,
-        filter: None,
-    })
-    .unwrap();
-    let fetched = world
-        .query(MANAGEMENT, "fetch_canister_logs", &args)
-        .unwrap();
-    let fetched: FetchCanisterLogsResult = candid::decode_one(&fetched).unwrap();
-    let lines = fetched.canister_log_records.iter();
-    let lines: Vec<_> = lines
-        .map(|r| (r.idx, String::from_utf8_lossy(&r.content)))
-        .collect();
-    assert_eq!(
-        (lines[0].0, &*lines[0].1, lines[1].0, &*lines[1].1),
-        (0, "first", 1, "second")
-    );
-    assert!(lines[2].1.contains("boom") && lines.len() == 3);
-    let stranger = |world: &mut World| {
-        world
-            .replica
-            .query(STRANGER, MANAGEMENT, "fetch_canister_logs", &args)
-    };
-    let refused = stranger(&mut world);
-    assert!(refused.is_err());
-    let settings = CanisterSettings {
-        log_visibility: Some(LogVisibility::Public),
-        ..Default::default()
-    };
-    world.settings(id, settings).unwrap();
-    assert!(stranger(&mut world).is_ok());
-}
-
-#[test]
-fn log_keeps_its_last_lines() {
-    let mut world = World::new();
-    let id = world.puppet();
-    let mut printing = script();
-    for line in 0..600 {
-        printing = printing.print(&format!("line {line:03}"));
-    }
-    world.run(id, printing.reply()).unwrap();
-    let log = world.log(id);
-    assert!(log.len() < 600 && world.state(id).log_size() <= 4096);
-    assert_eq!(log.last().unwrap(), "line 599");
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! Canister interface, "Global timer", "Heartbeat" and "On Low Wasm Memory".
+//! Canister interface, "Global timer" and "Heartbeat".
 
-use candid::Nat;
-use ic_management_canister_types::CanisterSettings;
+use candid::{CandidType, Principal};
+use ic_management_canister_types::{CanisterIdRecord, CanisterInstallMode, InstallCodeArgs};
+use local_replica::message::SystemTask;
 use local_replica::timeline::Step;
 
-use crate::harness::World;
-use crate::puppet::{call, script};
+use crate::harness::{MANAGEMENT, T, USER, World};
+use crate::puppet::{self, call, script};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -107,27 +108,127 @@ fn heartbeat_comes_with_time_and_has_no_caller_to_answer() {
     assert_eq!(world.cell(id, 0), 3);
 }
 
+/// A puppet whose timer counts in cell 0 and is due in one second.
+fn timed(world: &mut World) -> Principal {
+    let id = world.puppet_with(&["canister_global_timer"], "");
+    let due = world.replica.time() + SECOND;
+    let setup = script().hook("canister_global_timer", script().add(0, 1));
+    world
+        .run(id, setup.get_of("timer", 1, due).reply())
+        .unwrap();
+    id
+}
+
+/// Submits a call of the management canister that is delivered before the timers of a clock that
+/// moves on now.
+fn before_the_timer<A: CandidType>(world: &mut World, method: &str, argument: &A) {
+    let argument = candid::encode_one(argument).unwrap();
+    world
+        .replica
+        .submit(USER, MANAGEMENT, method, &argument)
+        .unwrap();
+    world.advance(1);
+    world.step();
+    let task = SystemTask::GlobalTimer;
+    let mut canisters = world.replica.canisters();
+    assert!(canisters.any(|canister| world.replica.pool().has_task(canister.id, task)));
+    world.settle();
+}
+
 #[test]
-fn low_memory_hook_runs_when_the_rest_falls_below_the_threshold() {
+fn timer_that_is_turned_off_or_put_off_when_it_is_due_does_not_fire() {
     let mut world = World::new();
-    let id = world.puppet_with(&["canister_on_low_wasm_memory"], "");
-    let setup = script().hook("canister_on_low_wasm_memory", script().add(0, 1));
-    world.run(id, setup.reply()).unwrap();
-    let page = 65536u64;
-    let settings = CanisterSettings {
-        wasm_memory_limit: Some(Nat::from(10 * page)),
-        wasm_memory_threshold: Some(Nat::from(5 * page)),
-        ..Default::default()
-    };
-    world.settings(id, settings).unwrap();
-    let grow = |pages| script().get_of("memory_grow", 1, pages).reply();
-    world.run(id, grow(3)).unwrap();
+    let id = timed(&mut world);
+    let now = world.replica.time();
+    for (later, runs) in [(now + 60 * SECOND, 0), (0, 1)] {
+        world.submit(id, script().get_of("timer", 1, later).reply());
+        world.advance(30);
+        world.step();
+        let scheduled = world.replica.pool().has_task(id, SystemTask::GlobalTimer);
+        assert!(scheduled, "the task waits behind the update");
+        world.settle();
+        assert_eq!(
+            (world.cell(id, 0), world.state(id).global_timer),
+            (runs, later)
+        );
+        // Put off, it fires when that time has come.
+        world.advance(60);
+        world.settle();
+        assert_eq!(world.cell(id, 0), 1);
+        let again = world.replica.time() + SECOND;
+        world
+            .run(id, script().get_of("timer", 1, again).reply())
+            .unwrap();
+    }
+}
+
+#[test]
+fn timer_that_is_due_fires_once_though_it_is_set_to_another_time_past() {
+    let mut world = World::new();
+    let id = timed(&mut world);
+    world.submit(id, script().get_of("timer", 1, 1).reply());
+    world.advance(1);
     world.settle();
-    assert_eq!(world.cell(id, 0), 0);
-    world.run(id, grow(3)).unwrap();
+    assert_eq!((world.cell(id, 0), world.state(id).global_timer), (1, 0));
+}
+
+#[test]
+fn timer_of_the_old_code_does_not_fire_in_the_new() {
+    for mode in [
+        CanisterInstallMode::Upgrade(None),
+        CanisterInstallMode::Reinstall,
+    ] {
+        let mut world = World::new();
+        let id = timed(&mut world);
+        let install = InstallCodeArgs {
+            mode,
+            canister_id: id,
+            wasm_module: puppet::module(&["canister_global_timer"], ""),
+            arg: script().hook("canister_global_timer", script().add(0, 1)).0,
+            sender_canister_version: None,
+        };
+        before_the_timer(&mut world, "install_code", &install);
+        assert_eq!(world.cell(id, 0), 0, "{mode:?}");
+        assert_eq!(world.state(id).global_timer, 0);
+        // The new code's own timer does.
+        let due = world.replica.time() + SECOND;
+        world
+            .run(id, script().get_of("timer", 1, due).reply())
+            .unwrap();
+        world.advance(1);
+        world.settle();
+        assert_eq!(world.cell(id, 0), 1, "{mode:?}");
+    }
+}
+
+#[test]
+fn timer_of_a_canister_that_is_stopped_when_it_is_due_waits_until_it_is_started() {
+    let mut world = World::new();
+    let id = timed(&mut world);
+    let record = CanisterIdRecord { canister_id: id };
+    before_the_timer(&mut world, "stop_canister", &record);
+    assert!(!world.state(id).is_running());
+    assert!(world.state(id).global_timer > 0, "it is still set");
+    world.advance(1);
     world.settle();
-    assert_eq!(world.cell(id, 0), 1);
-    world.run(id, grow(1)).unwrap();
+    assert!(world.state(id).global_timer > 0);
+    world.command("start_canister", id).unwrap();
     world.settle();
-    assert_eq!(world.cell(id, 0), 1, "once for each fall");
+    assert_eq!((world.cell(id, 0), world.state(id).global_timer), (1, 0));
+}
+
+#[test]
+fn timer_of_a_frozen_canister_waits_for_cycles_and_the_clock() {
+    let mut world = World::new();
+    let id = timed(&mut world);
+    world.bind(id, 150 * T);
+    for _ in 0..2 {
+        world.advance(1);
+        world.settle();
+        assert!(world.state(id).global_timer > 0, "it is still set");
+    }
+    world.top_up(id, 100 * T);
+    world.advance(1);
+    world.settle();
+    assert_eq!((world.cell(id, 0), world.state(id).global_timer), (1, 0));
 }

@@ -152,6 +152,22 @@ fn upgrade_keeps_the_memory_if_asked_and_able_to() {
 }
 
 #[test]
+fn section_about_persistence_counts_only_if_it_is_private() {
+    let mut world = World::new();
+    let public = KEEPS.replace("icp:private", "icp:public");
+    let (id, before) = full(&mut world, &public);
+    let keep = upgrade(None, Some(WasmMemoryPersistence::Keep));
+    let result = world.deploy(keep, id, &puppet::module(&[], &public), b"");
+    expect_reject(result, CanisterError, CanisterContractViolation);
+    assert_eq!(contents(&world, id), before);
+    // Nor does the public section demand the option.
+    world
+        .upgrade(id, &puppet::module(&[], &public), b"")
+        .unwrap();
+    assert_eq!(world.cell(id, 0), 0);
+}
+
+#[test]
 fn response_to_a_call_of_the_old_code_runs_the_new_code_s_callback() {
     let mut world = World::new();
     let (a, b) = (world.puppet(), world.puppet());
