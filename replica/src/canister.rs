@@ -23,7 +23,7 @@ pub const MAX_CHUNKS: usize = 100;
 pub const CHUNK_SIZE: usize = 1024 * 1024;
 
 /// What a line of the log takes beside its content, in bytes.
-const LOG_RECORD_SIZE: u64 = 16;
+pub(crate) const LOG_RECORD_SIZE: u64 = 16;
 
 /// The most changes that a history keeps.
 const MAX_CHANGES: usize = 100;
@@ -272,6 +272,14 @@ impl Canister {
         self.trim_log();
     }
 
+    /// Counts lines that were printed but not kept: then no line before them is.
+    pub(crate) fn skip_log(&mut self, lines: u64) {
+        if lines > 0 {
+            self.clear_log();
+            self.next_log_index += lines;
+        }
+    }
+
     /// Drops the oldest lines until the log has the size that the settings allow.
     pub fn trim_log(&mut self) {
         while self.log_size > self.settings.log_memory_limit
@@ -293,7 +301,11 @@ impl Canister {
 
     /// Forgets the lines of the log before the one with this index.
     pub fn forget_log_before(&mut self, index: u64) {
-        self.log.retain(|record| record.index >= index);
+        while self.log.front().is_some_and(|record| record.index < index)
+            && let Some(oldest) = self.log.pop_front()
+        {
+            self.log_size -= LOG_RECORD_SIZE + oldest.content.len() as u64;
+        }
     }
 
     /// Forgets the log.

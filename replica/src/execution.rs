@@ -235,7 +235,8 @@ impl Environment {
         } = api;
         canister.stable = stable;
         canister.open_calls = open_calls;
-        for content in log {
+        canister.skip_log(log.dropped);
+        for content in log.lines {
             canister.write_log(self.time, content);
         }
         effects

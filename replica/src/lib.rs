@@ -67,8 +67,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
+mod call_contexts;
 pub mod canister;
 pub mod certificate;
+mod clock;
 mod delivery;
 pub mod execution;
 pub mod fees;
@@ -91,4 +94,5 @@ pub mod system_canisters;
 pub mod timeline;
 pub mod wasm;
 
-pub use replica::{Config, CyclesAccount, IngressStatus, NativeCanister, Replica};
+pub use audit::CyclesAccount;
+pub use replica::{Config, IngressStatus, NativeCanister, Replica};

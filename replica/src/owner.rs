@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use candid::Principal;
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +17,7 @@ const CAPACITY: usize = 1024;
 /// How many messages are delivered before the owner looks for commands.
 const STEPS_BETWEEN_COMMANDS: usize = 16;
 
-/// How often the clock is looked at when nothing happens.
+/// How often heartbeats run, and the clock is looked at when nothing else happens.
 const TICK: Duration = Duration::from_millis(200);
 
 /// How long the answer to a request is kept after the request has expired, in nanoseconds.
@@ -45,6 +45,8 @@ pub struct Request {
     pub ingress: IngressId,
     /// Who sent it.
     pub sender: Principal,
+    /// The canister that it calls.
+    pub receiver: CanisterId,
     /// The effective canister id that it was sent with.
     pub effective_canister_id: CanisterId,
     /// When it expires.
@@ -102,6 +104,7 @@ impl Node {
                 let request = Request {
                     ingress,
                     sender,
+                    receiver,
                     effective_canister_id: new.effective_canister_id,
                     expiry: new.expiry,
                 };
@@ -118,17 +121,20 @@ impl Node {
     /// Moves the replica's clock ahead.
     pub fn advance_clock(&mut self, duration: Duration) {
         self.clock_offset = self.clock_offset.saturating_add(duration);
+        self.tick();
+    }
+
+    /// What happens from time to time, whatever else happens.
+    fn tick(&mut self) {
         self.follow_the_clock();
+        self.replica.tick();
+        self.forget_old_requests();
     }
 
     /// Sets the replica's clock to the machine's, as far as that is ahead.
     fn follow_the_clock(&mut self) {
         let offset = u64::try_from(self.clock_offset.as_nanos()).unwrap_or(u64::MAX);
-        let now = now().saturating_add(offset);
-        let behind = now.saturating_sub(self.replica.time());
-        if behind > 0 {
-            self.replica.advance_time(Duration::from_nanos(behind));
-        }
+        self.replica.set_time(now().saturating_add(offset));
     }
 
     /// Tells those whose call is answered.
@@ -207,20 +213,21 @@ fn own(mut node: Node, mut commands: mpsc::Receiver<Command>) {
         .enable_time()
         .build()
         .expect("a runtime with nothing but a timer");
+    let mut last_tick = Instant::now();
     loop {
         let next = async { tokio::time::timeout(TICK, commands.recv()).await };
-        let waited = runtime.block_on(next);
-        match waited {
+        match runtime.block_on(next) {
             Ok(None) => return,
             Ok(Some(command)) => command(&mut node),
-            Err(_) => {
-                node.follow_the_clock();
-                node.forget_old_requests();
-            }
+            Err(_) => {}
         }
         loop {
             while let Ok(command) = commands.try_recv() {
                 command(&mut node);
+            }
+            if last_tick.elapsed() >= TICK {
+                node.tick();
+                last_tick = Instant::now();
             }
             if node.replica.run(STEPS_BETWEEN_COMMANDS) == 0 {
                 break;

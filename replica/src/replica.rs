@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use candid::Principal;
 
-use crate::canister::{Canister, Status, StopCall};
+use crate::canister::Canister;
 use crate::certificate::RootKey;
 use crate::execution::Environment;
 use crate::fees;
 use crate::limits::Limits;
 use crate::management;
 use crate::message::{
-    CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage, Message,
-    Reject, Response, SystemTask, Time,
+    CallOrigin, CallResult, CallbackId, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage,
+    Message, Reject, Response, Time,
 };
 use crate::pool::{OldestFirst, Policy, Pool};
 use crate::query;
@@ -25,9 +24,6 @@ use crate::wasm::{Checkpoint, Engine};
 /// The first canister id that a replica gives out. The ids below belong to the system canisters of
 /// the network.
 const FIRST_CANISTER: u64 = 0x8000_0000_0010_0000;
-
-/// How long a call of `stop_canister` waits, in nanoseconds: 5 minutes.
-const STOP_TIMEOUT: Time = 5 * 60 * 1_000_000_000;
 
 /// How many answers to users are kept.
 const KEPT_ANSWERS: usize = 10_000;
@@ -70,31 +66,6 @@ pub enum IngressStatus {
     Answered(CallResult),
 }
 
-/// Where all cycles are that a replica ever made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CyclesAccount {
-    /// Cycles made out of nothing, by the provisional methods.
-    pub minted: Cycles,
-    /// In the balances of canisters.
-    pub balances: Cycles,
-    /// Attached to calls, refunds under way, and set aside for responses.
-    pub in_flight: Cycles,
-    /// Consumed by fees.
-    pub consumed: Cycles,
-    /// Burned by canisters, or deleted with them.
-    pub burned: Cycles,
-    /// Refunds of bounded-wait calls whose caller no longer waited.
-    pub lost: Cycles,
-}
-
-impl CyclesAccount {
-    /// Whether nothing is missing and nothing is too much.
-    pub fn is_balanced(&self) -> bool {
-        let found = self.balances + self.in_flight + self.consumed + self.burned + self.lost;
-        self.minted == found
-    }
-}
-
 /// A canister that is a part of this program, in the place of one that every network has.
 pub trait NativeCanister: Send {
     /// Answers a call or a query. What it accepts of the attached `cycles` it takes out.
@@ -129,18 +100,20 @@ pub struct Replica {
     pub(crate) drawn: u64,
     /// The canisters that were deleted. Their ids are never used again.
     pub(crate) deleted: BTreeSet<CanisterId>,
-    policy: Box<dyn Policy>,
-    ingress: BTreeMap<IngressId, IngressStatus>,
-    answered: VecDeque<IngressId>,
-    answers_size: usize,
-    next_ingress: u64,
-    next_canister: u64,
-    timers: BTreeSet<(Time, CanisterId)>,
+    pub(crate) policy: Box<dyn Policy>,
+    pub(crate) ingress: BTreeMap<IngressId, IngressStatus>,
+    pub(crate) answered: VecDeque<IngressId>,
+    pub(crate) answers_size: usize,
+    pub(crate) next_ingress: u64,
+    pub(crate) next_canister: u64,
+    pub(crate) timers: BTreeSet<(Time, CanisterId)>,
+    /// When bounded-wait calls end.
+    pub(crate) deadlines: BTreeSet<(Time, CanisterId, CallbackId)>,
     /// Which of the timers is whose.
-    watched: BTreeMap<CanisterId, Time>,
+    pub(crate) watched: BTreeMap<CanisterId, Time>,
     /// Canisters with a task that could not be executed when it was due.
     pub(crate) postponed: BTreeSet<CanisterId>,
-    native: BTreeMap<CanisterId, Box<dyn NativeCanister>>,
+    pub(crate) native: BTreeMap<CanisterId, Box<dyn NativeCanister>>,
 }
 
 impl Replica {
@@ -174,6 +147,7 @@ impl Replica {
             next_ingress: 0,
             next_canister: FIRST_CANISTER,
             timers: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
             watched: BTreeMap::new(),
             postponed: BTreeSet::new(),
             native: BTreeMap::new(),
@@ -375,107 +349,6 @@ impl Replica {
         query::by_user(self, sender, receiver, method, argument)
     }
 
-    /// Moves the clock forward. Bounded-wait calls whose time is over end; heartbeats and timers
-    /// become due.
-    pub fn advance_time(&mut self, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.environment.time = self.environment.time.saturating_add(nanoseconds);
-        self.expire_calls();
-        self.expire_stop_calls();
-        for canister in std::mem::take(&mut self.postponed) {
-            self.watch_timer(canister);
-            self.notice_low_memory(canister);
-        }
-        for canister in self.canisters.values() {
-            let has_heartbeat = canister.code.as_ref().is_some_and(|code| {
-                let task = SystemTask::Heartbeat;
-                code.module.has_hook(task.export()) && !self.pool.has_task(canister.id, task)
-            });
-            if has_heartbeat && canister.is_running() {
-                let heartbeat = Message::Task(canister.id, SystemTask::Heartbeat);
-                self.pool.push(heartbeat);
-            }
-        }
-    }
-
-    /// Ends the bounded-wait calls whose deadline has passed with SYS_UNKNOWN.
-    fn expire_calls(&mut self) {
-        let now = self.environment.time;
-        for canister in self.canisters.values_mut() {
-            for (id, callback) in &mut canister.callbacks {
-                if callback.deadline.is_none_or(|deadline| deadline > now)
-                    || self.pool.has_response(canister.id, *id)
-                {
-                    continue;
-                }
-                // It ends once.
-                callback.deadline = None;
-                // A request that was never delivered brings its cycles back.
-                let undelivered = self.pool.take_request(canister.id, *id);
-                self.pool.push(Message::Response(Response {
-                    receiver: canister.id,
-                    callback: *id,
-                    respondent: callback.respondent,
-                    result: Err(Reject::new(
-                        ErrorCode::DeadlineExpired,
-                        "Call deadline has expired.",
-                    )),
-                    refund: undelivered.map_or(0, |request| request.cycles),
-                }));
-            }
-        }
-    }
-
-    /// Rejects the calls of `stop_canister` that have waited too long. The canister goes on
-    /// stopping.
-    fn expire_stop_calls(&mut self) {
-        let now = self.environment.time;
-        let mut expired = Vec::new();
-        for canister in self.canisters.values_mut() {
-            if let Status::Stopping { waiting } = &mut canister.status {
-                let late = |call: &mut StopCall| now - call.since >= STOP_TIMEOUT;
-                expired.extend(waiting.extract_if(.., late));
-            }
-        }
-        let reject = Reject::new(
-            ErrorCode::StopCanisterRequestTimeout,
-            "Stop canister request timed out",
-        );
-        self.answer_stop_calls(expired, &Err(reject));
-    }
-
-    /// Remembers when a canister's timer is due, instead of what was remembered before.
-    pub(crate) fn watch_timer(&mut self, canister: CanisterId) {
-        if let Some(old) = self.watched.remove(&canister) {
-            self.timers.remove(&(old, canister));
-        }
-        let timer = self.canisters.get(&canister).map_or(0, |c| c.global_timer);
-        if timer > 0 {
-            self.timers.insert((timer, canister));
-            self.watched.insert(canister, timer);
-        }
-    }
-
-    fn schedule_due_timers(&mut self) {
-        let now = self.environment.time;
-        while let Some((due, id)) = self.timers.first().copied()
-            && due <= now
-        {
-            self.timers.pop_first();
-            let Some(canister) = self.canisters.get(&id) else {
-                continue;
-            };
-            // The timer may have been set anew since; and it waits while the canister is stopped.
-            let task = SystemTask::GlobalTimer;
-            if canister.global_timer == due
-                && canister.is_running()
-                && !self.pool.has_task(id, task)
-            {
-                self.pool.push(Message::Task(id, task));
-            }
-        }
-    }
-
     /// Gives an answer to whoever waits for it.
     pub(crate) fn respond(
         &mut self,
@@ -538,36 +411,6 @@ impl Replica {
                 return id;
             }
         }
-    }
-
-    /// Where all cycles are.
-    pub fn cycles(&self) -> CyclesAccount {
-        let mut account = CyclesAccount {
-            minted: self.minted,
-            consumed: self.environment.consumed,
-            burned: self.burned,
-            lost: self.lost,
-            ..CyclesAccount::default()
-        };
-        account.balances = self.native.values().map(|native| native.cycles()).sum();
-        for canister in self.canisters.values() {
-            account.balances += canister.balance;
-            let contexts = canister.call_contexts.values();
-            account.in_flight += contexts.map(|c| c.available_cycles).sum::<Cycles>();
-            if let Status::Stopping { waiting } = &canister.status {
-                account.in_flight += waiting.iter().map(|call| call.cycles).sum::<Cycles>();
-            }
-            let callbacks = canister.callbacks.values();
-            account.in_flight += callbacks.map(|c| c.prepaid).sum::<Cycles>();
-        }
-        for (_, message) in self.pool.iter() {
-            account.in_flight += match message {
-                Message::Request(request) => request.cycles,
-                Message::Response(response) => response.refund,
-                Message::Ingress(_) | Message::Task(..) => 0,
-            };
-        }
-        account
     }
 }
 

@@ -120,7 +120,7 @@ pub struct SystemApi {
     /// The timer before the message, as `ic0.global_timer_set` returns it.
     pub(crate) global_timer: Time,
     /// What the message printed: it stays, whatever becomes of the message.
-    pub(crate) log: Vec<Vec<u8>>,
+    pub(crate) log: debugging::Printed,
     reply: Vec<u8>,
     call: Option<CallBuilder>,
     data_certificate: Option<Vec<u8>>,
@@ -152,7 +152,7 @@ impl SystemApi {
             stable,
             open_calls,
             global_timer,
-            log: Vec::new(),
+            log: debugging::Printed::default(),
             reply: Vec::new(),
             call: None,
             data_certificate: None,

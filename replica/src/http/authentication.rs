@@ -1,5 +1,7 @@
 //! Who sent a request (the specification's section "Authentication").
 
+use std::collections::BTreeSet;
+
 use axum::body::Bytes;
 use candid::Principal;
 use ic_transport_types::{DelegationPermissions, Envelope, EnvelopeContent, SignedDelegation};
@@ -24,6 +26,32 @@ const MAX_TARGETS: usize = 1000;
 pub(super) struct Authenticated {
     pub(super) id: RequestId,
     pub(super) content: EnvelopeContent,
+    pub(super) targets: Targets,
+}
+
+/// The canisters that a chain of delegations extends to. By default, all.
+#[derive(Default)]
+pub(super) struct Targets(Option<BTreeSet<CanisterId>>);
+
+impl Targets {
+    /// Takes away the canisters that are not in `named`.
+    fn narrow(&mut self, named: &[CanisterId]) {
+        let named = named.iter().copied();
+        self.0 = Some(match &self.0 {
+            None => named.collect(),
+            Some(before) => named.filter(|id| before.contains(id)).collect(),
+        });
+    }
+
+    /// Refuses what is about a canister that the delegations don't extend to.
+    pub(super) fn check(&self, canister: &CanisterId) -> Result<(), Failure> {
+        match &self.0 {
+            Some(targets) if !targets.contains(canister) => Err(Failure::forbidden(format!(
+                "a delegation does not extend to the canister {canister}"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What a delegation must permit.
@@ -69,6 +97,7 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
     }
     let signed = (envelope.sender_pubkey, envelope.sender_sig);
     let delegations = envelope.sender_delegation.unwrap_or_default();
+    let mut targets = Targets::default();
     match signed {
         (None, None) if is_anonymous && delegations.is_empty() => {}
         _ if is_anonymous => {
@@ -82,7 +111,9 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
                     "the sender {sender} is not the one that the public key belongs to"
                 )));
             }
-            let key = follow(key, &delegations, used, target)?;
+            let key = follow(key, &delegations, used, &mut targets)?;
+            // Reading the state names no canister, but the paths do.
+            target.map_or(Ok(()), |target| targets.check(&target))?;
             let mut signable = b"\x0Aic-request".to_vec();
             signable.extend_from_slice(&id);
             verify(&key, &signable, &signature, "the request")?;
@@ -93,7 +124,11 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
             )));
         }
     }
-    Ok(Authenticated { id, content })
+    Ok(Authenticated {
+        id,
+        content,
+        targets,
+    })
 }
 
 fn check_expiry(expiry: Time) -> Result<(), Failure> {
@@ -112,12 +147,12 @@ fn check_expiry(expiry: Time) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The key at the end of a chain of delegations.
+/// The key at the end of a chain of delegations, which narrows the targets.
 fn follow(
     first: Vec<u8>,
     delegations: &[SignedDelegation],
     used: Use,
-    target: Option<CanisterId>,
+    allowed: &mut Targets,
 ) -> Result<Vec<u8>, Failure> {
     if delegations.len() > MAX_DELEGATIONS {
         return Err(Failure::bad_request("there are more than 20 delegations"));
@@ -142,12 +177,7 @@ fn follow(
                     "a delegation names more than 1000 canisters",
                 ));
             }
-            // Reading the state is asking for the answer to a call, which was checked itself.
-            if target.is_some_and(|target| !targets.contains(&target)) {
-                return Err(Failure::forbidden(
-                    "a delegation does not extend to this canister",
-                ));
-            }
+            allowed.narrow(targets);
         }
         let only_queries = matches!(delegation.permissions, Some(DelegationPermissions::Queries));
         if only_queries && used == Use::Call {

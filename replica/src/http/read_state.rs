@@ -14,7 +14,7 @@ use super::{Failure, NodeKey, Shared, cbor, principal};
 use crate::IngressStatus;
 use crate::certificate::{leb128, to_cbor};
 use crate::message::CanisterId;
-use crate::owner::{Node, RequestId, now};
+use crate::owner::{Node, Request, RequestId, now};
 
 /// The most paths in a request, and the most labels in a path.
 const MAX_PATHS: usize = 1000;
@@ -47,6 +47,7 @@ pub(super) async fn subnet(
 
 async fn answer(shared: Shared, scope: Scope, body: Bytes) -> Result<Response, Failure> {
     let request = authenticate(&body)?;
+    let targets = request.targets;
     let EnvelopeContent::ReadState { sender, paths, .. } = request.content else {
         return Err(Failure::bad_request(
             "this is not a request to read the state",
@@ -74,12 +75,23 @@ async fn answer(shared: Shared, scope: Scope, body: Bytes) -> Result<Response, F
         let mut tree = Tree::default();
         for path in &paths {
             let path: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
+            if let Some(call) = requested(node, &path) {
+                targets.check(&call.receiver)?;
+            }
             reveal(&mut tree, node, &key, scope, sender, &path)?;
         }
         Ok::<_, Failure>(certify(node, tree))
     };
     let certificate = shared.owner.with(read).await??;
     Ok(cbor(&ReadStateResponse { certificate }))
+}
+
+/// The call whose status a path is about.
+fn requested<'a>(node: &'a Node, path: &[&[u8]]) -> Option<&'a Request> {
+    match path {
+        [b"request_status", id, ..] => node.request(&RequestId::try_from(*id).ok()?),
+        _ => None,
+    }
 }
 
 /// A certificate of the status of one request.

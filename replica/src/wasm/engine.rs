@@ -1,6 +1,7 @@
 //! The engine itself: modules, and how their imports reach the host.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use wasmi::{
     Caller, CompilationMode, Config, CustomFuelCosts, Error, Extern, FuncType, Linker, Memory,
@@ -137,6 +138,7 @@ impl<H: Host> Engine<H> {
             memory,
             globals,
             tables,
+            functions: OnceLock::new(),
         })
     }
 }

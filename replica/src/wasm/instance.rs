@@ -1,6 +1,7 @@
 //! An instance: calls into it, and its state at one moment.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use wasmi::{Func, Global, Memory, Nullable, Ref, RefType, Store, Table, Val};
 
@@ -15,6 +16,7 @@ pub struct Instance<H: Host> {
     pub(super) memory: Option<Memory>,
     pub(super) globals: Vec<Global>,
     pub(super) tables: Vec<Table>,
+    pub(super) functions: OnceLock<Arc<Functions>>,
 }
 
 /// The state of an instance at one moment, in a buffer that can be used again and again.
@@ -23,6 +25,8 @@ pub struct Checkpoint {
     memory: Vec<u8>,
     globals: Vec<Val>,
     tables: Vec<Vec<Ref>>,
+    /// The functions of the instance that the references point into, if there are any.
+    functions: Option<Arc<Functions>>,
 }
 
 impl<H: Host> Instance<H> {
@@ -132,6 +136,15 @@ impl<H: Host> Instance<H> {
             });
             checkpoint.tables.extend(tables);
         }
+        let is_reference = |value: &Val| matches!(value, Val::FuncRef(Nullable::Val(_)));
+        let has_references =
+            !checkpoint.tables.is_empty() || checkpoint.globals.iter().any(is_reference);
+        checkpoint.functions = has_references.then(|| self.functions());
+    }
+
+    fn functions(&self) -> Arc<Functions> {
+        let functions = self.functions.get_or_init(|| Arc::new(Functions::of(self)));
+        Arc::clone(functions)
     }
 
     /// Whether the memory differs from what it was when `checkpoint` was written.
@@ -171,22 +184,48 @@ impl<H: Host> Instance<H> {
                 .data_mut(&mut self.store)
                 .copy_from_slice(&checkpoint.memory);
         }
+        self.restore_references(checkpoint);
+    }
+
+    /// Puts back globals and tables, which are at least as large as they were.
+    ///
+    /// References belong to one instance. If the checkpoint is of another one, each is found again
+    /// by its place.
+    fn restore_references(&mut self, checkpoint: &Checkpoint) {
+        let moved = checkpoint.functions.as_ref().and_then(|old| {
+            let new = self.functions();
+            (!Arc::ptr_eq(old, &new)).then_some((old, new))
+        });
+        let translate = |reference: &Nullable<Func>| match (reference, &moved) {
+            (Nullable::Val(function), Some((old, new))) => old
+                .place(function)
+                .map_or(Nullable::Null, |place| Nullable::Val(new.at(place))),
+            (reference, _) => *reference,
+        };
         for (global, value) in self.globals.iter().zip(&checkpoint.globals) {
+            let value = match value {
+                Val::FuncRef(function) => Val::FuncRef(translate(function)),
+                value => value.clone(),
+            };
             global
-                .set(&mut self.store, value.clone())
+                .set(&mut self.store, value)
                 .expect("the value was read from this global");
         }
         for (table, entries) in self.tables.iter().zip(&checkpoint.tables) {
             for (index, entry) in (0..).zip(entries) {
+                let entry = match entry {
+                    Ref::Func(function) => Ref::Func(translate(function)),
+                    entry => *entry,
+                };
                 table
-                    .set(&mut self.store, index, *entry)
+                    .set(&mut self.store, index, entry)
                     .expect("the entry was read from this table");
             }
         }
     }
 
     /// An engine's memories and tables can grow but not shrink, so what grew is undone by a new
-    /// instance. References belong to the old one: each is found again by its place.
+    /// instance.
     fn restore_in_new_instance(&mut self, engine: &Engine<H>, checkpoint: &Checkpoint) {
         let mut fresh = engine
             .instantiate(&self.compiled, u64::MAX)
@@ -194,29 +233,6 @@ impl<H: Host> Instance<H> {
         fresh
             .replace_memory(&checkpoint.memory)
             .expect("a memory of this module had this size before");
-        let old = Functions::of(self);
-        let new = Functions::of(&fresh);
-        let translate = |reference: &Ref| match reference {
-            Ref::Func(Nullable::Val(function)) => old.place(function).map_or_else(
-                || Ref::Func(Nullable::Null),
-                |place| Ref::Func(Nullable::Val(new.at(place))),
-            ),
-            other => *other,
-        };
-        for (global, value) in fresh.globals.iter().zip(&checkpoint.globals) {
-            let value = match value {
-                Val::FuncRef(Nullable::Val(function)) => {
-                    match translate(&Ref::Func(Nullable::Val(*function))) {
-                        Ref::Func(function) => Val::FuncRef(function),
-                        Ref::Extern(_) => Val::FuncRef(Nullable::Null),
-                    }
-                }
-                value => value.clone(),
-            };
-            global
-                .set(&mut fresh.store, value)
-                .expect("the value was read from the same global of an older instance");
-        }
         for (table, entries) in fresh.tables.iter().zip(&checkpoint.tables) {
             let missing = (entries.len() as u64).saturating_sub(table.size(&fresh.store));
             if missing > 0 {
@@ -228,12 +244,8 @@ impl<H: Host> Instance<H> {
                     .grow(&mut fresh.store, missing, null)
                     .expect("a table of this module had this size before");
             }
-            for (index, entry) in (0..).zip(entries) {
-                table
-                    .set(&mut fresh.store, index, translate(entry))
-                    .expect("the table has this many entries");
-            }
         }
+        fresh.restore_references(checkpoint);
         *self = fresh;
     }
 }
@@ -241,7 +253,7 @@ impl<H: Host> Instance<H> {
 /// The functions of an instance that a reference can point to, in an order that is the same in
 /// every instance of the module. (The module exports them under private names if it changes its
 /// tables.)
-struct Functions {
+pub(super) struct Functions {
     in_order: Vec<Func>,
     places: HashMap<String, usize>,
 }

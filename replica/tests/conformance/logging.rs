@@ -167,6 +167,27 @@ fn empty_lines_take_space_too() {
 }
 
 #[test]
+fn log_keeps_as_many_lines_of_one_message_as_its_limit_allows() {
+    let mut world = World::new();
+    let id = world.puppet();
+    world.settings(id, limit(100_000)).unwrap();
+    world.run(id, script().print("before").reply()).unwrap();
+    let many = (0..3000).fold(script(), |printing, n| printing.print(&format!("{n:04}")));
+    world.run(id, many.clone().reply()).unwrap();
+    assert_eq!(world.log(id).len(), 3001);
+    // 20 bytes for each line.
+    world.run(id, many.trap("boom")).unwrap_err();
+    let log = world.log(id);
+    let trap = log.last().unwrap();
+    assert!(trap.contains("boom"), "{trap}");
+    let size = world.state(id).log_size();
+    assert!(100_000 - 20 < size && size <= 100_000);
+    assert!(log.len() > 4900 && log[log.len() - 2] == "2999");
+    let indexes = lines(fetch(&mut world, USER, id, None));
+    assert_eq!(indexes.last().unwrap().0, 6001);
+}
+
+#[test]
 fn lower_limit_trims_the_log_at_once() {
     let mut world = World::new();
     let id = world.puppet();

@@ -31,8 +31,7 @@ fn table_of_externref_that_grew_is_as_it_was_after_a_trap() {
            (func (export "canister_update trap") (call $grow) (unreachable))
            (func (export "canister_update keep") (call $grow) (call $msg_reply))
            (func (export "canister_query size")
-             (call $reply_number (i64.extend_i32_u (table.size $t)))))"#
-            .trim_end_matches(')'),
+             (call $reply_number (i64.extend_i32_u (table.size $t))))"#,
     );
     for size in [1, 6, 11] {
         for _ in 0..2 {
@@ -105,6 +104,18 @@ fn every_message_finds_the_segments_that_the_one_before_dropped() {
         let reply = world.call(id, "call global", b"").unwrap();
         assert_eq!(number(&reply), 1, "the reference in the global is kept too");
     }
+}
+
+#[test]
+fn segments_dropped_by_kept_messages_in_a_row_are_there_again() {
+    // Nothing is undone in between, not even a query.
+    let mut world = World::new();
+    let id = world.canister(DROPS);
+    for _ in 0..3 {
+        world.call(id, "keep", b"").unwrap();
+    }
+    let text = u64::from_le_bytes(*b"segment!");
+    assert_eq!(see(&mut world, id), [3, 30, 4, 5, 1, 2, text]);
 }
 
 #[test]

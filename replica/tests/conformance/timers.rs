@@ -2,6 +2,7 @@
 
 use candid::{CandidType, Principal};
 use ic_management_canister_types::{CanisterIdRecord, CanisterInstallMode, InstallCodeArgs};
+use local_replica::canister::Canister;
 use local_replica::message::SystemTask;
 use local_replica::timeline::Step;
 
@@ -130,8 +131,8 @@ fn before_the_timer<A: CandidType>(world: &mut World, method: &str, argument: &A
     world.advance(1);
     world.step();
     let task = SystemTask::GlobalTimer;
-    let mut canisters = world.replica.canisters();
-    assert!(canisters.any(|canister| world.replica.pool().has_task(canister.id, task)));
+    let scheduled = |canister: &Canister| world.replica.pool().has_task(canister.id, task);
+    assert!(world.replica.canisters().any(scheduled));
     world.settle();
 }
 

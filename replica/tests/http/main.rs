@@ -1,1 +1,23 @@
-fn main() {}
+//! The replica as a network, through its HTTP interface: by `ic-agent` with all its checks on, and
+//! by bytes that no client would send.
+
+mod authentication;
+mod bad_input;
+mod calls;
+mod canisters;
+mod certificates;
+mod connections;
+mod control;
+mod delegations;
+mod dfx;
+mod encodings;
+mod fuzz;
+mod harness;
+mod identities;
+mod load;
+mod polling;
+mod raw;
+mod rejects;
+mod requests;
+mod state;
+mod system_canisters;

@@ -1,0 +1,121 @@
+//! The end of call contexts, and what waits for it.
+
+use candid::Principal;
+
+use crate::canister::{Status, StopCall};
+use crate::management;
+use crate::message::{
+    CallContextId, CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, Message, Reject,
+    SystemTask,
+};
+use crate::replica::Replica;
+
+impl Replica {
+    /// Ends a call context that no callback can continue: a caller that was not answered gets a
+    /// reject ("Call context starvation"), and a canister that waited for this stops.
+    pub(crate) fn close(
+        &mut self,
+        receiver: CanisterId,
+        context_id: CallContextId,
+        trap: Option<Reject>,
+    ) {
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        let context = canister.call_contexts.get(&context_id);
+        if context.is_some_and(|context| context.outstanding_callbacks == 0)
+            && let Some(context) = canister.call_contexts.remove(&context_id)
+            && !context.responded
+        {
+            let reject = trap.unwrap_or_else(|| {
+                Reject::new(
+                    ErrorCode::CanisterDidNotReply,
+                    format!("Error from Canister {receiver}: Canister did not reply to the call"),
+                )
+            });
+            self.respond(
+                context.origin,
+                receiver,
+                Err(reject),
+                context.available_cycles,
+            );
+        }
+        self.stop_if_finished(receiver);
+    }
+
+    /// Turns a stopping canister into a stopped one when its last call context is gone.
+    pub(crate) fn stop_if_finished(&mut self, id: CanisterId) {
+        let Some(canister) = self.canisters.get_mut(&id) else {
+            return;
+        };
+        let finished = canister.call_contexts.is_empty();
+        if let Status::Stopping { waiting } = &mut canister.status
+            && finished
+        {
+            let waiting = std::mem::take(waiting);
+            canister.status = Status::Stopped;
+            canister.version += 1;
+            self.answer_stop_calls(waiting, &Ok(management::empty_reply()));
+        }
+    }
+
+    /// Gives all these calls of `stop_canister` the same answer.
+    pub(crate) fn answer_stop_calls(&mut self, calls: Vec<StopCall>, answer: &CallResult) {
+        let management = Principal::management_canister();
+        let time = self.environment.time;
+        for call in calls {
+            self.timeline
+                .management(call.origin.caller(), time, "stop_canister", answer);
+            self.respond(call.origin, management, answer.clone(), call.cycles);
+        }
+    }
+
+    /// Has `canister_on_low_wasm_memory` run next if the memory has become scarce.
+    pub(crate) fn notice_low_memory(&mut self, id: CanisterId) {
+        let Some(canister) = self.canisters.get_mut(&id) else {
+            return;
+        };
+        let (Some(code), threshold) = (&canister.code, canister.settings.wasm_memory_threshold)
+        else {
+            return;
+        };
+        let task = SystemTask::OnLowWasmMemory;
+        if threshold == 0 || !code.module.has_hook(task.export()) {
+            return;
+        }
+        let limit = match canister.settings.wasm_memory_limit {
+            0 => code.module.memory_limit(&self.environment.limits),
+            limit => limit,
+        };
+        let low = limit.saturating_sub(canister.wasm_memory_size()) < threshold;
+        if low && !canister.low_memory_noticed {
+            self.pool.push_first(Message::Task(id, task));
+        }
+        canister.low_memory_noticed = low;
+    }
+
+    /// Answers all open calls of a canister whose code goes away. Responses that are still to come
+    /// are not processed.
+    pub(crate) fn abandon_calls(&mut self, id: CanisterId, reason: &str) {
+        let Some(canister) = self.canisters.get_mut(&id) else {
+            return;
+        };
+        let mut answers: Vec<(CallOrigin, CallResult, Cycles)> = Vec::new();
+        for context in canister.call_contexts.values_mut() {
+            context.deleted = true;
+            if !context.responded {
+                context.responded = true;
+                let refund = std::mem::take(&mut context.available_cycles);
+                let reject = Reject::by_canister(reason.to_owned());
+                answers.push((context.origin.clone(), Err(reject), refund));
+            }
+        }
+        canister
+            .call_contexts
+            .retain(|_, context| context.outstanding_callbacks > 0);
+        for (origin, result, refund) in answers {
+            self.respond(origin, id, result, refund);
+        }
+        self.stop_if_finished(id);
+    }
+}

@@ -1,0 +1,85 @@
+//! The modules that the tests install.
+
+/// Counts. Also fails in every way, says who calls it, and has metadata.
+pub const COUNTER: &str = r#"
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (import "ic0" "msg_reject" (func $reject (param i32 i32)))
+  (import "ic0" "msg_caller_size" (func $caller_size (result i32)))
+  (import "ic0" "msg_caller_copy" (func $caller_copy (param i32 i32 i32)))
+  (import "ic0" "msg_arg_data_size" (func $argument_size (result i32)))
+  (import "ic0" "msg_arg_data_copy" (func $argument_copy (param i32 i32 i32)))
+  (import "ic0" "trap" (func $trap (param i32 i32)))
+  (import "ic0" "time" (func $time (result i64)))
+  (import "ic0" "global_timer_set" (func $set_timer (param i64) (result i64)))
+  (import "ic0" "call_new"
+    (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
+  (import "ic0" "call_perform" (func $call_perform (result i32)))
+  (memory 1)
+  (table 2 funcref)
+  (elem (i32.const 0) $pass_on $give_up)
+  (data (i32.const 100) "not today")
+  (data (i32.const 120) "on purpose")
+  (data (i32.const 140) "get")
+
+  (func $increment
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1))))
+  (func $get (call $append (i32.const 0) (i32.const 8)) (call $reply))
+  (func $add (call $increment) (call $get))
+  (func $refuse (call $reject (i32.const 100) (i32.const 9)))
+  (func $trap_on_purpose (call $increment) (call $trap (i32.const 120) (i32.const 10)))
+  (func $reach_the_unreachable (call $increment) unreachable)
+  (func $silent (call $increment))
+  (func $who
+    (call $caller_copy (i32.const 1000) (i32.const 0) (call $caller_size))
+    (call $append (i32.const 1000) (call $caller_size))
+    (call $reply))
+
+  (export "canister_update add" (func $add))
+  (export "canister_query get" (func $get))
+  (export "canister_update refuse" (func $refuse))
+  (export "canister_query refuse_query" (func $refuse))
+  (export "canister_update trap" (func $trap_on_purpose))
+  (export "canister_query trap_query" (func $trap_on_purpose))
+  (export "canister_update unreachable" (func $reach_the_unreachable))
+  (export "canister_update silent" (func $silent))
+  (export "canister_update who" (func $who))
+  (export "canister_query who_query" (func $who))
+
+  ;; What `get` of the canister in the argument says.
+  (func (export "canister_composite_query get_of")
+    (call $argument_copy (i32.const 1000) (i32.const 0) (call $argument_size))
+    (call $call_new
+      (i32.const 1000) (call $argument_size) (i32.const 140) (i32.const 3)
+      (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0))
+    (drop (call $call_perform)))
+  (func $pass_on (param i32)
+    (call $argument_copy (i32.const 1000) (i32.const 0) (call $argument_size))
+    (call $append (i32.const 1000) (call $argument_size))
+    (call $reply))
+  (func $give_up (param i32) (call $refuse))
+
+  ;; Adds one in an hour.
+  (func (export "canister_update add_later")
+    (drop (call $set_timer (i64.add (call $time) (i64.const 3600000000000))))
+    (call $reply))
+  (func (export "canister_global_timer") (call $increment))
+
+  (@custom "icp:public about" "for everybody")
+  (@custom "icp:private secret" "for controllers"))
+"#;
+
+/// Takes in messages for `add` alone.
+pub const PICKY: &str = r#"
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "accept_message" (func $accept))
+  (import "ic0" "msg_method_name_size" (func $name_size (result i32)))
+  (memory 1)
+  (func (export "canister_inspect_message")
+    (if (i32.eq (call $name_size) (i32.const 3)) (then (call $accept))))
+  (func $nothing (call $reply))
+  (export "canister_update add" (func $nothing))
+  (export "canister_update reset" (func $nothing)))
+"#;

@@ -1,0 +1,190 @@
+//! What the tests share: a network in this process, agents for it, and canisters on it.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use candid::{Principal, encode_one};
+use ic_agent::agent::AgentError;
+use ic_agent::{Agent, Identity};
+use ic_management_canister_types::{
+    CanisterIdRecord, CanisterInstallMode, InstallCodeArgs, ProvisionalCreateCanisterWithCyclesArgs,
+};
+use ic_transport_types::RejectResponse;
+use local_replica::owner::Handle;
+use local_replica::pool::{OldestFirst, Policy, Pool, Sequence};
+use local_replica::{Config, Replica, http, system_canisters};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::{canisters, identities};
+
+/// The management canister.
+pub const MANAGEMENT: Principal = Principal::management_canister();
+
+/// A network that runs until it is dropped.
+pub struct Network {
+    pub address: SocketAddr,
+    pub owner: Handle,
+    pub root_key: Vec<u8>,
+    /// The id of its only subnet.
+    pub subnet: Principal,
+    server: JoinHandle<()>,
+}
+
+impl Network {
+    pub async fn start() -> Self {
+        Network::behind(|router| router).await
+    }
+
+    /// A network whose interface was changed.
+    pub async fn behind(change: impl FnOnce(Router) -> Router) -> Self {
+        let mut replica = Replica::new(Config::default());
+        system_canisters::add_to(&mut replica);
+        let root_key = replica.root_key().to_vec();
+        let subnet = replica.subnet_id();
+        let owner = Handle::start(replica).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = change(http::router(owner.clone()));
+        let server = tokio::spawn(http::serve(listener, router));
+        Network {
+            address,
+            owner,
+            root_key,
+            subnet,
+            server,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// An agent that checks everything that agents can check.
+    pub async fn agent(&self, identity: impl Identity + 'static) -> Agent {
+        let agent = Agent::builder()
+            .with_url(self.url())
+            .with_identity(identity)
+            .build()
+            .unwrap();
+        agent.fetch_root_key().await.unwrap();
+        assert_eq!(agent.read_root_key(), self.root_key);
+        agent
+    }
+
+    /// An agent of the user that most tests are about.
+    pub async fn user(&self) -> Agent {
+        self.agent(identities::ed25519(1)).await
+    }
+
+    /// From now on, no message is delivered.
+    pub async fn hold_messages(&self) {
+        self.follow(Box::new(Nothing)).await;
+    }
+
+    /// Delivers the messages that were held back, and those that come.
+    pub async fn release_messages(&self) {
+        self.follow(Box::new(OldestFirst)).await;
+    }
+
+    async fn follow(&self, policy: Box<dyn Policy>) {
+        let set = move |node: &mut local_replica::owner::Node| node.replica.set_policy(policy);
+        self.owner.with(set).await.unwrap();
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Delivers nothing.
+struct Nothing;
+
+impl Policy for Nothing {
+    fn next(&mut self, _: &Pool) -> Option<Sequence> {
+        None
+    }
+}
+
+/// A new empty canister of the agent's user.
+pub async fn create(agent: &Agent) -> Principal {
+    let reply = agent
+        .update(&MANAGEMENT, "provisional_create_canister_with_cycles")
+        .with_effective_canister_id(Principal::from_text("rwlgt-iiaaa-aaaaa-aaaaa-cai").unwrap())
+        .with_arg(encode_one(ProvisionalCreateCanisterWithCyclesArgs::default()).unwrap())
+        .await
+        .unwrap();
+    let created: CanisterIdRecord = candid::decode_one(&reply).unwrap();
+    created.canister_id
+}
+
+/// A new canister of the agent's user with this module.
+pub async fn install(agent: &Agent, module: &str) -> Principal {
+    let canister = create(agent).await;
+    let args = InstallCodeArgs {
+        mode: CanisterInstallMode::Install,
+        canister_id: canister,
+        wasm_module: wat::parse_str(module).unwrap(),
+        arg: vec![],
+        sender_canister_version: None,
+    };
+    agent
+        .update(&MANAGEMENT, "install_code")
+        .with_effective_canister_id(canister)
+        .with_arg(encode_one(args).unwrap())
+        .await
+        .unwrap();
+    canister
+}
+
+/// A new counter of the agent's user.
+pub async fn counter(agent: &Agent) -> Principal {
+    install(agent, canisters::COUNTER).await
+}
+
+/// Adds one and returns the sum.
+pub async fn add(agent: &Agent, counter: Principal) -> u64 {
+    number(&agent.update(&counter, "add").await.unwrap())
+}
+
+/// What a counter stands at.
+pub async fn get(agent: &Agent, counter: Principal) -> u64 {
+    number(&agent.query(&counter, "get").await.unwrap())
+}
+
+pub fn number(reply: &[u8]) -> u64 {
+    u64::from_le_bytes(reply.try_into().unwrap())
+}
+
+/// The principal that a canister says called it.
+pub fn caller(reply: &[u8]) -> Principal {
+    Principal::from_slice(reply)
+}
+
+/// The reject of a call that was executed: the certificate says so.
+pub fn certified<T: std::fmt::Debug>(result: Result<T, AgentError>) -> RejectResponse {
+    match result {
+        Err(AgentError::CertifiedReject { reject, .. }) => reject,
+        other => panic!("expected a certified reject, got {other:?}"),
+    }
+}
+
+/// The reject of a query, or of a call that was not taken in.
+pub fn uncertified<T: std::fmt::Debug>(result: Result<T, AgentError>) -> RejectResponse {
+    match result {
+        Err(AgentError::UncertifiedReject { reject, .. }) => reject,
+        other => panic!("expected an uncertified reject, got {other:?}"),
+    }
+}
+
+/// The status and the text of a request that was refused.
+pub fn refused<T: std::fmt::Debug>(result: Result<T, AgentError>) -> (u16, String) {
+    match result {
+        Err(AgentError::HttpError(error)) => {
+            (error.status, String::from_utf8(error.content).unwrap())
+        }
+        other => panic!("expected an HTTP error, got {other:?}"),
+    }
+}
