@@ -5,8 +5,7 @@ use candid::Principal;
 use crate::canister::{Status, StopCall};
 use crate::management;
 use crate::message::{
-    CallContextId, CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, Message, Reject,
-    SystemTask,
+    CallContextId, CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, Reject,
 };
 use crate::replica::Replica;
 
@@ -68,30 +67,6 @@ impl Replica {
                 .management(call.origin.caller(), time, "stop_canister", answer);
             self.respond(call.origin, management, answer.clone(), call.cycles);
         }
-    }
-
-    /// Has `canister_on_low_wasm_memory` run next if the memory has become scarce.
-    pub(crate) fn notice_low_memory(&mut self, id: CanisterId) {
-        let Some(canister) = self.canisters.get_mut(&id) else {
-            return;
-        };
-        let (Some(code), threshold) = (&canister.code, canister.settings.wasm_memory_threshold)
-        else {
-            return;
-        };
-        let task = SystemTask::OnLowWasmMemory;
-        if threshold == 0 || !code.module.has_hook(task.export()) {
-            return;
-        }
-        let limit = match canister.settings.wasm_memory_limit {
-            0 => code.module.memory_limit(&self.environment.limits),
-            limit => limit,
-        };
-        let low = limit.saturating_sub(canister.wasm_memory_size()) < threshold;
-        if low && !canister.low_memory_noticed {
-            self.pool.push_first(Message::Task(id, task));
-        }
-        canister.low_memory_noticed = low;
     }
 
     /// Answers all open calls of a canister whose code goes away. Responses that are still to come

@@ -1,4 +1,5 @@
-//! The replica's clock: what becomes due when it moves.
+//! The replica's clock, and what becomes due: timers, heartbeats, the low-memory hook, and the end
+//! of waiting.
 
 use std::time::Duration;
 
@@ -120,5 +121,29 @@ impl Replica {
                 self.pool.push(Message::Task(id, task));
             }
         }
+    }
+
+    /// Has `canister_on_low_wasm_memory` run next if the memory has become scarce.
+    pub(crate) fn notice_low_memory(&mut self, id: CanisterId) {
+        let Some(canister) = self.canisters.get_mut(&id) else {
+            return;
+        };
+        let (Some(code), threshold) = (&canister.code, canister.settings.wasm_memory_threshold)
+        else {
+            return;
+        };
+        let task = SystemTask::OnLowWasmMemory;
+        if threshold == 0 || !code.module.has_hook(task.export()) {
+            return;
+        }
+        let limit = match canister.settings.wasm_memory_limit {
+            0 => code.module.memory_limit(&self.environment.limits),
+            limit => limit,
+        };
+        let low = limit.saturating_sub(canister.wasm_memory_size()) < threshold;
+        if low && !canister.low_memory_noticed {
+            self.pool.push_first(Message::Task(id, task));
+        }
+        canister.low_memory_noticed = low;
     }
 }

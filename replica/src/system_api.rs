@@ -240,7 +240,9 @@ pub fn reject_of_fault(canister: CanisterId, fault: &Fault<Trap>) -> Reject {
         Fault::InstructionLimit(limit) => (
             ErrorCode::CanisterInstructionLimitExceeded,
             format!(
-                "Canister exceeded the limit of {limit} instructions for single message execution."
+                "Canister exceeded the limit of {limit} instructions for single message execution. \
+                 (A local replica's limits are lower than the network's, so that a loop without \
+                 end traps soon.)"
             ),
         ),
         Fault::MemoryLimit(limit) => (
