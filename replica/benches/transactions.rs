@@ -182,9 +182,15 @@ fn increment_both(criterion: &mut Criterion) {
 
 fn installation(criterion: &mut Criterion) {
     let wasm = canister(1);
+    let mut group = criterion.benchmark_group("install canister1");
+    let engine: Engine<SystemApi> = Engine::new("ic0", functions());
+    group.bench_function("compile", |bencher| {
+        bencher.iter(|| CanisterModule::new(&engine, &wasm).expect("a module").size);
+    });
     let mut replica = replica(0);
     let canister = create(&mut replica);
-    criterion.bench_function("install canister1", |bencher| {
+    install(&mut replica, canister, &wasm, CanisterInstallMode::Install);
+    group.bench_function("reinstall what is compiled", |bencher| {
         bencher.iter(|| {
             install(
                 &mut replica,
@@ -194,6 +200,7 @@ fn installation(criterion: &mut Criterion) {
             )
         });
     });
+    group.finish();
 }
 
 fn canisters(criterion: &mut Criterion) {

@@ -30,8 +30,8 @@ const MAX_CHANGES: usize = 100;
 
 /// What a canister runs.
 pub struct Code {
-    /// The module.
-    pub module: CanisterModule,
+    /// The module; canisters with the same code share it.
+    pub module: Arc<CanisterModule>,
     /// Its instance, between messages.
     pub instance: Instance<SystemApi>,
 }

@@ -4,9 +4,11 @@
 //! "Message execution"): a message that ends normally takes effect as a whole; a message that
 //! traps leaves no trace but its log.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
 use candid::Principal;
+use sha2::{Digest, Sha256};
 
 use crate::canister::Canister;
 use crate::fees;
@@ -15,7 +17,7 @@ use crate::message::{
     CallContextId, CallResult, CanisterId, Closure, Cycles, ErrorCode, Reject, RejectCode,
     SystemTask, Time,
 };
-use crate::module::MethodKind;
+use crate::module::{CanisterModule, MethodKind};
 use crate::system_api::{Effects, EntryPoint, Subnet, SystemApi, View, reject_of_fault};
 use crate::wasm::{Allowance, Checkpoint, Engine, Entry, Fault, Instance, PAGE_SIZE};
 
@@ -36,6 +38,8 @@ pub struct Environment {
     pub consumed: Cycles,
     /// Whether to look for changes of the memory, for the timeline.
     pub observe_memory: bool,
+    /// The modules that canisters run, by hash: each is compiled once.
+    pub(crate) modules: BTreeMap<[u8; 32], Weak<CanisterModule>>,
     /// Where the state before the running message is kept. One buffer serves all canisters.
     pub(crate) checkpoint: Checkpoint,
 }
@@ -98,6 +102,22 @@ pub enum Task {
 }
 
 impl Environment {
+    /// Compiles a module, or finds it if a canister runs it already.
+    ///
+    /// # Errors
+    ///
+    /// As of [`CanisterModule::new`].
+    pub(crate) fn module(&mut self, bytes: &[u8]) -> Result<Arc<CanisterModule>, String> {
+        let hash: [u8; 32] = Sha256::digest(bytes).into();
+        if let Some(known) = self.modules.get(&hash).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let module = Arc::new(CanisterModule::new(&self.engine, bytes)?);
+        self.modules.retain(|_, module| module.strong_count() > 0);
+        self.modules.insert(hash, Arc::downgrade(&module));
+        Ok(module)
+    }
+
     /// Executes `task` in a call context of `canister`.
     ///
     /// Charges nothing: the instructions in the result are the caller's to account for.

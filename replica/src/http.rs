@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use candid::Principal;
@@ -75,9 +76,33 @@ pub fn router(owner: Handle) -> Router {
         .route("/local-replica/timeline", get(control::timeline))
         .route("/local-replica/advance_time", post(control::advance_time))
         .fallback(unknown)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(limit_body))
         .layer(CorsLayer::very_permissive())
         .with_state(Shared { owner, node })
+}
+
+/// Refuses bodies that are too large: at once where their size is announced, else when too much has
+/// come.
+async fn limit_body(mut request: Request, next: Next) -> Response {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > MAX_BODY as u64) {
+        return too_large().into_response();
+    }
+    DefaultBodyLimit::max(MAX_BODY).apply(&mut request);
+    match next.run(request).await {
+        response if response.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            too_large().into_response()
+        }
+        response => response,
+    }
+}
+
+fn too_large() -> Failure {
+    Failure::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "the body of a request has at most 5 MiB",
+    )
 }
 
 async fn unknown(uri: axum::http::Uri) -> Failure {

@@ -151,7 +151,7 @@ impl Evaluation<'_> {
     ) -> CallResult {
         if let Some(result) = self
             .replica
-            .call_native(receiver, caller, method, &argument, &mut 0)
+            .query_native(receiver, caller, method, &argument)
         {
             return result;
         }

@@ -82,6 +82,9 @@ pub trait NativeCanister: Send {
         cycles: &mut Cycles,
     ) -> CallResult;
 
+    /// Whether a method is a query: it changes nothing.
+    fn is_query(&self, method: &str) -> bool;
+
     /// The cycles that it holds for others.
     fn cycles(&self) -> Cycles;
 }
@@ -129,6 +132,7 @@ impl Replica {
                 limits: Arc::new(config.limits),
                 consumed: 0,
                 observe_memory: config.timeline_capacity > 0,
+                modules: BTreeMap::new(),
                 checkpoint: Checkpoint::default(),
             },
             canisters: BTreeMap::new(),
@@ -180,6 +184,23 @@ impl Replica {
         let result = native.call(self, caller, method, argument, cycles);
         self.native.insert(id, native);
         Some(result)
+    }
+
+    /// The answer of a native canister to a query; `None` if there is none with this id.
+    pub(crate) fn query_native(
+        &mut self,
+        id: CanisterId,
+        caller: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> Option<CallResult> {
+        if !self.native.get(&id)?.is_query(method) {
+            return Some(Err(Reject::new(
+                ErrorCode::CanisterMethodNotFound,
+                format!("Error from Canister {id}: Canister has no query method '{method}'."),
+            )));
+        }
+        self.call_native(id, caller, method, argument, &mut 0)
     }
 
     /// The replica's clock.

@@ -62,6 +62,11 @@ fn bad_argument(error: candid::Error) -> Reject {
     )
 }
 
+/// Whether a method of the token standard ICRC-1 is a query.
+fn is_token_query(method: &str) -> bool {
+    method.starts_with("icrc1_") && method != "icrc1_transfer"
+}
+
 /// The reject for a method that a stand-in does not have.
 fn missing(stand_in: &str, method: &str) -> Reject {
     Reject::new(

@@ -1,11 +1,15 @@
 //! Who sent a request (the specification's section "Authentication").
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use axum::body::Bytes;
 use candid::Principal;
-use ic_transport_types::{DelegationPermissions, Envelope, EnvelopeContent, SignedDelegation};
+use ic_transport_types::{
+    DelegationPermissions, Envelope, EnvelopeContent, SignedDelegation, to_request_id,
+};
 use k256::pkcs8::DecodePublicKey;
+use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use crate::message::{CanisterId, Time};
@@ -63,10 +67,10 @@ enum Use {
 
 /// Reads an envelope, and checks that its sender sent it and that it is not too old.
 pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
-    let envelope: Envelope<'_> = serde_cbor::from_slice(body)
-        .map_err(|error| Failure::bad_request(format!("the body is no envelope: {error}")))?;
+    let envelope: Envelope<'_> = serde_cbor::from_slice(body).map_err(no_envelope)?;
     let content = envelope.content.into_owned();
-    let id: RequestId = *content.to_request_id();
+    let mut id: RequestId = *content.to_request_id();
+    let nonce_of_read;
     let (sender_info, nonce, used, target) = match &content {
         EnvelopeContent::Call {
             sender_info,
@@ -80,7 +84,10 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
             canister_id,
             ..
         } => (sender_info, nonce, Use::Read, Some(*canister_id)),
-        EnvelopeContent::ReadState { .. } => (&None, &None, Use::Read, None),
+        EnvelopeContent::ReadState { .. } => {
+            nonce_of_read = nonce_beside(body, &content, &mut id)?;
+            (&None, &nonce_of_read, Use::Read, None)
+        }
     };
     if sender_info.is_some() {
         return Err(Failure::bad_request(
@@ -129,6 +136,40 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
         content,
         targets,
     })
+}
+
+/// The nonce of a request to read the state, and the id that it has with it: in `EnvelopeContent`
+/// only calls and queries have a nonce.
+fn nonce_beside(
+    body: &Bytes,
+    content: &EnvelopeContent,
+    id: &mut RequestId,
+) -> Result<Option<Vec<u8>>, Failure> {
+    #[derive(Deserialize)]
+    struct Beside {
+        content: Nonce,
+    }
+    #[derive(Deserialize)]
+    struct Nonce {
+        #[serde(default, with = "serde_bytes")]
+        nonce: Option<Vec<u8>>,
+    }
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        content: &'a EnvelopeContent,
+        #[serde(with = "serde_bytes")]
+        nonce: &'a [u8],
+    }
+    let beside: Beside = serde_cbor::from_slice(body).map_err(no_envelope)?;
+    if let Some(nonce) = &beside.content.nonce {
+        *id = *to_request_id(&Whole { content, nonce }).map_err(no_envelope)?;
+    }
+    Ok(beside.content.nonce)
+}
+
+fn no_envelope(error: impl Display) -> Failure {
+    Failure::bad_request(format!("the body is no envelope: {error}"))
 }
 
 fn check_expiry(expiry: Time) -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! Installing, upgrading and uninstalling code (the specification's sections "IC method
 //! `install_code`" and "Canister upgrades"). Each is atomic: it happens as a whole or not at all.
 
+use std::sync::Arc;
+
 use ic_management_canister_types::{
     CanisterInstallMode, ChangeDetails, CodeDeploymentMode, CodeDeploymentRecord,
     InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs, UpgradeFlags,
@@ -96,7 +98,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
     }
     check_mode(canister, args.mode)?;
     let environment = &mut replica.environment;
-    let module = CanisterModule::new(&environment.engine, &args.wasm_module).map_err(|fault| {
+    let module = environment.module(&args.wasm_module).map_err(|fault| {
         Reject::new(
             ErrorCode::CanisterInvalidWasm,
             format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
@@ -213,7 +215,7 @@ struct Installation<'a> {
 
 impl Installation<'_> {
     /// For the modes `install` and `reinstall`: nothing of before remains.
-    fn fresh(&mut self, module: CanisterModule, argument: Vec<u8>) -> Result<Code, Reject> {
+    fn fresh(&mut self, module: Arc<CanisterModule>, argument: Vec<u8>) -> Result<Code, Reject> {
         let stable = std::mem::take(&mut self.canister.stable);
         // The new code sees the new version.
         self.canister.version += 1;
@@ -233,7 +235,7 @@ impl Installation<'_> {
     /// For the mode `upgrade`: stable memory remains, and Wasm memory if it is wanted.
     fn upgrade(
         &mut self,
-        module: CanisterModule,
+        module: Arc<CanisterModule>,
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
@@ -257,7 +259,7 @@ impl Installation<'_> {
     fn replace(
         &mut self,
         old: &mut Code,
-        module: CanisterModule,
+        module: Arc<CanisterModule>,
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
@@ -329,13 +331,13 @@ impl Installation<'_> {
         }
     }
 
-    fn start(&mut self, module: CanisterModule) -> Result<Code, Reject> {
+    fn start(&mut self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
         let mut code = self.instantiate(module)?;
         self.run_start(&mut code)?;
         Ok(code)
     }
 
-    fn instantiate(&self, module: CanisterModule) -> Result<Code, Reject> {
+    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
         let limit = module.memory_limit(&self.environment.limits);
         let instance = self.environment.engine.instantiate(&module.compiled, limit);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;

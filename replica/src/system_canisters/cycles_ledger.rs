@@ -8,7 +8,7 @@ use ic_management_canister_types::CanisterSettings;
 use icrc_ledger_types::icrc1::account::{Account, Subaccount};
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 
-use super::{decode, missing, nothing, reply};
+use super::{decode, is_token_query, missing, nothing, reply};
 use crate::management::create;
 use crate::message::{CallResult, Cycles, Reject};
 use crate::{NativeCanister, Replica};
@@ -248,6 +248,10 @@ impl NativeCanister for CyclesLedger {
             }
             _ => Err(missing("cycles ledger", method)),
         }
+    }
+
+    fn is_query(&self, method: &str) -> bool {
+        is_token_query(method)
     }
 
     fn cycles(&self) -> Cycles {

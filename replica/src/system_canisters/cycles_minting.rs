@@ -26,6 +26,10 @@ impl NativeCanister for CyclesMinting {
         }
     }
 
+    fn is_query(&self, method: &str) -> bool {
+        method == "get_default_subnets"
+    }
+
     fn cycles(&self) -> Cycles {
         0
     }

@@ -10,7 +10,7 @@ use ic_ledger_types::{
 use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError as Icrc1TransferError};
 
-use super::{decode, missing, nothing, reply};
+use super::{decode, is_token_query, missing, nothing, reply};
 use crate::message::{CallResult, Cycles};
 use crate::{NativeCanister, Replica};
 
@@ -148,6 +148,10 @@ impl NativeCanister for IcpLedger {
             }
             _ => Err(missing("ICP ledger", method)),
         }
+    }
+
+    fn is_query(&self, method: &str) -> bool {
+        method == "account_balance" || is_token_query(method)
     }
 
     fn cycles(&self) -> Cycles {

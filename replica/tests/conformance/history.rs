@@ -50,7 +50,7 @@ fn creation_has_version_0_and_every_change_after_it_the_version_that_it_made() {
         panic!("{changes:?}");
     };
     let mode = |change: &Change| match &change.details {
-        Some(ChangeDetails::CodeDeployment(record)) => record.mode.clone(),
+        Some(ChangeDetails::CodeDeployment(record)) => record.mode,
         other => panic!("{other:?}"),
     };
     let Some(ChangeDetails::Creation(creation)) = &created.details else {

@@ -18,7 +18,8 @@ fn loop_without_end_traps_with_the_limit_in_its_message() {
         reject.message,
         format!(
             "Error from Canister {id}: Canister exceeded the limit of {} instructions for single \
-             message execution.",
+             message execution. (A local replica's limits are lower than the network's, so that \
+             a loop without end traps soon.)",
             config().limits.message_instructions
         )
     );

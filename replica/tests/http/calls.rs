@@ -42,10 +42,16 @@ async fn repeated_request_is_answered_and_not_executed_again() {
         let certificate = certificate(answer.cbor());
         agent.verify(&certificate, counter).unwrap();
         let reply: [&[u8]; 3] = [b"request_status", request.request_id.as_slice(), b"reply"];
-        assert_eq!(number(ic_agent::lookup_value(&certificate, reply).unwrap()), 1);
+        assert_eq!(
+            number(ic_agent::lookup_value(&certificate, reply).unwrap()),
+            1
+        );
     }
     let path = format!("/api/v2/canister/{counter}/call");
-    assert_eq!(network.post(&path, &request.signed_update).await.status, 202);
+    assert_eq!(
+        network.post(&path, &request.signed_update).await.status,
+        202
+    );
     assert_eq!(get(&agent, counter).await, 1);
 }
 
@@ -106,7 +112,11 @@ async fn request_at_another_canister_s_path_is_refused() {
     let (here, there) = (counter(&agent).await, counter(&agent).await);
     let update = agent.update(&here, "add").with_effective_canister_id(there);
     let (status, text) = refused(update.await);
-    assert_eq!((status, text.contains("the path names the canister")), (400, true), "{text}");
+    assert_eq!(
+        (status, text.contains("the path names the canister")),
+        (400, true),
+        "{text}"
+    );
     let query = agent.query(&here, "get").with_effective_canister_id(there);
     assert_eq!(refused(query.await).0, 400);
     let arg = encode_one(CanisterIdRecord { canister_id: here }).unwrap();
@@ -128,7 +138,14 @@ async fn request_of_another_type_than_its_path_is_refused() {
     ];
     for (own, content) in requests {
         let body = signed(content, &user);
-        for path in ["v2/call", "v3/call", "v4/call", "v2/query", "v3/query", "v3/read_state"] {
+        for path in [
+            "v2/call",
+            "v3/call",
+            "v4/call",
+            "v2/query",
+            "v3/query",
+            "v3/read_state",
+        ] {
             let (version, kind) = path.split_once('/').unwrap();
             let path = format!("/api/{version}/canister/{counter}/{kind}");
             let answer = network.post(&path, &body).await;
@@ -162,7 +179,10 @@ async fn inspect_message_refuses_before_anything_is_executed() {
         panic!("expected a rejection, got {answer:?}");
     };
     assert_eq!(reject.reject_message, expected);
-    let (status, _) = agent.request_status_raw(&request.request_id, picky).await.unwrap();
+    let (status, _) = agent
+        .request_status_raw(&request.request_id, picky)
+        .await
+        .unwrap();
     assert_eq!(status, ic_transport_types::RequestStatusResponse::Unknown);
 }
 
@@ -180,12 +200,20 @@ async fn management_calls_are_for_controllers() {
     let network = Network::start().await;
     let canister = create(&network.user().await).await;
     let stranger = network.agent(ed25519(2)).await;
-    let arg = encode_one(CanisterIdRecord { canister_id: canister }).unwrap();
+    let arg = encode_one(CanisterIdRecord {
+        canister_id: canister,
+    })
+    .unwrap();
     let call = |method| {
         let call = stranger.update(&MANAGEMENT, method).with_arg(arg.clone());
         call.with_effective_canister_id(canister)
     };
-    for method in ["stop_canister", "uninstall_code", "delete_canister", "stored_chunks"] {
+    for method in [
+        "stop_canister",
+        "uninstall_code",
+        "delete_canister",
+        "stored_chunks",
+    ] {
         let reject = uncertified(call(method).await);
         assert_eq!(reject.error_code.as_deref(), Some("IC0512"), "{method}");
     }
@@ -198,11 +226,19 @@ async fn argument_above_two_mib_is_not_taken_in() {
     let network = Network::start().await;
     let agent = network.user().await;
     let counter = counter(&agent).await;
-    let largest = agent.update(&counter, "add").with_arg(vec![0; 2 * 1024 * 1024]);
+    let largest = agent
+        .update(&counter, "add")
+        .with_arg(vec![0; 2 * 1024 * 1024]);
     largest.await.unwrap();
-    let larger = agent.update(&counter, "add").with_arg(vec![0; 2 * 1024 * 1024 + 1]);
+    let larger = agent
+        .update(&counter, "add")
+        .with_arg(vec![0; 2 * 1024 * 1024 + 1]);
     let reject = uncertified(larger.await);
-    assert!(reject.reject_message.contains("an ingress message can carry"));
+    assert!(
+        reject
+            .reject_message
+            .contains("an ingress message can carry")
+    );
     assert_eq!(get(&agent, counter).await, 1);
 }
 
@@ -212,7 +248,9 @@ async fn principal_in_the_path_that_is_none_is_refused() {
     let sender = Principal::anonymous();
     let body = signed(read(sender, vec![]), &ic_agent::identity::AnonymousIdentity);
     for text in ["nobody", "aaaaa-ab", "%20", "AAAAA%2Daa-"] {
-        let answer = network.post(&format!("/api/v3/canister/{text}/read_state"), &body).await;
+        let answer = network
+            .post(&format!("/api/v3/canister/{text}/read_state"), &body)
+            .await;
         answer.expect(400, "in the path is no id");
     }
 }

@@ -148,7 +148,10 @@ async fn changed_certificate_of_the_state_is_refused() {
     attacker.does(|answer| flip_leaf(answer, "module_hash"));
     expect_refused(agent.read_state_canister_module_hash(counter).await);
     attacker.does(|_| {});
-    agent.read_state_canister_module_hash(counter).await.unwrap();
+    agent
+        .read_state_canister_module_hash(counter)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -187,7 +190,9 @@ async fn changed_node_key_is_refused_at_the_first_query() {
             in_certificate(answer, |certificate| {
                 let tree = field(certificate, "tree").unwrap();
                 let mut encoded = serde_cbor::to_vec(tree).unwrap();
-                let last = encoded.windows(4).rposition(|four| four == b"\x2b\x65\x70\x03");
+                let last = encoded
+                    .windows(4)
+                    .rposition(|four| four == b"\x2b\x65\x70\x03");
                 encoded[last.unwrap() + 10] ^= 1;
                 *tree = serde_cbor::from_slice(&encoded).unwrap();
             });

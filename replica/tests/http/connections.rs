@@ -1,1 +1,164 @@
-//! todo
+//! Connections that are slow, broken, idle or many: the others are served.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use ic_agent::identity::AnonymousIdentity;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{Network, add, counter, get};
+use crate::raw::{exchange, request};
+
+#[tokio::test]
+async fn half_sent_requests_keep_nobody_waiting() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    let whole = agent.update(&counter, "add").sign().unwrap().signed_update;
+    let bytes = request("POST", &format!("/api/v4/canister/{counter}/call"), &whole);
+    let mut slow = Vec::new();
+    for sent in [0, 1, 20, bytes.len() - whole.len(), bytes.len() - 1] {
+        let mut stream = TcpStream::connect(network.address).await.unwrap();
+        stream.write_all(&bytes[..sent]).await.unwrap();
+        slow.push((stream, sent));
+    }
+    assert_eq!(add(&agent, counter).await, 1);
+    // Those who go on are served as well. It is one request, however often it comes.
+    for (stream, sent) in &mut slow {
+        stream.write_all(&bytes[*sent..]).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "));
+    }
+    assert_eq!(get(&agent, counter).await, 2);
+}
+
+#[tokio::test]
+async fn request_that_breaks_off_is_not_executed() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    let body = agent.update(&counter, "add").sign().unwrap().signed_update;
+    let bytes = request("POST", &format!("/api/v4/canister/{counter}/call"), &body);
+    for sent in [1, 30, bytes.len() - 1] {
+        let mut stream = TcpStream::connect(network.address).await.unwrap();
+        stream.write_all(&bytes[..sent]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        // An answer or none: the connection ends.
+        let _reset = stream.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 2"));
+    }
+    assert_eq!(get(&agent, counter).await, 0);
+}
+
+#[tokio::test]
+async fn one_connection_carries_many_requests() {
+    let network = Network::start().await;
+    let mut stream = TcpStream::connect(network.address).await.unwrap();
+    let ask = b"GET /api/v2/status HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let last = request("GET", "/api/v2/status", b"");
+    for _ in 0..9 {
+        stream.write_all(ask).await.unwrap();
+    }
+    stream.write_all(&last).await.unwrap();
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).await.unwrap();
+    let answers = String::from_utf8_lossy(&answers);
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 10);
+}
+
+#[tokio::test]
+async fn refused_request_does_not_end_the_connection() {
+    let network = Network::start().await;
+    let mut stream = TcpStream::connect(network.address).await.unwrap();
+    let bad = "POST /api/v4/canister/aaaaa-aa/call HTTP/1.1\r\nhost: localhost\r\n\
+               content-length: 3\r\n\r\nbad";
+    stream.write_all(bad.as_bytes()).await.unwrap();
+    stream
+        .write_all(&request("GET", "/api/v2/status", b""))
+        .await
+        .unwrap();
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).await.unwrap();
+    let answers = String::from_utf8_lossy(&answers);
+    assert!(answers.contains("HTTP/1.1 400 ") && answers.contains("HTTP/1.1 200 "));
+}
+
+/// The program, which is ended when this is dropped.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Program {
+    fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_local-replica"))
+            .args(["--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let output = child.stdout.as_mut().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let (_, after) = line.split_once("http://").unwrap();
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+        let address = after[..end.unwrap()].trim_end_matches('.').parse().unwrap();
+        Program { child, address }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// In a process of its own, so that both ends don't count as this one's open files.
+#[tokio::test]
+async fn five_hundred_idle_connections_keep_nobody_waiting() {
+    let program = Program::start();
+    let mut idle = Vec::new();
+    for _ in 0..500 {
+        idle.push(TcpStream::connect(program.address).await.unwrap());
+    }
+    let agent = ic_agent::Agent::builder()
+        .with_url(format!("http://{}", program.address))
+        .with_identity(AnonymousIdentity)
+        .build()
+        .unwrap();
+    agent.fetch_root_key().await.unwrap();
+    let counter = counter(&agent).await;
+    assert_eq!(add(&agent, counter).await, 1);
+    assert_eq!(get(&agent, counter).await, 1);
+    // The idle ones are served when they wake up.
+    let ask = request("GET", "/api/v2/status", b"");
+    for mut stream in idle.into_iter().step_by(100) {
+        stream.write_all(&ask).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "));
+    }
+}
+
+#[tokio::test]
+async fn program_stops_when_it_is_told_to_though_connections_are_open() {
+    for signal in ["-TERM", "-INT"] {
+        let mut program = Program::start();
+        let _idle = TcpStream::connect(program.address).await.unwrap();
+        exchange(program.address, &request("GET", "/api/v2/status", b"")).await;
+        let id = program.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(program.child.wait().unwrap().success());
+    }
+}

@@ -1,7 +1,11 @@
 //! Calls that are answered later: 202, and then the status of the request.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::middleware::map_response;
+use axum::response::Response;
 use ic_agent::Agent;
 use ic_agent::agent::CallResponse;
 use ic_transport_types::{RequestStatusResponse, TransportCallResponse};
@@ -26,13 +30,19 @@ async fn asynchronous_call_is_accepted_and_its_answer_polled_for() {
     let agent = network.user().await;
     let counter = counter(&agent).await;
     let request = agent.update(&counter, "add").sign().unwrap();
-    assert_eq!(status(&agent, &request).await, RequestStatusResponse::Unknown);
+    assert_eq!(
+        status(&agent, &request).await,
+        RequestStatusResponse::Unknown
+    );
 
     network.hold_messages().await;
     let path = format!("/api/v2/canister/{counter}/call");
     let answer = network.post(&path, &request.signed_update).await;
     assert_eq!((answer.status, answer.body), (202, vec![]));
-    assert_eq!(status(&agent, &request).await, RequestStatusResponse::Processing);
+    assert_eq!(
+        status(&agent, &request).await,
+        RequestStatusResponse::Processing
+    );
     assert_eq!(get(&agent, counter).await, 0);
 
     network.release_messages().await;
@@ -47,22 +57,29 @@ async fn asynchronous_call_is_accepted_and_its_answer_polled_for() {
 
 #[tokio::test]
 async fn agent_that_polls_before_the_answer_is_there_gets_it() {
-    let network = Network::start().await;
+    let answers = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&answers);
+    let counted = map_response(move |response: Response| {
+        count.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(response)
+    });
+    let network = Network::behind(|router| router.layer(counted)).await;
     let agent = network.user().await;
     let counter = counter(&agent).await;
     network.hold_messages().await;
     let request = agent.update(&counter, "add").sign().unwrap();
     let path = format!("/api/v2/canister/{counter}/call");
     network.post(&path, &request.signed_update).await;
-    let poll = async {
-        assert_eq!(status(&agent, &request).await, RequestStatusResponse::Processing);
-        agent.wait(&request.request_id, counter).await.unwrap().0
-    };
+    let before = answers.load(Ordering::SeqCst);
     let release = async {
+        while answers.load(Ordering::SeqCst) == before {
+            tokio::task::yield_now().await;
+        }
         network.release_messages().await;
     };
-    let (reply, ()) = tokio::join!(poll, release);
-    assert_eq!(number(&reply), 1);
+    let (reply, ()) = tokio::join!(agent.wait(&request.request_id, counter), release);
+    assert_eq!(number(&reply.unwrap().0), 1);
+    assert!(answers.load(Ordering::SeqCst) >= before + 2);
 }
 
 #[tokio::test]
@@ -72,7 +89,10 @@ async fn reject_is_polled_for_like_a_reply() {
     let counter = counter(&agent).await;
     let request = agent.update(&counter, "trap").sign().unwrap();
     let path = format!("/api/v2/canister/{counter}/call");
-    assert_eq!(network.post(&path, &request.signed_update).await.status, 202);
+    assert_eq!(
+        network.post(&path, &request.signed_update).await.status,
+        202
+    );
     let reject = certified(agent.wait(&request.request_id, counter).await);
     assert_eq!(reject.error_code.as_deref(), Some("IC0503"));
 }
@@ -87,9 +107,15 @@ async fn signed_request_for_the_status_is_answered_at_any_time() {
     let poll = agent.sign_request_status(counter, id).unwrap();
     let ask = || agent.request_status_signed(&id, counter, poll.signed_request_status.clone());
     assert_eq!(ask().await.unwrap().0, RequestStatusResponse::Unknown);
-    let answer = agent.update_signed(counter, request.signed_update).await.unwrap();
+    let answer = agent
+        .update_signed(counter, request.signed_update)
+        .await
+        .unwrap();
     assert!(matches!(answer, CallResponse::Response(_)));
-    assert!(matches!(ask().await.unwrap().0, RequestStatusResponse::Replied(_)));
+    assert!(matches!(
+        ask().await.unwrap().0,
+        RequestStatusResponse::Replied(_)
+    ));
 }
 
 #[tokio::test]
@@ -137,7 +163,10 @@ async fn synchronous_call_is_accepted_when_its_answer_takes_long() {
     assert!(answer.ends_with("\r\n\r\n"), "{answer}");
 
     // The call goes on, and is answered later.
-    assert_eq!(status(&agent, &request).await, RequestStatusResponse::Processing);
+    assert_eq!(
+        status(&agent, &request).await,
+        RequestStatusResponse::Processing
+    );
     network.release_messages().await;
     let (reply, _) = agent.wait(&request.request_id, counter).await.unwrap();
     assert_eq!(number(&reply), 1);
@@ -161,12 +190,18 @@ async fn client_that_goes_away_loses_its_answer_and_nothing_else() {
     call.abort();
     call.await.unwrap_err();
     network.release_messages().await;
-    assert_eq!(number(&agent.wait(&request.request_id, counter).await.unwrap().0), 1);
+    assert_eq!(
+        number(&agent.wait(&request.request_id, counter).await.unwrap().0),
+        1
+    );
 
     // It may also ask again with the same request.
     let path = format!("/api/v4/canister/{counter}/call");
     let answer = network.post(&path, &request.signed_update).await;
-    assert!(matches!(answer.cbor(), TransportCallResponse::Replied { .. }));
+    assert!(matches!(
+        answer.cbor(),
+        TransportCallResponse::Replied { .. }
+    ));
     assert_eq!(get(&agent, counter).await, 1);
 }
 
@@ -176,9 +211,15 @@ async fn status_is_read_together_with_other_paths() {
     let agent = network.user().await;
     let counter = counter(&agent).await;
     let request = agent.update(&counter, "add").sign().unwrap();
-    agent.update_signed(counter, request.signed_update).await.unwrap();
+    agent
+        .update_signed(counter, request.signed_update)
+        .await
+        .unwrap();
     let paths = vec![status_path(&request.request_id), vec!["time".into()]];
     let certificate = agent.read_state_raw(paths, counter).await.unwrap();
     let status: [&[u8]; 3] = [b"request_status", request.request_id.as_slice(), b"status"];
-    assert_eq!(ic_agent::lookup_value(&certificate, status).unwrap(), b"replied");
+    assert_eq!(
+        ic_agent::lookup_value(&certificate, status).unwrap(),
+        b"replied"
+    );
 }

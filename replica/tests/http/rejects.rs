@@ -40,7 +40,12 @@ async fn method_that_does_not_reply_is_rejected() {
     let agent = network.user().await;
     let counter = counter(&agent).await;
     let reject = certified(agent.update(&counter, "silent").await);
-    expect(&reject, RejectCode::CanisterError, "IC0506", "did not reply");
+    expect(
+        &reject,
+        RejectCode::CanisterError,
+        "IC0506",
+        "did not reply",
+    );
     // It ended without a trap, so what it did is kept.
     assert_eq!(get(&agent, counter).await, 1);
 }
@@ -53,10 +58,20 @@ async fn missing_method_is_rejected() {
     let reject = uncertified(agent.update(&counter, "absent").await);
     expect(&reject, RejectCode::CanisterError, "IC0536", "'absent'");
     let reject = uncertified(agent.query(&counter, "absent").await);
-    expect(&reject, RejectCode::CanisterError, "IC0536", "no query method 'absent'");
+    expect(
+        &reject,
+        RejectCode::CanisterError,
+        "IC0536",
+        "no query method 'absent'",
+    );
     // An update is not a query.
     let reject = uncertified(agent.query(&counter, "add").await);
-    expect(&reject, RejectCode::CanisterError, "IC0536", "no query method 'add'");
+    expect(
+        &reject,
+        RejectCode::CanisterError,
+        "IC0536",
+        "no query method 'add'",
+    );
 }
 
 #[tokio::test]
@@ -65,9 +80,19 @@ async fn missing_canister_is_rejected() {
     let agent = network.user().await;
     let nobody = Principal::from_slice(&[0x80, 0, 0, 0, 0, 0x77, 0, 0, 1, 1]);
     let reject = uncertified(agent.update(&nobody, "add").await);
-    expect(&reject, RejectCode::DestinationInvalid, "IC0301", "not found");
+    expect(
+        &reject,
+        RejectCode::DestinationInvalid,
+        "IC0301",
+        "not found",
+    );
     let reject = uncertified(agent.query(&nobody, "get").await);
-    expect(&reject, RejectCode::DestinationInvalid, "IC0301", "not found");
+    expect(
+        &reject,
+        RejectCode::DestinationInvalid,
+        "IC0301",
+        "not found",
+    );
 }
 
 #[tokio::test]
@@ -76,9 +101,19 @@ async fn empty_canister_is_rejected() {
     let agent = network.user().await;
     let empty = create(&agent).await;
     let reject = uncertified(agent.update(&empty, "add").await);
-    expect(&reject, RejectCode::CanisterError, "IC0537", "no Wasm module");
+    expect(
+        &reject,
+        RejectCode::CanisterError,
+        "IC0537",
+        "no Wasm module",
+    );
     let reject = uncertified(agent.query(&empty, "get").await);
-    expect(&reject, RejectCode::CanisterError, "IC0537", "no Wasm module");
+    expect(
+        &reject,
+        RejectCode::CanisterError,
+        "IC0537",
+        "no Wasm module",
+    );
 }
 
 #[tokio::test]
@@ -101,11 +136,18 @@ async fn composite_query_asks_other_canisters() {
     add(&agent, asked).await;
     let query = agent.query(&asking, "get_of").with_arg(asked.as_slice());
     assert_eq!(crate::harness::number(&query.await.unwrap()), 1);
-    let query = agent.query(&asking, "get_of").with_arg(MANAGEMENT.as_slice());
+    let query = agent
+        .query(&asking, "get_of")
+        .with_arg(MANAGEMENT.as_slice());
     let reject = uncertified(query.await);
     expect(&reject, RejectCode::CanisterReject, "IC0406", "not today");
     // It is no update.
-    let reject = certified(agent.update(&asking, "get_of").with_arg(asked.as_slice()).await);
+    let reject = certified(
+        agent
+            .update(&asking, "get_of")
+            .with_arg(asked.as_slice())
+            .await,
+    );
     expect(&reject, RejectCode::CanisterError, "IC0527", "get_of");
 }
 
@@ -115,7 +157,11 @@ async fn what_the_management_canister_does_not_have_is_said() {
     let agent = network.user().await;
     let canister = create(&agent).await;
     for (method, error_code, words) in [
-        ("sign_with_ecdsa", "IC0407", "does not have threshold signatures"),
+        (
+            "sign_with_ecdsa",
+            "IC0407",
+            "does not have threshold signatures",
+        ),
         ("http_request", "IC0407", "does not have HTTPS outcalls"),
         ("no_such_method", "IC0536", "has no method 'no_such_method'"),
         ("create_canister", "IC0406", "only by canisters"),

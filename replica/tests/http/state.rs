@@ -15,7 +15,7 @@ use crate::identities::ed25519;
 use crate::requests::{Label, status_path};
 
 fn path<const N: usize>(labels: [&[u8]; N]) -> Vec<Label> {
-    labels.map(|label| Label::from_bytes(label)).to_vec()
+    labels.map(Label::from_bytes).to_vec()
 }
 
 async fn read(agent: &Agent, canister: Principal, paths: Vec<Vec<Label>>) -> Certificate {
@@ -27,9 +27,18 @@ async fn module_hash_and_controllers_can_be_read_by_anybody() {
     let network = Network::start().await;
     let counter = counter(&network.user().await).await;
     let anybody = network.agent(AnonymousIdentity).await;
-    let hash = anybody.read_state_canister_module_hash(counter).await.unwrap();
-    assert_eq!(hash, Sha256::digest(wat::parse_str(COUNTER).unwrap()).to_vec());
-    let controllers = anybody.read_state_canister_controllers(counter).await.unwrap();
+    let hash = anybody
+        .read_state_canister_module_hash(counter)
+        .await
+        .unwrap();
+    assert_eq!(
+        hash,
+        Sha256::digest(wat::parse_str(COUNTER).unwrap()).to_vec()
+    );
+    let controllers = anybody
+        .read_state_canister_controllers(counter)
+        .await
+        .unwrap();
     assert_eq!(controllers, [ed25519(1).sender().unwrap()]);
 }
 
@@ -38,14 +47,25 @@ async fn private_metadata_is_only_for_controllers() {
     let network = Network::start().await;
     let (user, stranger) = (network.user().await, network.agent(ed25519(2)).await);
     let counter = counter(&user).await;
-    let about = stranger.read_state_canister_metadata(counter, "about").await;
+    let about = stranger
+        .read_state_canister_metadata(counter, "about")
+        .await;
     assert_eq!(about.unwrap(), b"for everybody");
     let secret = user.read_state_canister_metadata(counter, "secret").await;
     assert_eq!(secret.unwrap(), b"for controllers");
-    let (status, text) = refused(stranger.read_state_canister_metadata(counter, "secret").await);
-    assert_eq!((status, text.contains("only for the canister's controllers")), (403, true));
+    let (status, text) = refused(
+        stranger
+            .read_state_canister_metadata(counter, "secret")
+            .await,
+    );
+    assert_eq!(
+        (status, text.contains("only for the canister's controllers")),
+        (403, true)
+    );
     let anonymous = network.agent(AnonymousIdentity).await;
-    let secret = anonymous.read_state_canister_metadata(counter, "secret").await;
+    let secret = anonymous
+        .read_state_canister_metadata(counter, "secret")
+        .await;
     assert_eq!(refused(secret).0, 403);
 }
 
@@ -63,7 +83,10 @@ async fn absence_is_proved() {
         (nobody, "controllers"),
         (nobody, "metadata/about"),
     ] {
-        let mut labels = vec![Label::from("canister"), Label::from_bytes(canister.as_slice())];
+        let mut labels = vec![
+            Label::from("canister"),
+            Label::from_bytes(canister.as_slice()),
+        ];
         labels.extend(last.split('/').map(Label::from));
         let certificate = read(&user, canister, vec![labels.clone()]).await;
         let found = certificate.tree.lookup_path(&labels);
@@ -71,7 +94,7 @@ async fn absence_is_proved() {
     }
     let unknown = RequestId::new(&[7; 32]);
     let certificate = read(&user, full, vec![status_path(&unknown)]).await;
-    let found = certificate.tree.lookup_path(&status_path(&unknown));
+    let found = certificate.tree.lookup_path(status_path(&unknown));
     assert_eq!(found, LookupResult::Absent);
 }
 
@@ -84,7 +107,10 @@ async fn canister_is_read_only_at_its_own_path() {
     let (status, text) = refused(user.read_state_raw(controllers(), there).await);
     assert_eq!((status, text.contains("only at its own path")), (400, true));
     let subnet = EffectiveId::Subnet(network.subnet);
-    assert_eq!(refused(user.read_state_raw(controllers(), subnet).await).0, 400);
+    assert_eq!(
+        refused(user.read_state_raw(controllers(), subnet).await).0,
+        400
+    );
 }
 
 #[tokio::test]
@@ -93,7 +119,9 @@ async fn status_of_a_request_is_only_for_its_sender_at_its_canister() {
     let (user, stranger) = (network.user().await, network.agent(ed25519(2)).await);
     let (here, there) = (counter(&user).await, counter(&user).await);
     let request = user.update(&here, "add").sign().unwrap();
-    user.update_signed(here, request.signed_update).await.unwrap();
+    user.update_signed(here, request.signed_update)
+        .await
+        .unwrap();
     let id = request.request_id;
     user.request_status_raw(&id, here).await.unwrap();
     for (agent, at) in [(&stranger, here), (&user, there)] {
@@ -131,12 +159,22 @@ async fn subnet_has_its_key_its_node_and_all_canisters() {
         assert!(found.contains_canister(&counter));
         assert_eq!(found.iter_nodes().count(), 1);
     }
-    let ranges = user.read_state_subnet_canister_ranges(subnet).await.unwrap();
-    assert!(ranges.iter().any(|(low, high)| *low <= counter && counter <= *high));
+    let ranges = user
+        .read_state_subnet_canister_ranges(subnet)
+        .await
+        .unwrap();
+    assert!(
+        ranges
+            .iter()
+            .any(|(low, high)| *low <= counter && counter <= *high)
+    );
 
     let key = path([b"subnet", subnet.as_slice(), b"public_key"]);
     let effective = EffectiveId::Subnet(subnet);
-    let certificate = user.read_state_raw(vec![key.clone()], effective).await.unwrap();
+    let certificate = user
+        .read_state_raw(vec![key.clone()], effective)
+        .await
+        .unwrap();
     let found = certificate.tree.lookup_path(&key);
     assert_eq!(found, LookupResult::Found(network.root_key.as_slice()));
     // What was not asked for is not there.
@@ -159,8 +197,14 @@ async fn another_subnet_is_not_here() {
 async fn tools_that_look_for_boundary_nodes_find_none() {
     let network = Network::start().await;
     let user = network.user().await;
-    let nodes = user.fetch_api_boundary_nodes_by_subnet_id(network.subnet).await;
-    assert!(matches!(nodes, Ok(ref nodes) if nodes.is_empty()) || matches!(nodes, Err(AgentError::LookupPathAbsent(_))), "{nodes:?}");
+    let nodes = user
+        .fetch_api_boundary_nodes_by_subnet_id(network.subnet)
+        .await;
+    assert!(
+        matches!(nodes, Ok(ref nodes) if nodes.is_empty())
+            || matches!(nodes, Err(AgentError::LookupPathAbsent(_))),
+        "{nodes:?}"
+    );
 }
 
 #[tokio::test]
@@ -192,7 +236,10 @@ async fn too_many_paths_and_too_long_ones_are_refused() {
     let counter = counter(&user).await;
     let many = |count| vec![path([b"time"]); count];
     read(&user, counter, many(1000)).await;
-    assert_eq!(refused(user.read_state_raw(many(1001), counter).await).0, 400);
+    assert_eq!(
+        refused(user.read_state_raw(many(1001), counter).await).0,
+        400
+    );
     let long = vec![vec![Label::from("time"); 128]];
     assert_eq!(refused(user.read_state_raw(long, counter).await).0, 400);
 }
