@@ -101,6 +101,37 @@ pub enum Task {
     System(SystemTask),
 }
 
+impl Task {
+    /// Whether it is a query, which is called like an update.
+    fn is_query(&self) -> bool {
+        matches!(self, Task::Method { kind, .. } if *kind != MethodKind::Update)
+    }
+
+    /// Whether it processes a response.
+    fn is_response(&self) -> bool {
+        matches!(self, Task::Callback { .. } | Task::Cleanup { .. })
+    }
+
+    /// Calls what is to be executed.
+    fn run(
+        &self,
+        instance: &mut Instance<SystemApi>,
+        api: SystemApi,
+        allowance: Allowance,
+    ) -> (SystemApi, Result<(), Reject>, u64) {
+        let name;
+        let entry = match self {
+            Task::Method { kind, name: n, .. } => {
+                name = kind.export(n);
+                Entry::Export(&name)
+            }
+            Task::Callback { closure, .. } | Task::Cleanup { closure, .. } => enter(*closure),
+            Task::System(task) => Entry::Export(task.export()),
+        };
+        run(instance, entry, api, allowance)
+    }
+}
+
 impl Environment {
     /// Compiles a module, or finds it if a canister runs it already.
     ///
@@ -129,49 +160,16 @@ impl Environment {
         balance: Cycles,
     ) -> Run {
         let (view, available) = self.view(canister, context, &mut task);
+        let freezing_limit = view.freezing_limit;
         let Some(mut code) = canister.code.take() else {
             unreachable!("a message is executed only where there is code");
         };
-        let name;
-        let (entry, instructions) = match &task {
-            Task::Method { kind, name: n, .. } => {
-                name = kind.export(n);
-                (Entry::Export(&name), self.limits.message_instructions)
-            }
-            Task::Callback { closure, .. } => {
-                let limit = self.limits.message_instructions;
-                (enter(*closure), limit - limit / CLEANUP_SHARE)
-            }
-            Task::Cleanup {
-                closure,
-                instructions,
-                ..
-            } => (enter(*closure), *instructions),
-            Task::System(task) => (
-                Entry::Export(task.export()),
-                self.limits.message_instructions,
-            ),
-        };
-        let soft_memory = match &task {
-            Task::Method {
-                kind: MethodKind::Update,
-                ..
-            } => Some(canister.settings.wasm_memory_limit).filter(|l| *l > 0),
-            _ => None,
-        };
-        // A query changes nothing but cycles, also when it is called like an update.
-        let is_query = matches!(&task, Task::Method { kind, .. } if *kind != MethodKind::Update);
-        let limits = Allowance {
-            instructions,
-            memory: code.module.memory_limit(&self.limits),
-            soft_memory,
-        };
+        let allowance = self.allowance(canister, &code.module, &task);
 
-        // Before the message: remember everything it could change.
+        // Before the message: remember everything that it could change.
         let mut checkpoint = std::mem::take(&mut self.checkpoint);
         code.instance.begin(&self.engine, &mut checkpoint);
         let memory_before = code.instance.memory_size() + canister.stable.pages() * PAGE_SIZE;
-        let freezing_limit = view.freezing_limit;
 
         let api = SystemApi::new(
             view,
@@ -181,67 +179,69 @@ impl Environment {
             std::mem::take(&mut canister.open_calls),
             canister.global_timer,
         );
-        let (api, result, instructions) = run(&mut code.instance, entry, api, limits);
+        let (api, result, instructions) = task.run(&mut code.instance, api, allowance);
         let effects = self.take_back(canister, api);
-        let memory = code.instance.memory_size() + canister.stable.pages() * PAGE_SIZE;
-        // A response is processed even if it freezes the canister; everything else must leave
-        // enough to pay for the memory that it took.
-        let must_stay_liquid = matches!(&task, Task::Method { .. } | Task::System(_));
+
+        let wasm_memory = code.instance.memory_size();
+        let memory = wasm_memory + canister.stable.pages() * PAGE_SIZE;
         let result = result.and_then(|()| {
-            check_memory_limit(canister.id, code.instance.memory_size(), soft_memory)?;
-            match must_stay_liquid && memory > memory_before {
-                true => check_liquid(canister, &effects, freezing_limit, memory - memory_before),
-                false => Ok(()),
+            check_memory_limit(canister.id, wasm_memory, allowance.soft_memory)?;
+            // A response is processed even if it freezes the canister; everything else must leave
+            // enough to pay for the memory that it took.
+            match task.is_response() || memory <= memory_before {
+                true => Ok(()),
+                false => check_liquid(canister, &effects, freezing_limit, memory - memory_before),
             }
         });
-
         let changed_memory = self.observe_memory
-            && !is_query
+            && !task.is_query()
             && (canister.stable.has_changes() || code.instance.memory_differs(&checkpoint));
 
-        // After it: all or nothing.
-        let outcome = match result {
-            Ok(()) if is_query => {
-                code.instance.roll_back(&self.engine, &checkpoint);
-                canister.stable.roll_back();
-                canister.version += 1;
-                Outcome::Committed(effects)
-            }
-            Ok(()) => {
-                canister.stable.commit();
-                if let Some(data) = &effects.certified_data {
-                    canister.certified_data.clone_from(data);
-                }
-                if let Some(timer) = effects.global_timer {
-                    canister.global_timer = timer;
-                }
-                canister.version += 1;
-                Outcome::Committed(effects)
-            }
-            Err(reject) => {
-                code.instance.roll_back(&self.engine, &checkpoint);
-                canister.stable.roll_back();
-                for call in &effects.calls {
-                    canister.close_call(call.receiver);
-                }
-                // The log stays: it is how one learns why.
-                canister.write_log(
-                    self.time,
-                    format!("[TRAP]: {}", reject.message).into_bytes(),
-                );
-                Outcome::Undone {
-                    reject,
-                    discarded: effects,
-                }
-            }
-        };
+        // After it: all or nothing. (A query changes nothing but cycles, also when it is called
+        // like an update.)
+        if result.is_err() || task.is_query() {
+            code.instance.roll_back(&self.engine, &checkpoint);
+            canister.stable.roll_back();
+        }
         self.checkpoint = checkpoint;
         canister.code = Some(code);
+        let outcome = match result {
+            Ok(()) => Outcome::Committed(keep(canister, effects)),
+            Err(reject) => self.undo(canister, effects, reject),
+        };
         Run {
             outcome,
             instructions,
             changed_memory,
         }
+    }
+
+    /// How much a task may use.
+    fn allowance(&self, canister: &Canister, module: &CanisterModule, task: &Task) -> Allowance {
+        let limit = self.limits.message_instructions;
+        let instructions = match task {
+            Task::Method { .. } | Task::System(_) => limit,
+            Task::Callback { .. } => limit - limit / CLEANUP_SHARE,
+            Task::Cleanup { instructions, .. } => *instructions,
+        };
+        let is_update = matches!(task, Task::Method { .. }) && !task.is_query();
+        let wasm_memory_limit = Some(canister.settings.wasm_memory_limit).filter(|l| *l > 0);
+        Allowance {
+            instructions,
+            memory: module.memory_limit(&self.limits),
+            soft_memory: wasm_memory_limit.filter(|_| is_update),
+        }
+    }
+
+    /// What is left to do when the state of before is back: nothing of the message will happen, but
+    /// the log stays. It is how one learns why.
+    fn undo(&self, canister: &mut Canister, discarded: Effects, reject: Reject) -> Outcome {
+        for call in &discarded.calls {
+            canister.close_call(call.receiver);
+        }
+        let text = format!("[TRAP]: {}", reject.message);
+        canister.write_log(self.time, text.into_bytes());
+        Outcome::Undone { reject, discarded }
     }
 
     /// Puts back what an execution borrowed of the canister, and returns what it did.
@@ -329,6 +329,19 @@ impl Environment {
         }
         (view, context.available_cycles)
     }
+}
+
+/// Keeps what a message did; what it sends is for the caller to deliver.
+fn keep(canister: &mut Canister, effects: Effects) -> Effects {
+    canister.stable.commit();
+    if let Some(data) = &effects.certified_data {
+        canister.certified_data.clone_from(data);
+    }
+    if let Some(timer) = effects.global_timer {
+        canister.global_timer = timer;
+    }
+    canister.version += 1;
+    effects
 }
 
 /// Calls into an instance. Nothing is kept or put back here.

@@ -1,6 +1,7 @@
 //! Connections: how many, and how long they may take.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a connection may last.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// How long its last request may take then.
+const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves connections until the task is dropped.
 pub async fn serve(listener: TcpListener, router: Router) {
@@ -43,8 +47,14 @@ pub async fn serve(listener: TcpListener, router: Router) {
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), service);
+            let mut connection = pin!(connection);
             // A connection that breaks is the client's loss alone.
-            let _broken = timeout(CONNECTION_TIMEOUT, connection).await;
+            let ended = timeout(CONNECTION_TIMEOUT, connection.as_mut()).await;
+            if ended.is_err() {
+                // The request that is being answered is the last.
+                connection.as_mut().graceful_shutdown();
+                let _broken = timeout(LAST_REQUEST_TIMEOUT, connection).await;
+            }
             drop(place);
         });
     }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use ic_agent::identity::AnonymousIdentity;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -87,6 +88,53 @@ async fn refused_request_does_not_end_the_connection() {
     assert!(answers.contains("HTTP/1.1 400 ") && answers.contains("HTTP/1.1 200 "));
 }
 
+/// Moves the clock of the runtime.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+/// A connection lasts for ten minutes.
+#[tokio::test(flavor = "current_thread")]
+async fn request_at_the_end_of_a_connection_is_answered() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    let mut stream = TcpStream::connect(network.address).await.unwrap();
+    let ask = b"GET /api/v2/status HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for _ in 0..59 {
+        stream.write_all(ask).await.unwrap();
+        assert!(stream.read(&mut [0; 1000]).await.unwrap() > 0);
+        pass(10).await;
+    }
+    network.hold_messages().await;
+    let request = agent.update(&counter, "add").sign().unwrap();
+    let path = format!("/api/v4/canister/{counter}/call");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+        request.signed_update.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&request.signed_update).await.unwrap();
+    let id = *request.request_id;
+    let arrived = move |node: &mut local_replica::owner::Node| node.request(&id).is_some();
+    while !network.owner.with(arrived).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..12 {
+        pass(1).await;
+        tokio::task::yield_now().await;
+    }
+    network.release_messages().await;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    let answered = answer.starts_with("HTTP/1.1 200 ") || answer.starts_with("HTTP/1.1 202 ");
+    assert!(answered, "{answer}");
+    assert_eq!(get(&agent, counter).await, 1);
+}
+
 /// The program, which is ended when this is dropped.
 struct Program {
     child: Child,
@@ -126,6 +174,16 @@ async fn five_hundred_idle_connections_keep_nobody_waiting() {
     for _ in 0..500 {
         idle.push(TcpStream::connect(program.address).await.unwrap());
     }
+    let ask = request("GET", "/api/v2/status", b"");
+    let answer = exchange(program.address, &ask).await;
+    assert!(answer.starts_with(b"HTTP/1.1 200 "));
+    // The idle ones are served when they wake up.
+    for stream in idle.iter_mut().step_by(100) {
+        stream.write_all(&ask).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "));
+    }
     let agent = ic_agent::Agent::builder()
         .with_url(format!("http://{}", program.address))
         .with_identity(AnonymousIdentity)
@@ -135,14 +193,6 @@ async fn five_hundred_idle_connections_keep_nobody_waiting() {
     let counter = counter(&agent).await;
     assert_eq!(add(&agent, counter).await, 1);
     assert_eq!(get(&agent, counter).await, 1);
-    // The idle ones are served when they wake up.
-    let ask = request("GET", "/api/v2/status", b"");
-    for mut stream in idle.into_iter().step_by(100) {
-        stream.write_all(&ask).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 200 "));
-    }
 }
 
 #[tokio::test]
