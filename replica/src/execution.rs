@@ -233,8 +233,8 @@ impl Environment {
         }
     }
 
-    /// What is left to do when the state of before is back: nothing of the message will happen, but
-    /// the log stays. It is how one learns why.
+    /// Forgets what a message did, after its state was put back. Only the log stays: it is how one
+    /// learns why.
     fn undo(&self, canister: &mut Canister, discarded: Effects, reject: Reject) -> Outcome {
         for call in &discarded.calls {
             canister.close_call(call.receiver);

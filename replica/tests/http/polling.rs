@@ -8,17 +8,17 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use ic_agent::Agent;
 use ic_agent::agent::CallResponse;
+use ic_agent::agent::signed::SignedUpdate;
+use ic_agent::export::Principal;
 use ic_transport_types::{RequestStatusResponse, TransportCallResponse};
 use serde_cbor::Value;
+use tokio::task::JoinHandle;
 
 use crate::canisters::PICKY;
 use crate::harness::{Network, certified, counter, get, install, number};
 use crate::requests::status_path;
 
-async fn status(
-    agent: &Agent,
-    request: &ic_agent::agent::signed::SignedUpdate,
-) -> RequestStatusResponse {
+async fn status(agent: &Agent, request: &SignedUpdate) -> RequestStatusResponse {
     let canister = request.canister_id;
     let answer = agent.request_status_raw(&request.request_id, canister);
     answer.await.unwrap().0
@@ -136,13 +136,13 @@ async fn asynchronous_call_that_is_not_taken_in_says_so_at_once() {
     assert!(field("status").is_none());
 }
 
-/// The clock of the runtime is moved, and nobody waits.
-#[tokio::test(flavor = "current_thread")]
-async fn synchronous_call_is_accepted_when_its_answer_takes_long() {
-    let network = Network::start().await;
-    let agent = network.user().await;
-    let counter = counter(&agent).await;
-    let request = agent.update(&counter, "add").sign().unwrap();
+/// Sends a call that waits for its answer, and returns when it has arrived: no message is delivered
+/// until they are released.
+async fn held_call(
+    network: &Network,
+    counter: Principal,
+    request: &SignedUpdate,
+) -> JoinHandle<Vec<u8>> {
     network.hold_messages().await;
     let (address, id) = (network.address, *request.request_id);
     let path = format!("/api/v4/canister/{counter}/call");
@@ -152,6 +152,17 @@ async fn synchronous_call_is_accepted_when_its_answer_takes_long() {
     while !network.owner.with(arrived).await.unwrap() {
         tokio::task::yield_now().await;
     }
+    call
+}
+
+/// The clock of the runtime is moved, and nobody waits.
+#[tokio::test(flavor = "current_thread")]
+async fn synchronous_call_is_accepted_when_its_answer_takes_long() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    let request = agent.update(&counter, "add").sign().unwrap();
+    let call = held_call(&network, counter, &request).await;
     assert!(!call.is_finished());
     tokio::time::pause();
     while !call.is_finished() {
@@ -178,15 +189,7 @@ async fn client_that_goes_away_loses_its_answer_and_nothing_else() {
     let agent = network.user().await;
     let counter = counter(&agent).await;
     let request = agent.update(&counter, "add").sign().unwrap();
-    network.hold_messages().await;
-    let (address, id) = (network.address, *request.request_id);
-    let path = format!("/api/v4/canister/{counter}/call");
-    let bytes = crate::raw::request("POST", &path, &request.signed_update);
-    let call = tokio::spawn(async move { crate::raw::exchange(address, &bytes).await });
-    let arrived = move |node: &mut local_replica::owner::Node| node.request(&id).is_some();
-    while !network.owner.with(arrived).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    let call = held_call(&network, counter, &request).await;
     call.abort();
     call.await.unwrap_err();
     network.release_messages().await;
