@@ -8,7 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use candid::Principal;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::hold::Delivery;
 use crate::message::{CanisterId, IngressId, Reject, Time};
+use crate::pool::Sequence;
 use crate::{IngressStatus, Replica};
 
 /// How many commands may wait for the owner.
@@ -122,6 +124,18 @@ impl Node {
     pub fn advance_clock(&mut self, duration: Duration) {
         self.clock_offset = self.clock_offset.saturating_add(duration);
         self.tick();
+    }
+
+    /// Delivers one message that is held back.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Replica::deliver_message`].
+    pub fn deliver(&mut self, message: Sequence, how: Delivery) -> Result<(), String> {
+        self.follow_the_clock();
+        self.replica.deliver_message(message, how)?;
+        self.wake();
+        Ok(())
     }
 
     /// What happens from time to time, whatever else happens.
