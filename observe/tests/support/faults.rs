@@ -11,14 +11,16 @@ use std::time::Duration;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal, decode_one, encode_args, encode_one};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, CanisterSettings, EnvironmentVariable, InstallCodeArgs,
-    ProvisionalCreateCanisterWithCyclesArgs, UninstallCodeArgs, UpdateSettingsArgs,
+    CanisterIdRecord, CanisterInstallMode, CanisterSettings, ChunkHash, EnvironmentVariable,
+    InstallChunkedCodeArgs, ProvisionalCreateCanisterWithCyclesArgs, UninstallCodeArgs,
+    UpdateSettingsArgs, UploadChunkArgs,
 };
-use local_replica::canister::Status;
+use local_replica::canister::{CHUNK_SIZE, Status};
 use local_replica::hold::{Delivery, Kind, WaitingMessage};
 use local_replica::message::IngressId;
 use local_replica::{Config, IngressStatus, Replica};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::wasm;
 
@@ -97,14 +99,11 @@ impl Fault {
 ///
 /// If all is not well at the end of one of them.
 pub fn try_all<T>(scenario: &Scenario<T>, faults: &[Fault], at_once: usize) -> usize {
-    let mut replica = Replica::new(Config::default());
+    let mut world = World::new();
     let mut runs = 0;
     let mut plans: Vec<Plan> = vec![Vec::new()];
     while let Some(plan) = plans.pop() {
-        let mut world = World::new(replica, plan.clone());
-        run(scenario, &mut world, &plan);
-        let delivered = std::mem::take(&mut world.delivered);
-        replica = world.end();
+        let delivered = run(scenario, &mut world, &plan);
         runs += 1;
         if plan.len() == at_once {
             continue;
@@ -121,8 +120,10 @@ pub fn try_all<T>(scenario: &Scenario<T>, faults: &[Fault], at_once: usize) -> u
     runs
 }
 
-/// Runs a scenario on a new pair.
-fn run<T>(scenario: &Scenario<T>, world: &mut World, plan: &Plan) {
+/// Runs a scenario on a new pair. Returns the messages that were delivered.
+fn run<T>(scenario: &Scenario<T>, world: &mut World, plan: &Plan) -> Vec<Delivered> {
+    world.deploy();
+    world.plan = plan.clone();
     let prepared = (scenario.prepare)(world);
     world.replica.hold_messages(true);
     (scenario.act)(world, &prepared);
@@ -146,6 +147,8 @@ fn run<T>(scenario: &Scenario<T>, world: &mut World, plan: &Plan) {
     if let Err(wrong) = (scenario.check)(world, &prepared) {
         panic!("with {plan:?}: {wrong}\n{}", world.story());
     }
+    world.remove();
+    std::mem::take(&mut world.delivered)
 }
 
 /// How far the clock moves before each round of recovery: more than the 300 seconds that a
@@ -155,6 +158,12 @@ const BETWEEN_ROUNDS: Duration = Duration::from_secs(600);
 /// More messages than any run needs.
 const MANY: usize = 1000;
 
+/// A module in a chunk store.
+struct StoredModule {
+    chunks: Vec<ChunkHash>,
+    hash: Vec<u8>,
+}
+
 /// A pair on a replica, whose user controls it.
 pub struct World {
     /// The caller.
@@ -162,6 +171,10 @@ pub struct World {
     /// The callee.
     pub canister2: Principal,
     replica: Replica,
+    /// The canister in whose chunk store the modules are.
+    store: Principal,
+    /// The modules of canister1 and canister2.
+    modules: Vec<StoredModule>,
     /// The faults to come.
     plan: Plan,
     delivered: Vec<Delivered>,
@@ -170,50 +183,73 @@ pub struct World {
 }
 
 impl World {
-    /// Deploys a new pair. The replica is used for many runs, because it compiles a module only once.
-    fn new(replica: Replica, plan: Plan) -> Self {
+    fn new() -> Self {
         let nobody = Principal::management_canister();
         let mut world = World {
             canister1: nobody,
             canister2: nobody,
-            replica,
-            plan,
+            replica: Replica::new(Config::default()),
+            store: nobody,
+            modules: Vec::new(),
+            plan: Plan::new(),
             delivered: Vec::new(),
             upgrading: Vec::new(),
         };
-        world.canister1 = world.create();
-        world.canister2 = world.create();
+        world.store = world.create();
+        for name in ["canister1.wasm", "canister2.wasm"] {
+            let module = std::fs::read(wasm().join(name)).expect("it is built");
+            let stored = world.store(&module);
+            world.modules.push(stored);
+        }
+        world
+    }
+
+    /// Uploads a module, so that to install it takes no more than its hash.
+    fn store(&mut self, module: &[u8]) -> StoredModule {
+        let chunks = module.chunks(CHUNK_SIZE).map(|chunk| {
+            let args = UploadChunkArgs {
+                canister_id: self.store,
+                chunk: chunk.to_vec(),
+            };
+            decode_one(&self.manage("upload_chunk", args)).expect("it is the hash")
+        });
+        StoredModule {
+            chunks: chunks.collect(),
+            hash: Sha256::digest(module).to_vec(),
+        }
+    }
+
+    /// Deploys a new pair. The replica stays, because it compiles a module only once.
+    fn deploy(&mut self) {
+        self.canister1 = self.create();
+        self.canister2 = self.create();
         let id = EnvironmentVariable {
             name: "PUBLIC_CANISTER_ID:canister2".to_owned(),
-            value: world.canister2.to_text(),
+            value: self.canister2.to_text(),
         };
         let settings = UpdateSettingsArgs {
-            canister_id: world.canister1,
+            canister_id: self.canister1,
             settings: CanisterSettings {
                 environment_variables: Some(vec![id]),
                 ..CanisterSettings::default()
             },
             sender_canister_version: None,
         };
-        world.manage("update_settings", settings);
-        world.install(world.canister2, CanisterInstallMode::Install);
-        world.install(world.canister1, CanisterInstallMode::Install);
-        world
+        self.manage("update_settings", settings);
+        self.install(self.canister2, CanisterInstallMode::Install);
+        self.install(self.canister1, CanisterInstallMode::Install);
     }
 
-    /// Removes the pair, so that no timer of it runs in the next world.
-    fn end(mut self) -> Replica {
+    /// Removes the pair, so that no timer of it runs beside the next one.
+    fn remove(&mut self) {
         for canister_id in [self.canister1, self.canister2] {
-            self.manage(
-                "uninstall_code",
-                UninstallCodeArgs {
-                    canister_id,
-                    sender_canister_version: None,
-                },
-            );
+            let args = UninstallCodeArgs {
+                canister_id,
+                sender_canister_version: None,
+            };
+            self.manage("uninstall_code", args);
         }
         self.replica.hold_messages(false);
-        self.replica
     }
 
     // ---- What scenarios do ---------------------------------------------------------------------
@@ -328,16 +364,17 @@ impl World {
     }
 
     fn install(&mut self, canister: Principal, mode: CanisterInstallMode) {
-        let number = if canister == self.canister1 { 1 } else { 2 };
-        let path = wasm().join(format!("canister{number}.wasm"));
-        let args = InstallCodeArgs {
+        let module = &self.modules[usize::from(canister == self.canister2)];
+        let args = InstallChunkedCodeArgs {
             mode,
-            canister_id: canister,
-            wasm_module: std::fs::read(path).expect("it is built"),
+            target_canister: canister,
+            store_canister: Some(self.store),
+            chunk_hashes_list: module.chunks.clone(),
+            wasm_module_hash: module.hash.clone(),
             arg: encode_args(()).expect("nothing can be encoded"),
             sender_canister_version: None,
         };
-        self.manage("install_code", args);
+        self.manage("install_chunked_code", args);
     }
 
     fn upgrade(&mut self, canister: Principal) {
