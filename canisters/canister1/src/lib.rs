@@ -4,6 +4,8 @@
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
 
+mod compensation;
+mod journal;
 mod peer;
 mod rollback;
 
@@ -55,6 +57,8 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    compensation: Option<compensation::State>,
+    journal: Option<journal::State>,
 }
 
 #[pre_upgrade]
@@ -62,6 +66,8 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        compensation: Some(compensation::save()),
+        journal: Some(journal::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the counters could not be saved: {error}"));
@@ -74,6 +80,8 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            compensation::restore(saved.compensation.unwrap_or_default());
+            journal::restore(saved.journal.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the counters could not be restored: {error}")),
@@ -90,6 +98,8 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compensation::Trip;
+    use crate::journal::{Account, Progress, TransferId, TrapAt};
     use crate::rollback::CallOutcome;
     use candid_parser::utils::{CandidSource, service_equal};
 

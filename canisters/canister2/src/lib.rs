@@ -1,5 +1,8 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod compensation;
+mod journal;
+
 use std::cell::RefCell;
 
 use candid::{CandidType, Nat};
@@ -51,11 +54,18 @@ fn increment_then_reject() {
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
+    compensation: Option<compensation::State>,
+    journal: Option<journal::State>,
 }
 
 #[pre_upgrade]
 fn save() {
-    if let Err(error) = stable_save((Saved { counter: get() },)) {
+    let saved = Saved {
+        counter: get(),
+        compensation: Some(compensation::save()),
+        journal: Some(journal::save()),
+    };
+    if let Err(error) = stable_save((saved,)) {
         trap(format!("the counter could not be saved: {error}"));
     }
 }
@@ -63,7 +73,11 @@ fn save() {
 #[post_upgrade]
 fn restore() {
     match stable_restore::<(Saved,)>() {
-        Ok((saved,)) => COUNTER.set(saved.counter),
+        Ok((saved,)) => {
+            COUNTER.set(saved.counter);
+            compensation::restore(saved.compensation.unwrap_or_default());
+            journal::restore(saved.journal.unwrap_or_default());
+        }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the counter could not be restored: {error}")),
     }
@@ -79,6 +93,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::TransferId;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();
