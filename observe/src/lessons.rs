@@ -1,8 +1,10 @@
 //! The lessons, one file each.
 
+pub mod compensation;
+pub mod journal;
 pub mod rollback;
 
 use crate::lesson::Lesson;
 
 /// All lessons, in the order of the tutorial.
-pub const LESSONS: &[&Lesson] = &[&rollback::LESSON];
+pub const LESSONS: &[&Lesson] = &[&rollback::LESSON, &compensation::LESSON, &journal::LESSON];
