@@ -72,7 +72,7 @@ fn experiments() -> Vec<Experiment> {
     vec![
         Experiment {
             method: "compensation_book_without_compensation",
-            what: "there is a room and no bike, and it gives up",
+            what: "there is no bike, and it gives up",
             side: Side::Mistake,
             needs_local_replica: false,
             question: Some(Question {
@@ -88,12 +88,12 @@ fn experiments() -> Vec<Experiment> {
         },
         Experiment {
             method: "compensation_book_and_cancel_once",
-            what: "the same, and canister2 is stopped when it is to give the room back",
+            what: "there is no bike, canister2 is stopped when the room is to be cancelled, and it tries once",
             side: Side::Mistake,
             needs_local_replica: true,
             question: Some(Question {
                 ask: "Now the method cancels the room, but canister2 is stopped just then. It is \
-                      started again, and an hour passes. How many rooms are free?"
+                      started again, and time passes. How many rooms are free?"
                     .to_owned(),
                 choices: ["1", "0"].map(str::to_owned).to_vec(),
                 fact: FREE_AT_LAST,
@@ -104,7 +104,7 @@ fn experiments() -> Vec<Experiment> {
         },
         Experiment {
             method: "compensation_book_trip",
-            what: "the same, and the timer tries again until canister2 answers",
+            what: "there is no bike, canister2 is stopped when the room is to be cancelled, and a timer tries again",
             side: Side::RightWay,
             needs_local_replica: true,
             question: Some(Question {
@@ -197,7 +197,7 @@ fn book_while_canister2_stops(
     })
 }
 
-/// Lets as much time pass as the timer needs, and then some.
+/// Lets as much time pass as the timer needs.
 fn pass_time(stage: &mut Stage) -> Result<()> {
     stage.advance_time(Duration::from_secs(60))?;
     stage.deliver_all()

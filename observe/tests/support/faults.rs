@@ -127,18 +127,21 @@ fn run<T>(scenario: &Scenario<T>, world: &mut World, plan: &Plan) -> Vec<Deliver
     world.replica.hold_messages(true);
     (scenario.act)(world, &prepared);
     world.settle();
-    loop {
-        let faults_left = world.plan.len();
+    let mut in_peace = false;
+    while !in_peace {
+        let (faults, upgrades) = (world.plan.len(), world.upgrading.len());
         world.start_all();
         world.replica.advance_time(BETWEEN_ROUNDS);
         world.settle();
         (scenario.recover)(world, &prepared);
         world.settle();
-        if world.plan.len() == faults_left {
-            break;
-        }
+        let no_fault = world.plan.len() == faults;
+        assert!(
+            !no_fault || world.upgrading.is_empty(),
+            "{plan:?}: an upgrade waits for ever"
+        );
+        in_peace = no_fault && upgrades == 0;
     }
-    assert!(world.upgrading.is_empty(), "{plan:?}: an upgrade waits");
     assert!(
         world.plan.is_empty(),
         "{plan:?} has faults that hit nothing"
