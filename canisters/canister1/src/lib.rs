@@ -4,8 +4,10 @@
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
 
+mod callees;
 mod peer;
 mod rollback;
+mod upgrades;
 
 use std::cell::RefCell;
 
@@ -55,6 +57,8 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    callees: Option<callees::State>,
+    upgrades: Option<upgrades::State>,
 }
 
 #[pre_upgrade]
@@ -62,6 +66,8 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        callees: Some(callees::save()),
+        upgrades: Some(upgrades::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the counters could not be saved: {error}"));
@@ -74,6 +80,8 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            callees::restore(saved.callees.unwrap_or_default());
+            upgrades::restore(saved.upgrades.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the counters could not be restored: {error}")),
@@ -90,7 +98,9 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callees::NameReply;
     use crate::rollback::CallOutcome;
+    use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();

@@ -1,5 +1,8 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod callees;
+mod upgrades;
+
 use std::cell::RefCell;
 
 use candid::{CandidType, Nat};
@@ -51,11 +54,16 @@ fn increment_then_reject() {
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
+    upgrades: Option<upgrades::State>,
 }
 
 #[pre_upgrade]
 fn save() {
-    if let Err(error) = stable_save((Saved { counter: get() },)) {
+    let saved = Saved {
+        counter: get(),
+        upgrades: Some(upgrades::save()),
+    };
+    if let Err(error) = stable_save((saved,)) {
         trap(format!("the counter could not be saved: {error}"));
     }
 }
@@ -63,7 +71,10 @@ fn save() {
 #[post_upgrade]
 fn restore() {
     match stable_restore::<(Saved,)>() {
-        Ok((saved,)) => COUNTER.set(saved.counter),
+        Ok((saved,)) => {
+            COUNTER.set(saved.counter);
+            upgrades::restore(saved.upgrades.unwrap_or_default());
+        }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the counter could not be restored: {error}")),
     }
@@ -78,7 +89,11 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
+    use crate::callees::NameReply;
+    use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();
