@@ -77,6 +77,8 @@ pub mod execution;
 pub mod fees;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+pub mod journal;
 pub mod limits;
 mod management;
 pub mod message;

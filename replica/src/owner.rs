@@ -1,20 +1,27 @@
 //! One thread owns the replica. Everybody else sends it commands through a channel, as a canister
-//! is sent messages.
+//! is sent messages. With a journal it remembers what was done when the program starts anew.
+
+mod record;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use self::record::{Change, Record, fingerprint};
+use crate::journal::{Journal, Recovery};
 use crate::message::{CanisterId, IngressId, Reject, Time};
 use crate::{IngressStatus, Replica};
 
 /// How many commands may wait for the owner.
 const CAPACITY: usize = 1024;
 
-/// How many messages are delivered before the owner looks for commands.
+/// How many messages are delivered before the owner looks for commands. Journals rely on it: with
+/// another number they have another format.
 const STEPS_BETWEEN_COMMANDS: usize = 16;
 
 /// How often heartbeats run, and the clock is looked at when nothing else happens.
@@ -26,16 +33,22 @@ const KEPT_AFTER_EXPIRY: Time = 5 * 60 * 1_000_000_000;
 /// The hash that identifies a request.
 pub type RequestId = [u8; 32];
 
-type Command = Box<dyn FnOnce(&mut Node) + Send>;
+/// Does something, and returns how to tell whoever asked for it.
+type Command = Box<dyn FnOnce(&mut Node) -> Answer + Send>;
+
+/// Tells somebody what came of a command.
+type Answer = Box<dyn FnOnce()>;
 
 /// A replica and what belongs to it as a node of a network.
 pub struct Node {
-    /// The replica.
+    /// The replica. What changes it for good has a method of the node, which records it.
     pub replica: Replica,
     requests: BTreeMap<RequestId, Request>,
     waiting: Vec<(IngressId, oneshot::Sender<()>)>,
     /// How far the replica's clock was moved ahead of the machine's.
     clock_offset: Duration,
+    /// What was done is recorded here, if it is to be remembered.
+    journal: Option<Journal>,
 }
 
 /// A call that was taken in.
@@ -54,8 +67,10 @@ pub struct Request {
 }
 
 /// A call to be taken in.
+#[derive(Serialize, Deserialize)]
 pub struct NewRequest {
     /// Its id.
+    #[serde(with = "serde_bytes")]
     pub id: RequestId,
     /// Who sends it.
     pub sender: Principal,
@@ -68,6 +83,7 @@ pub struct NewRequest {
     /// The method that it calls.
     pub method: String,
     /// The method's argument.
+    #[serde(with = "serde_bytes")]
     pub argument: Vec<u8>,
 }
 
@@ -78,7 +94,86 @@ impl Node {
             requests: BTreeMap::new(),
             waiting: Vec::new(),
             clock_offset: Duration::ZERO,
+            journal: None,
         }
+    }
+
+    /// Does everything again that a journal says, and goes on from there.
+    fn resume(&mut self, mut recovery: Recovery) -> Result<Resumed, String> {
+        let began = Instant::now();
+        let mut messages = 0;
+        while let Some(frame) = recovery.next()? {
+            for record in Record::decode_all(&frame) {
+                let replayed = record.ok().and_then(|record| self.replay(record));
+                messages += replayed.ok_or_else(|| {
+                    format!(
+                        "{} leads to another state now than when it was written, probably by \
+                         another build of local-replica; start that one, or remove the file to \
+                         begin anew",
+                        recovery.path().display()
+                    )
+                })?;
+            }
+        }
+        let (journal, cut) = recovery.finish()?;
+        self.journal = Some(journal);
+        Ok(Resumed {
+            messages,
+            duration: began.elapsed(),
+            cut,
+        })
+    }
+
+    /// Makes a change again. Returns how many messages were delivered, or nothing if it comes out
+    /// differently.
+    fn replay(&mut self, record: Record) -> Option<usize> {
+        self.replica.set_time(record.time);
+        self.replica.set_query_statistics(record.queried);
+        let mut delivered = 0;
+        match record.change {
+            Change::Submitted(new) => {
+                self.take_in(&new).ok()?;
+            }
+            Change::Delivered(messages) => {
+                delivered = self.replica.run(STEPS_BETWEEN_COMMANDS);
+                if delivered != messages {
+                    return None;
+                }
+            }
+            Change::Ticked => self.replica.tick(),
+            Change::Advanced(duration) => {
+                self.move_clock(duration);
+                self.replica.tick();
+            }
+        }
+        (fingerprint(&self.replica) == record.fingerprint).then_some(delivered)
+    }
+
+    /// Records a change that was just made.
+    fn record(&mut self, change: Change) {
+        let Some(journal) = &mut self.journal else {
+            return;
+        };
+        let record = Record {
+            time: self.replica.time(),
+            queried: self.replica.take_queried(),
+            change,
+            fingerprint: fingerprint(&self.replica),
+        };
+        journal.add(&record.encode());
+    }
+
+    fn is_saved(&self) -> bool {
+        self.journal.as_ref().is_none_or(Journal::is_saved)
+    }
+
+    fn is_full(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::is_full)
+    }
+
+    /// Has the disk remember everything that was done.
+    fn save(&mut self) -> Result<(), String> {
+        self.journal.as_mut().map_or(Ok(()), Journal::save)
     }
 
     /// A call that was taken in.
@@ -97,38 +192,67 @@ impl Node {
         let ingress = match self.requests.get(&new.id) {
             Some(known) => known.ingress,
             None => {
-                let (sender, receiver) = (new.sender, new.receiver);
-                let ingress = self
-                    .replica
-                    .submit(sender, receiver, &new.method, &new.argument)?;
-                let request = Request {
-                    ingress,
-                    sender,
-                    receiver,
-                    effective_canister_id: new.effective_canister_id,
-                    expiry: new.expiry,
-                };
-                self.requests.insert(new.id, request);
+                let ingress = self.take_in(&new)?;
+                self.record(Change::Submitted(new));
                 ingress
             }
         };
         let (done, when_done) = oneshot::channel();
         self.waiting.push((ingress, done));
-        self.wake();
         Ok(when_done)
+    }
+
+    fn take_in(&mut self, new: &NewRequest) -> Result<IngressId, Reject> {
+        let (sender, receiver) = (new.sender, new.receiver);
+        let ingress = self
+            .replica
+            .submit(sender, receiver, &new.method, &new.argument)?;
+        let request = Request {
+            ingress,
+            sender,
+            receiver,
+            effective_canister_id: new.effective_canister_id,
+            expiry: new.expiry,
+        };
+        if request.is_kept(now()) {
+            self.requests.insert(new.id, request);
+        }
+        Ok(ingress)
     }
 
     /// Moves the replica's clock ahead.
     pub fn advance_clock(&mut self, duration: Duration) {
+        self.move_clock(duration);
+        self.follow_the_clock();
+        self.replica.tick();
+        self.record(Change::Advanced(duration));
+    }
+
+    fn move_clock(&mut self, duration: Duration) {
         self.clock_offset = self.clock_offset.saturating_add(duration);
-        self.tick();
     }
 
     /// What happens from time to time, whatever else happens.
     fn tick(&mut self) {
         self.follow_the_clock();
+        let before = self.replica.counters();
         self.replica.tick();
+        // Mostly there is nothing to do. Then the time is that of the next record.
+        if self.replica.counters() != before {
+            self.record(Change::Ticked);
+        }
         self.forget_old_requests();
+    }
+
+    /// Delivers some messages. Returns how many.
+    fn run(&mut self) -> usize {
+        let before = self.replica.counters();
+        let delivered = self.replica.run(STEPS_BETWEEN_COMMANDS);
+        // A timer that is due joins the other messages, even if none can be delivered.
+        if delivered > 0 || self.replica.counters() != before {
+            self.record(Change::Delivered(delivered));
+        }
+        delivered
     }
 
     /// Sets the replica's clock to the machine's, as far as that is ahead.
@@ -137,8 +261,9 @@ impl Node {
         self.replica.set_time(now().saturating_add(offset));
     }
 
-    /// Tells those whose call is answered.
-    fn wake(&mut self) {
+    /// Gives answers, and wakes those whose call is answered.
+    fn tell(&mut self, answers: &mut Vec<Answer>) {
+        answers.drain(..).for_each(|answer| answer());
         let replica = &self.replica;
         let is_done = |(id, done): &mut (IngressId, oneshot::Sender<()>)| {
             done.is_closed() || replica.ingress_status(*id) != Some(&IngressStatus::Processing)
@@ -151,9 +276,25 @@ impl Node {
 
     fn forget_old_requests(&mut self) {
         let now = now();
-        self.requests
-            .retain(|_, request| now < request.expiry.saturating_add(KEPT_AFTER_EXPIRY));
+        self.requests.retain(|_, request| request.is_kept(now));
     }
+}
+
+impl Request {
+    fn is_kept(&self, now: Time) -> bool {
+        now < self.expiry.saturating_add(KEPT_AFTER_EXPIRY)
+    }
+}
+
+/// How it went to do everything again that a journal says.
+#[derive(Clone, Copy, Debug)]
+pub struct Resumed {
+    /// How many messages were delivered again.
+    pub messages: usize,
+    /// How long that took.
+    pub duration: Duration,
+    /// How many bytes of an incomplete record were cut off.
+    pub cut: u64,
 }
 
 /// The machine's clock.
@@ -168,6 +309,8 @@ pub fn now() -> Time {
 #[derive(Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
+    /// Why there is no owner any more.
+    failure: Arc<OnceLock<String>>,
 }
 
 /// The owner is gone: the program is stopping.
@@ -181,11 +324,44 @@ impl Handle {
     ///
     /// If the thread can't be started.
     pub fn start(replica: Replica) -> std::io::Result<Self> {
-        let (commands, receiver) = mpsc::channel(CAPACITY);
+        Handle::to(Node::new(replica))
+    }
+
+    /// Does everything again with the new `replica` that a journal says, and starts the thread that
+    /// owns it. From then on, nothing is answered before the journal has it.
+    ///
+    /// # Errors
+    ///
+    /// Why the journal can't be used, in one line; or if the thread can't be started.
+    pub fn resume(replica: Replica, journal: Recovery) -> Result<(Self, Resumed), String> {
+        let mut node = Node::new(replica);
+        let resumed = node.resume(journal)?;
+        let handle = Handle::to(node).map_err(|error| format!("can't start a thread: {error}"))?;
+        Ok((handle, resumed))
+    }
+
+    fn to(node: Node) -> std::io::Result<Self> {
+        let (commands, mut receiver) = mpsc::channel(CAPACITY);
+        let handle = Handle {
+            commands,
+            failure: Arc::default(),
+        };
+        let failure = Arc::clone(&handle.failure);
         thread::Builder::new()
             .name("replica".to_owned())
-            .spawn(move || own(Node::new(replica), receiver))?;
-        Ok(Handle { commands })
+            .spawn(move || {
+                if let Err(error) = own(node, &mut receiver) {
+                    failure.get_or_init(|| error);
+                }
+            })?;
+        Ok(handle)
+    }
+
+    /// Waits until the owner can't go on, and says why.
+    pub async fn failed(&self) -> String {
+        self.commands.closed().await;
+        let failure = self.failure.get().cloned();
+        failure.unwrap_or_else(|| "the replica has ended unexpectedly".to_owned())
     }
 
     /// Has the owner do something, and returns what came of it.
@@ -199,40 +375,51 @@ impl Handle {
     ) -> Result<T, Stopped> {
         let (answer, answered) = oneshot::channel();
         let command: Command = Box::new(move |node| {
+            let result = command(node);
             // Who no longer waits need not be told.
-            let _gone = answer.send(command(node)).is_err();
+            Box::new(move || drop(answer.send(result)))
         });
         self.commands.send(command).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
     }
 }
 
-/// The life of the owner: commands, and between them messages.
-fn own(mut node: Node, mut commands: mpsc::Receiver<Command>) {
+/// The life of the owner: commands, and between them messages. Everything that was done in one go
+/// is saved together, and only then somebody hears of it.
+fn own(mut node: Node, commands: &mut mpsc::Receiver<Command>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("a runtime with nothing but a timer");
     let mut last_tick = Instant::now();
+    let mut answers: Vec<Answer> = Vec::new();
     loop {
         let next = async { tokio::time::timeout(TICK, commands.recv()).await };
         match runtime.block_on(next) {
-            Ok(None) => return,
-            Ok(Some(command)) => command(&mut node),
+            Ok(None) => return Ok(()),
+            Ok(Some(command)) => answers.push(command(&mut node)),
             Err(_) => {}
         }
         loop {
-            while let Ok(command) = commands.try_recv() {
-                command(&mut node);
+            while !node.is_full()
+                && let Ok(command) = commands.try_recv()
+            {
+                answers.push(command(&mut node));
             }
             if last_tick.elapsed() >= TICK {
                 node.tick();
                 last_tick = Instant::now();
             }
-            if node.replica.run(STEPS_BETWEEN_COMMANDS) == 0 {
+            // Who only looked need not wait for messages.
+            if node.is_saved() {
+                node.tell(&mut answers);
+            }
+            let delivered = node.run();
+            node.save()?;
+            node.tell(&mut answers);
+            if delivered == 0 {
                 break;
             }
-            node.wake();
         }
     }
 }
