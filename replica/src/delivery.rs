@@ -140,7 +140,7 @@ impl Replica {
         }
     }
 
-    fn answer_by_system(
+    pub(crate) fn answer_by_system(
         &mut self,
         origin: CallOrigin,
         receiver: CanisterId,

@@ -42,6 +42,8 @@ pub struct Environment {
     pub(crate) modules: BTreeMap<[u8; 32], Weak<CanisterModule>>,
     /// Where the state before the running message is kept. One buffer serves all canisters.
     pub(crate) checkpoint: Checkpoint,
+    /// Whether the next execution, other than a cleanup, is to end with a trap.
+    pub(crate) trap_at_end: bool,
 }
 
 /// How an execution ended.
@@ -193,6 +195,7 @@ impl Environment {
                 false => check_liquid(canister, &effects, freezing_limit, memory - memory_before),
             }
         });
+        let result = result.and_then(|()| self.trap_if_told(canister.id, &task));
         let changed_memory = self.observe_memory
             && !task.is_query()
             && (canister.stable.has_changes() || code.instance.memory_differs(&checkpoint));
@@ -214,6 +217,20 @@ impl Environment {
             instructions,
             changed_memory,
         }
+    }
+
+    /// The fault that somebody who tests may ask for: a trap in place of the normal end.
+    fn trap_if_told(&mut self, canister: CanisterId, task: &Task) -> Result<(), Reject> {
+        if matches!(task, Task::Cleanup { .. }) || !std::mem::take(&mut self.trap_at_end) {
+            return Ok(());
+        }
+        Err(Reject::new(
+            ErrorCode::CanisterCalledTrap,
+            format!(
+                "Error from Canister {canister}: Canister called `ic0.trap` with message: \
+                 'trapped because the local replica was told so'"
+            ),
+        ))
     }
 
     /// How much a task may use.

@@ -75,6 +75,7 @@ mod clock;
 mod delivery;
 pub mod execution;
 pub mod fees;
+pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]

@@ -60,14 +60,6 @@ fn fail(error: &str) -> ExitCode {
 
 /// Serves until the program is told to stop.
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let (stop, stopped) = oneshot::channel();
-    let mut stop = Some(stop);
-    ctrlc::set_handler(move || {
-        // A second signal finds the program stopping already.
-        let _told = stop.take().map(|stop| stop.send(()));
-    })
-    .map_err(|error| format!("can't listen for signals: {error}"))?;
-
     let config = Config::default();
     let mut replica = Replica::new(config.clone());
     system_canisters::add_to(&mut replica);
@@ -79,6 +71,14 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             (owner, "It forgets everything when it stops.".to_owned())
         }
     };
+
+    let (stop, stopped) = oneshot::channel();
+    let mut stop = Some(stop);
+    ctrlc::set_handler(move || {
+        // A second signal finds the program stopping already.
+        let _told = stop.take().map(|stop| stop.send(()));
+    })
+    .map_err(|error| format!("can't listen for signals: {error}"))?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -119,7 +119,7 @@ fn resume(replica: Replica, journal: Recovery) -> Result<(Handle, String), Strin
     }
     let (messages, seconds) = (resumed.messages, resumed.duration.as_secs_f64());
     let memory = format!(
-        "Its state is kept in {path}; {messages} messages were replayed in {seconds:.1} s."
+        "Its state is kept in {path}; {messages} messages were replayed in {seconds:.2} s."
     );
     Ok((owner, memory))
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use candid::Principal;
 pub use ic_error_types::{ErrorCode, RejectCode};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use strum::IntoEnumIterator;
 
 /// The id of a canister. Users have principals too, but only a canister has code.
 pub type CanisterId = Principal;
@@ -21,7 +22,7 @@ pub type Time = u64;
 pub struct IngressId(pub u64);
 
 /// Identifies a call context in one canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallContextId(pub u64);
 
 /// Identifies a callback in one canister.
@@ -29,13 +30,13 @@ pub struct CallContextId(pub u64);
 pub struct CallbackId(pub u64);
 
 /// A negative response.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     /// The class of the failure.
-    #[serde(serialize_with = "number")]
+    #[serde(serialize_with = "number", deserialize_with = "from_number")]
     pub code: RejectCode,
     /// What exactly failed, as the network's `IC0…` codes have it.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "text", deserialize_with = "from_text")]
     pub error_code: ErrorCode,
     /// A text for a person. Of a canister's own reject, the canister's text.
     pub message: String,
@@ -47,6 +48,18 @@ fn number<S: Serializer>(code: &RejectCode, serializer: S) -> Result<S::Ok, S::E
 
 fn text<S: Serializer>(code: &ErrorCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(code)
+}
+
+fn from_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RejectCode, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    RejectCode::try_from(number).map_err(|_| de::Error::custom(format!("no reject code: {number}")))
+}
+
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ErrorCode, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let mut codes = ErrorCode::iter();
+    let code = codes.find(|code| code.to_string() == text);
+    code.ok_or_else(|| de::Error::custom(format!("no error code: '{text}'")))
 }
 
 impl Reject {
@@ -165,7 +178,7 @@ impl Message {
 }
 
 /// An execution that the system starts by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SystemTask {
     /// `canister_heartbeat`.

@@ -20,7 +20,7 @@ use outline::{Fault, Outline};
 pub const MAX_MODULE_SIZE: usize = 100 * 1024 * 1024;
 
 /// How a method can be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodKind {
     /// `canister_update`.

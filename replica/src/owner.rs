@@ -1,7 +1,7 @@
 //! One thread owns the replica. Everybody else sends it commands through a channel, as a canister
 //! is sent messages. With a journal it remembers what was done when the program starts anew.
 
-mod record;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -12,9 +12,12 @@ use candid::Principal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use self::record::{Change, Record, fingerprint};
+use self::memory::Change;
+pub use self::memory::Resumed;
+use crate::hold::Delivery;
 use crate::journal::{Journal, Recovery};
 use crate::message::{CanisterId, IngressId, Reject, Time};
+use crate::pool::Sequence;
 use crate::{IngressStatus, Replica};
 
 /// How many commands may wait for the owner.
@@ -45,8 +48,8 @@ pub struct Node {
     pub replica: Replica,
     requests: BTreeMap<RequestId, Request>,
     waiting: Vec<(IngressId, oneshot::Sender<()>)>,
-    /// How far the replica's clock was moved ahead of the machine's.
-    clock_offset: Duration,
+    /// How far the replica's clock was moved ahead of the machine's, in nanoseconds.
+    clock_offset: u64,
     /// What was done is recorded here, if it is to be remembered.
     journal: Option<Journal>,
 }
@@ -93,87 +96,9 @@ impl Node {
             replica,
             requests: BTreeMap::new(),
             waiting: Vec::new(),
-            clock_offset: Duration::ZERO,
+            clock_offset: 0,
             journal: None,
         }
-    }
-
-    /// Does everything again that a journal says, and goes on from there.
-    fn resume(&mut self, mut recovery: Recovery) -> Result<Resumed, String> {
-        let began = Instant::now();
-        let mut messages = 0;
-        while let Some(frame) = recovery.next()? {
-            for record in Record::decode_all(&frame) {
-                let replayed = record.ok().and_then(|record| self.replay(record));
-                messages += replayed.ok_or_else(|| {
-                    format!(
-                        "{} leads to another state now than when it was written, probably by \
-                         another build of local-replica; start that one, or remove the file to \
-                         begin anew",
-                        recovery.path().display()
-                    )
-                })?;
-            }
-        }
-        let (journal, cut) = recovery.finish()?;
-        self.journal = Some(journal);
-        Ok(Resumed {
-            messages,
-            duration: began.elapsed(),
-            cut,
-        })
-    }
-
-    /// Makes a change again. Returns how many messages were delivered, or nothing if it comes out
-    /// differently.
-    fn replay(&mut self, record: Record) -> Option<usize> {
-        self.replica.set_time(record.time);
-        self.replica.set_query_statistics(record.queried);
-        let mut delivered = 0;
-        match record.change {
-            Change::Submitted(new) => {
-                self.take_in(&new).ok()?;
-            }
-            Change::Delivered(messages) => {
-                delivered = self.replica.run(STEPS_BETWEEN_COMMANDS);
-                if delivered != messages {
-                    return None;
-                }
-            }
-            Change::Ticked => self.replica.tick(),
-            Change::Advanced(duration) => {
-                self.move_clock(duration);
-                self.replica.tick();
-            }
-        }
-        (fingerprint(&self.replica) == record.fingerprint).then_some(delivered)
-    }
-
-    /// Records a change that was just made.
-    fn record(&mut self, change: Change) {
-        let Some(journal) = &mut self.journal else {
-            return;
-        };
-        let record = Record {
-            time: self.replica.time(),
-            queried: self.replica.take_queried(),
-            change,
-            fingerprint: fingerprint(&self.replica),
-        };
-        journal.add(&record.encode());
-    }
-
-    fn is_saved(&self) -> bool {
-        self.journal.as_ref().is_none_or(Journal::is_saved)
-    }
-
-    fn is_full(&self) -> bool {
-        self.journal.as_ref().is_some_and(Journal::is_full)
-    }
-
-    /// Has the disk remember everything that was done.
-    fn save(&mut self) -> Result<(), String> {
-        self.journal.as_mut().map_or(Ok(()), Journal::save)
     }
 
     /// A call that was taken in.
@@ -222,14 +147,29 @@ impl Node {
 
     /// Moves the replica's clock ahead.
     pub fn advance_clock(&mut self, duration: Duration) {
-        self.move_clock(duration);
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.clock_offset = self.clock_offset.saturating_add(nanoseconds);
         self.follow_the_clock();
         self.replica.tick();
-        self.record(Change::Advanced(duration));
+        self.record(Change::Advanced(nanoseconds));
     }
 
-    fn move_clock(&mut self, duration: Duration) {
-        self.clock_offset = self.clock_offset.saturating_add(duration);
+    /// Holds all messages back, or lets them go again.
+    pub fn hold(&mut self, hold: bool) {
+        self.replica.hold_messages(hold);
+        self.record(Change::Held(hold));
+    }
+
+    /// Delivers one message that is held back.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Replica::deliver_message`].
+    pub fn deliver(&mut self, message: Sequence, how: Delivery) -> Result<(), String> {
+        self.follow_the_clock();
+        self.replica.deliver_message(message, how)?;
+        self.record(Change::DeliveredOne(message, how));
+        Ok(())
     }
 
     /// What happens from time to time, whatever else happens.
@@ -257,13 +197,12 @@ impl Node {
 
     /// Sets the replica's clock to the machine's, as far as that is ahead.
     fn follow_the_clock(&mut self) {
-        let offset = u64::try_from(self.clock_offset.as_nanos()).unwrap_or(u64::MAX);
-        self.replica.set_time(now().saturating_add(offset));
+        self.replica
+            .set_time(now().saturating_add(self.clock_offset));
     }
 
-    /// Gives answers, and wakes those whose call is answered.
+    /// Tells those whose call is answered, and gives the answers to commands.
     fn tell(&mut self, answers: &mut Vec<Answer>) {
-        answers.drain(..).for_each(|answer| answer());
         let replica = &self.replica;
         let is_done = |(id, done): &mut (IngressId, oneshot::Sender<()>)| {
             done.is_closed() || replica.ingress_status(*id) != Some(&IngressStatus::Processing)
@@ -272,6 +211,7 @@ impl Node {
             // Who no longer waits need not be told.
             let _gone = done.send(());
         }
+        answers.drain(..).for_each(|answer| answer());
     }
 
     fn forget_old_requests(&mut self) {
@@ -284,17 +224,6 @@ impl Request {
     fn is_kept(&self, now: Time) -> bool {
         now < self.expiry.saturating_add(KEPT_AFTER_EXPIRY)
     }
-}
-
-/// How it went to do everything again that a journal says.
-#[derive(Clone, Copy, Debug)]
-pub struct Resumed {
-    /// How many messages were delivered again.
-    pub messages: usize,
-    /// How long that took.
-    pub duration: Duration,
-    /// How many bytes of an incomplete record were cut off.
-    pub cut: u64,
 }
 
 /// The machine's clock.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message::{CallbackId, CanisterId, Message, Request, SystemTask};
 
-/// Numbers messages in the order in which they were sent.
-pub type Sequence = u64;
+/// Numbers messages in the order in which they were sent. Urgent ones count down from -1, all others
+/// up from 0.
+pub type Sequence = i64;
 
 /// Chooses which deliverable message goes next. Replace it to see other interleavings.
 pub trait Policy: Send {
@@ -26,6 +27,7 @@ impl Policy for OldestFirst {
 }
 
 /// All messages that were sent and not delivered yet.
+#[derive(Default)]
 pub struct Pool {
     messages: BTreeMap<Sequence, Message>,
     /// Where the requests are, by the callback that waits.
@@ -35,21 +37,6 @@ pub struct Pool {
     tasks: BTreeSet<(CanisterId, SystemTask)>,
     first: Sequence,
     next: Sequence,
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        // Urgent messages count down from the middle, all others count up.
-        let middle = Sequence::MAX / 2;
-        Pool {
-            messages: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            responses: BTreeSet::new(),
-            tasks: BTreeSet::new(),
-            first: middle,
-            next: middle,
-        }
-    }
 }
 
 impl Pool {

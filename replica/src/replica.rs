@@ -105,6 +105,8 @@ pub struct Replica {
     /// The canisters that were deleted. Their ids are never used again.
     pub(crate) deleted: BTreeSet<CanisterId>,
     pub(crate) policy: Box<dyn Policy>,
+    /// Whether messages are held back.
+    pub(crate) holding: bool,
     pub(crate) ingress: BTreeMap<IngressId, IngressStatus>,
     pub(crate) answered: VecDeque<IngressId>,
     pub(crate) answers_size: usize,
@@ -137,6 +139,7 @@ impl Replica {
                 observe_memory: config.timeline_capacity > 0,
                 modules: BTreeMap::new(),
                 checkpoint: Checkpoint::default(),
+                trap_at_end: false,
             },
             canisters: BTreeMap::new(),
             pool: Pool::default(),
@@ -148,6 +151,7 @@ impl Replica {
             drawn: 0,
             deleted: BTreeSet::new(),
             policy: Box::new(OldestFirst),
+            holding: false,
             ingress: BTreeMap::new(),
             answered: VecDeque::new(),
             answers_size: 0,
@@ -328,9 +332,12 @@ impl Replica {
         self.ingress.get(&id)
     }
 
-    /// Delivers the next message. Returns whether there was one.
+    /// Delivers the next message, unless they are held back. Returns whether there was one.
     pub fn step(&mut self) -> bool {
         self.schedule_due_timers();
+        if self.holding {
+            return false;
+        }
         let Some(sequence) = self.policy.next(&self.pool) else {
             return false;
         };

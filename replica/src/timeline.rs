@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use candid::Principal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::execution::{Outcome, Run};
 use crate::message::{CallContextId, CallResult, CanisterId, Cycles, Reject, SystemTask, Time};
@@ -12,7 +12,7 @@ use crate::module::MethodKind;
 use crate::system_api::{Effects, EntryPoint};
 
 /// One thing that happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// Counts from 0 in the order in which things happened.
     pub number: u64,
@@ -39,7 +39,7 @@ pub struct Event {
 }
 
 /// What was executed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// A method of the canister.
@@ -72,7 +72,7 @@ pub enum Step {
 }
 
 /// How an execution ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// Normally: what it did is kept. This is a commit point.
@@ -82,7 +82,7 @@ pub enum Ending {
 }
 
 /// An answer, without the bytes of a reply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// A reply.
@@ -104,7 +104,7 @@ impl From<&CallResult> for Answer {
 }
 
 /// A call that a message made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallMade {
     /// The called canister.
     pub receiver: CanisterId,

@@ -16,9 +16,9 @@ use tokio::time::timeout;
 use super::authentication::authenticate;
 use super::{Failure, Shared, cbor, principal, read_state};
 use crate::message::{CanisterId, Reject};
-use crate::owner::NewRequest;
+use crate::owner::{NewRequest, Node};
 
-/// How long a synchronous call waits for its answer.
+/// How long a synchronous call waits for its answer; not at all while messages are held back.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes in a call; its answer is polled for.
@@ -43,7 +43,8 @@ pub(super) async fn synchronous(
 ) -> Result<Response, Failure> {
     let request = read(&id, &body)?;
     let request_id = request.id;
-    let submitted = shared.owner.with(move |node| node.submit(request)).await?;
+    let submit = move |node: &mut Node| (node.submit(request), node.replica.holds_messages());
+    let (submitted, held) = shared.owner.with(submit).await?;
     let answered = match submitted {
         Ok(answered) => answered,
         Err(reject) => {
@@ -53,7 +54,8 @@ pub(super) async fn synchronous(
             )));
         }
     };
-    if timeout(PATIENCE, answered).await.is_err() {
+    let patience = if held { Duration::ZERO } else { PATIENCE };
+    if timeout(patience, answered).await.is_err() {
         return Ok(StatusCode::ACCEPTED.into_response());
     }
     let certificate = shared

@@ -1,17 +1,28 @@
-//! What only a local replica has, beside `/api`: its timeline, and the hand on its clock.
+//! What only a local replica has, beside `/api`: its timeline, and the hand on its clock and its
+//! messages. All answers are JSON.
 //!
-//! - `GET /local-replica/timeline?since=N`: the events from number N on, as JSON.
+//! - `GET /local-replica/timeline?since=N`: the events from number N on.
 //! - `POST /local-replica/advance_time` with `{"seconds": N}`: moves the replica's clock ahead.
+//! - `POST /local-replica/hold` with `{"hold": true}`: messages wait from now on; `false` lets them
+//!   go. While they wait, a synchronous call returns 202 at once.
+//! - `GET /local-replica/messages`: the messages that wait.
+//! - `POST /local-replica/deliver` with `{"message": N, "how": "normally"}`: delivers one of them, and
+//!   returns the events that this caused. Other ways are `trap`, `reject` and `lose`: see [`Delivery`].
 
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, Shared};
+use crate::hold::Delivery;
+use crate::owner::Node;
+use crate::pool::Sequence;
+use crate::timeline::Event;
 
 /// The most that the clock can be moved at once, in seconds: ten years.
 const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
@@ -26,13 +37,24 @@ pub(super) async fn timeline(
         })?,
         None => return Err(Failure::bad_request("the only parameter is since=<number>")),
     };
-    let read = move |node: &mut crate::owner::Node| {
-        let timeline = node.replica.timeline();
-        let events: Vec<_> = timeline.since(since).cloned().collect();
-        (timeline.next_number(), events)
-    };
-    let (next, events) = shared.owner.with(read).await?;
-    Ok(json(&serde_json::json!({ "next": next, "events": events })))
+    let read = move |node: &mut Node| events_since(node, since);
+    Ok(json(&shared.owner.with(read).await?))
+}
+
+/// A part of the timeline.
+#[derive(Serialize)]
+struct Events {
+    /// The number that the next event will have.
+    next: u64,
+    events: Vec<Event>,
+}
+
+fn events_since(node: &Node, first: u64) -> Events {
+    let timeline = node.replica.timeline();
+    Events {
+        next: timeline.next_number(),
+        events: timeline.since(first).cloned().collect(),
+    }
 }
 
 #[derive(Deserialize)]
@@ -44,19 +66,68 @@ pub(super) async fn advance_time(
     State(shared): State<Shared>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let advance: Advance = serde_json::from_slice(&body)
-        .map_err(|error| Failure::bad_request(format!("expected {{\"seconds\": N}}: {error}")))?;
+    let advance: Advance = read(&body, r#"{"seconds": N}"#)?;
     if advance.seconds > MAX_SECONDS {
         return Err(Failure::bad_request(format!(
             "the clock can be moved by at most {MAX_SECONDS} seconds at once"
         )));
     }
-    let move_clock = move |node: &mut crate::owner::Node| {
+    let move_clock = move |node: &mut Node| {
         node.advance_clock(Duration::from_secs(advance.seconds));
         node.replica.time()
     };
     let time = shared.owner.with(move_clock).await?;
     Ok(json(&serde_json::json!({ "time": time })))
+}
+
+#[derive(Deserialize)]
+struct Hold {
+    hold: bool,
+}
+
+pub(super) async fn hold(State(shared): State<Shared>, body: Bytes) -> Result<Response, Failure> {
+    let Hold { hold } = read(&body, r#"{"hold": true}"#)?;
+    let set = move |node: &mut Node| node.hold(hold);
+    shared.owner.with(set).await?;
+    Ok(json(&serde_json::json!({ "held": hold })))
+}
+
+pub(super) async fn messages(State(shared): State<Shared>) -> Result<Response, Failure> {
+    let read = |node: &mut Node| {
+        let held = node.replica.holds_messages();
+        (held, node.replica.waiting_messages())
+    };
+    let (held, messages) = shared.owner.with(read).await?;
+    Ok(json(
+        &serde_json::json!({ "held": held, "messages": messages }),
+    ))
+}
+
+#[derive(Deserialize)]
+struct Deliver {
+    message: Sequence,
+    #[serde(default)]
+    how: Delivery,
+}
+
+pub(super) async fn deliver(
+    State(shared): State<Shared>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let Deliver { message, how } = read(&body, r#"{"message": N, "how": "normally"}"#)?;
+    let deliver = move |node: &mut Node| {
+        let first = node.replica.timeline().next_number();
+        node.deliver(message, how)?;
+        Ok(events_since(node, first))
+    };
+    let delivered: Result<Events, String> = shared.owner.with(deliver).await?;
+    let conflict = |why| Failure::new(StatusCode::CONFLICT, why);
+    Ok(json(&delivered.map_err(conflict)?))
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes, expected: &str) -> Result<T, Failure> {
+    serde_json::from_slice(body)
+        .map_err(|error| Failure::bad_request(format!("expected {expected}: {error}")))
 }
 
 fn json(value: &impl Serialize) -> Response {

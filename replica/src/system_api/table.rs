@@ -11,7 +11,7 @@ use crate::wasm::HostFunction;
 use crate::wasm::ValueType::{I32, I64, Pointer as P};
 
 /// Where an execution starts. The comments have the specification's letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum EntryPoint {

@@ -15,6 +15,7 @@ mod cycles;
 mod environment;
 mod freezing;
 mod history;
+mod holding;
 mod installing;
 mod interleaving;
 mod lifecycle;

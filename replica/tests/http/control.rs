@@ -1,8 +1,9 @@
-//! What only a local replica has: its timeline, and the hand on its clock.
+//! What only a local replica has: its timeline, and the hand on its clock and its messages.
 
+use local_replica::timeline::Event;
 use serde_json::{Value, json};
 
-use crate::harness::{Network, add, counter, get};
+use crate::harness::{Network, add, counter, get, number};
 
 impl Network {
     async fn json(&self, method: &str, path: &str, body: &[u8]) -> Value {
@@ -21,6 +22,20 @@ impl Network {
         let answer = self.json("GET", &path, b"").await;
         let events = answer["events"].as_array().unwrap().clone();
         (answer["next"].as_u64().unwrap(), events)
+    }
+
+    async fn hold(&self, hold: bool) {
+        let body = json!({ "hold": hold }).to_string();
+        let answer = self
+            .json("POST", "/local-replica/hold", body.as_bytes())
+            .await;
+        assert_eq!(answer, json!({ "held": hold }));
+    }
+
+    /// The messages that wait.
+    async fn waiting(&self) -> Vec<Value> {
+        let answer = self.json("GET", "/local-replica/messages", b"").await;
+        answer["messages"].as_array().unwrap().clone()
     }
 
     async fn advance(&self, seconds: u64) -> u64 {
@@ -142,4 +157,90 @@ async fn clock_at_the_end_of_time_stops_nothing() {
     }
     assert_eq!(add(&agent, counter).await, 1);
     assert_eq!(get(&agent, counter).await, 1);
+}
+
+#[tokio::test]
+async fn held_call_is_accepted_at_once_and_executed_when_it_is_delivered() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    network.hold(true).await;
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let call = agent.update(&counter, "add").call().await.unwrap();
+        let ic_agent::agent::CallResponse::Poll(id) = call else {
+            panic!("it was answered");
+        };
+        sent.push(id);
+    }
+    assert_eq!(get(&agent, counter).await, 0);
+    let waiting = network.waiting().await;
+    assert_eq!(waiting.len(), 2);
+    assert_eq!(waiting[0]["kind"], "ingress");
+    assert_eq!(waiting[0]["to"], counter.to_text());
+    assert_eq!(waiting[0]["method"], "add");
+
+    // The second first.
+    let body = json!({ "message": waiting[1]["number"] }).to_string();
+    let delivered = network
+        .json("POST", "/local-replica/deliver", body.as_bytes())
+        .await;
+    assert_eq!(delivered["events"].as_array().unwrap().len(), 1);
+    let (reply, _) = agent.wait(&sent[1], counter).await.unwrap();
+    assert_eq!(number(&reply), 1);
+    network.hold(false).await;
+    let (reply, _) = agent.wait(&sent[0], counter).await.unwrap();
+    assert_eq!(number(&reply), 2);
+}
+
+#[tokio::test]
+async fn message_can_be_delivered_with_a_fault() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    network.hold(true).await;
+    agent.update(&counter, "add").call().await.unwrap();
+    let waiting = network.waiting().await;
+    let body = json!({ "message": waiting[0]["number"], "how": "trap" }).to_string();
+    let delivered = network
+        .json("POST", "/local-replica/deliver", body.as_bytes())
+        .await;
+    let ending = delivered["events"][0]["ending"].to_string();
+    assert!(ending.contains("the local replica was told so"), "{ending}");
+    assert_eq!(get(&agent, counter).await, 0);
+}
+
+#[tokio::test]
+async fn messages_that_cannot_be_delivered_are_refused() {
+    let network = Network::start().await;
+    for (body, status, words) in [
+        (r#"{"message": 7}"#, 409, "no message with the number 7"),
+        (r#"{"message": 7, "how": "slowly"}"#, 400, "unknown variant"),
+        (r#"{"how": "trap"}"#, 400, "expected {\"message\": N"),
+        ("", 400, "expected {\"message\": N"),
+    ] {
+        let answer = network
+            .post("/local-replica/deliver", body.as_bytes())
+            .await;
+        answer.expect(status, words);
+    }
+    for body in ["", "true", r#"{"hold": 1}"#] {
+        let answer = network.post("/local-replica/hold", body.as_bytes()).await;
+        answer.expect(400, "expected {\"hold\": true}");
+    }
+    network.check().await;
+}
+
+#[tokio::test]
+async fn timeline_can_be_read_back_as_events() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    agent.update(&counter, "trap").await.unwrap_err();
+    agent.update(&counter, "refuse").await.unwrap_err();
+    let (_, events) = network.timeline(0).await;
+    for json in events {
+        let event: Event = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(event).unwrap(), json);
+    }
 }
