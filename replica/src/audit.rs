@@ -1,5 +1,4 @@
-//! Where all cycles are: none may appear or vanish unexplained. And what tells one past of a replica
-//! from another.
+//! Where all cycles are: none may appear or vanish unexplained.
 
 use crate::canister::Status;
 use crate::message::{Cycles, Message};
@@ -31,27 +30,6 @@ impl CyclesAccount {
 }
 
 impl Replica {
-    /// Figures of which some change with everything that happens. Cycles are the sharpest: every
-    /// instruction and every byte has its price.
-    pub(crate) fn counters(&self) -> [u128; 13] {
-        let count = |count: usize| count as u128;
-        [
-            self.minted,
-            self.environment.consumed,
-            self.burned,
-            self.lost,
-            self.drawn.into(),
-            self.next_ingress.into(),
-            self.next_canister.into(),
-            self.timeline.next_number().into(),
-            count(self.answered.len()),
-            count(self.answers_size),
-            count(self.pool.len()),
-            count(self.timers.len()),
-            count(self.postponed.len()),
-        ]
-    }
-
     /// Where all cycles are.
     pub fn cycles(&self) -> CyclesAccount {
         let mut account = CyclesAccount {

@@ -12,8 +12,8 @@ use candid::Principal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use self::memory::Change;
 pub use self::memory::Resumed;
+use self::memory::{Change, counters};
 use crate::hold::Delivery;
 use crate::journal::{Journal, Recovery};
 use crate::message::{CanisterId, IngressId, Reject, Time};
@@ -175,10 +175,10 @@ impl Node {
     /// What happens from time to time, whatever else happens.
     fn tick(&mut self) {
         self.follow_the_clock();
-        let before = self.replica.counters();
+        let before = counters(&self.replica);
         self.replica.tick();
         // Mostly there is nothing to do. Then the time is that of the next record.
-        if self.replica.counters() != before {
+        if counters(&self.replica) != before {
             self.record(Change::Ticked);
         }
         self.forget_old_requests();
@@ -186,10 +186,10 @@ impl Node {
 
     /// Delivers some messages. Returns how many.
     fn run(&mut self) -> usize {
-        let before = self.replica.counters();
+        let before = counters(&self.replica);
         let delivered = self.replica.run(STEPS_BETWEEN_COMMANDS);
         // A timer that is due joins the other messages, even if none can be delivered.
-        if delivered > 0 || self.replica.counters() != before {
+        if delivered > 0 || counters(&self.replica) != before {
             self.record(Change::Delivered(delivered));
         }
         delivered

@@ -211,20 +211,6 @@ impl Replica {
         self.call_native(id, caller, method, argument, &mut 0)
     }
 
-    /// What queries have used, of the canisters whose figures grew since this was last asked for.
-    pub(crate) fn take_queried(&mut self) -> BTreeMap<CanisterId, QueryStatistics> {
-        std::mem::take(&mut self.queried)
-    }
-
-    /// Puts what queries have used to these figures.
-    pub(crate) fn set_query_statistics(&mut self, of: BTreeMap<CanisterId, QueryStatistics>) {
-        for (id, statistics) in of {
-            if let Some(canister) = self.canisters.get_mut(&id) {
-                canister.query_statistics = statistics;
-            }
-        }
-    }
-
     /// The replica's clock.
     pub fn time(&self) -> Time {
         self.environment.time

@@ -98,7 +98,11 @@ impl Node {
     /// differently.
     fn replay(&mut self, record: Record) -> Option<usize> {
         self.replica.set_time(record.time);
-        self.replica.set_query_statistics(record.queried);
+        for (id, statistics) in record.queried {
+            if let Some(canister) = self.replica.canisters.get_mut(&id) {
+                canister.query_statistics = statistics;
+            }
+        }
         let mut delivered = 0;
         match record.change {
             Change::Submitted(new) => {
@@ -131,7 +135,7 @@ impl Node {
         };
         let record = Record {
             time: self.replica.time(),
-            queried: self.replica.take_queried(),
+            queried: std::mem::take(&mut self.replica.queried),
             change,
             fingerprint: fingerprint(&self.replica),
         };
@@ -152,11 +156,35 @@ impl Node {
     }
 }
 
+/// Figures of which some change with everything that happens in a replica. Cycles are the sharpest:
+/// every instruction and every byte has its price.
+pub(super) fn counters(replica: &Replica) -> [u128; 13] {
+    let count = |count: usize| count as u128;
+    [
+        replica.minted,
+        replica.environment.consumed,
+        replica.burned,
+        replica.lost,
+        replica.drawn.into(),
+        replica.next_ingress.into(),
+        replica.next_canister.into(),
+        replica.timeline.next_number().into(),
+        count(replica.answered.len()),
+        count(replica.answers_size),
+        count(replica.pool.len()),
+        count(replica.timers.len()),
+        count(replica.postponed.len()),
+    ]
+}
+
 /// A number that replicas with different pasts hardly have in common.
 fn fingerprint(replica: &Replica) -> u32 {
     let mut checksum = crc32fast::Hasher::new();
-    for counter in replica.counters() {
+    for counter in counters(replica) {
         checksum.update(&counter.to_le_bytes());
     }
     checksum.finalize()
 }
+
+#[cfg(test)]
+mod tests;
