@@ -34,7 +34,7 @@ pub enum Got {
     Reject {
         /// The reject code.
         code: u32,
-        /// The network's error code.
+        /// The network's error code; empty if it gave none.
         error_code: String,
         /// The reject message.
         message: String,
@@ -56,9 +56,9 @@ impl Got {
             Ok(reply) => reply,
             Err(reject) => {
                 return Got::Reject {
-                    code: reject.code as u32,
-                    error_code: reject.error_code.to_string(),
-                    message: reject.message.clone(),
+                    code: reject.reject_code as u32,
+                    error_code: reject.error_code.clone().unwrap_or_default(),
+                    message: reject.reject_message.clone(),
                 };
             }
         };

@@ -1,51 +1,20 @@
 //! `observe`: runs the lessons and shows what happens.
 
+mod arguments;
+
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::eprintln;
-use anyhow::{Result, bail};
+use anyhow::Result;
+use arguments::{Arguments, Chosen};
 use clap::Parser;
-use observe::answer::Got;
-use observe::lessons::LESSONS;
-use observe::lessons::rollback::{self, Finding, Row};
+use observe::lesson::{Experiment, Finding};
+use observe::lessons::{LESSONS, rollback};
 use observe::network::Network;
-use observe::pair::{Observation, Pair};
-use observe::{story, style, table};
-
-/// Runs the lessons on real Wasm: each is an experiment, predicted and observed.
-///
-/// Without a lesson it shows the example of the article step by step, then the table of every way
-/// to fail. The exit status is 0 if everything is as predicted, 1 if something is not, and 2 if
-/// nothing could be observed.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    /// The lesson: rollback
-    lesson: Option<String>,
-
-    /// Only this method of canister1, for example increment_both_then_trap
-    #[arg(requires = "lesson")]
-    method: Option<String>,
-
-    /// Show every message: who executed what, where the commit points are, what was undone
-    #[arg(long)]
-    timeline: bool,
-
-    /// Print the findings as JSON, for machines
-    #[arg(long, conflicts_with = "timeline")]
-    json: bool,
-
-    /// Where canister1.wasm and canister2.wasm are
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        overrides_with = "wasm",
-        default_value = "target/wasm32-unknown-unknown/release"
-    )]
-    wasm: PathBuf,
-}
+use observe::pair::Pair;
+use observe::stage::Stage;
+use observe::{diagram, predict, story, style, table};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -69,85 +38,149 @@ fn refuse(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    let what = line.strip_prefix("error: ").unwrap_or(line);
+    // What clap lists one below the other belongs in the line as well.
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+    let what = line.strip_prefix("error: ").unwrap_or(&line);
     eprintln!("{} {what}; see --help", style::wrong("error:"));
     ExitCode::from(2)
 }
 
 /// Runs what was asked for. Returns whether everything was as predicted.
 fn run(arguments: &Arguments) -> Result<bool> {
-    let rows = chosen(arguments)?;
-    let mut pair = Pair::deploy(Network::local(), &arguments.wasm)?;
-    if arguments.lesson.is_none() && !arguments.json {
-        show(&introduction(&mut pair)?)?;
+    if arguments.list {
+        show(&list())?;
+        return Ok(true);
     }
-    let mut findings = Vec::new();
-    for row in &rows {
-        let (finding, observation) = rollback::observe(&mut pair, row)?;
-        if arguments.timeline {
-            show(&chapter(&pair, &finding, &observation))?;
-        }
-        findings.push(finding);
-    }
-    let right = findings
-        .iter()
-        .filter(|finding| finding.as_predicted)
-        .count();
-    show(&match arguments.json {
-        true => format!("{}\n", serde_json::to_string_pretty(&findings)?),
-        false => format!(
-            "{}\n{right} of {} as predicted.\n",
-            table::render(&findings),
-            findings.len()
-        ),
-    })?;
-    Ok(right == findings.len())
-}
-
-/// The rows that were asked for.
-fn chosen(arguments: &Arguments) -> Result<Vec<Row>> {
-    if let Some(name) = &arguments.lesson
-        && !LESSONS.iter().any(|lesson| lesson.name == name)
+    let chosen = arguments.chosen()?;
+    let mut stage = set_up(arguments)?;
+    let mut all = Vec::new();
+    for Chosen {
+        lesson,
+        experiments,
+        is_whole,
+    } in &chosen
     {
-        let known: Vec<&str> = LESSONS.iter().map(|lesson| lesson.name).collect();
-        bail!(
-            "there is no lesson '{name}'; there is: {}",
-            known.join(", ")
-        );
-    }
-    let mut rows = rollback::rows();
-    if let Some(method) = &arguments.method {
-        let known: Vec<&str> = rows.iter().map(|row| row.method).collect();
-        if !known.contains(&method.as_str()) {
-            let known = known.join(", ");
-            bail!("rollback does not observe '{method}'; it observes: {known}");
+        if arguments.shows_tables() && chosen.len() > 1 {
+            let title = style::heading(format!("{}: {}", lesson.name, lesson.about));
+            show(&format!("{title}\n\n"))?;
         }
-        rows.retain(|row| row.method == method);
+        let introduces = arguments.shows_tables() && !arguments.timeline && !arguments.predict;
+        if *is_whole && introduces && lesson.name == rollback::LESSON.name {
+            show(&rollback::introduction(&mut stage)?)?;
+        }
+        let mut findings = Vec::new();
+        for experiment in experiments {
+            findings.push(perform(arguments, lesson.name, experiment, &mut stage)?);
+        }
+        if arguments.shows_tables() {
+            show(&format!("{}\n", table::render(lesson, &findings)))?;
+        }
+        all.extend(findings);
     }
-    Ok(rows)
+    if arguments.json {
+        show(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
+    }
+    if arguments.shows_tables() {
+        show(&summary(&all))?;
+    }
+    Ok(all
+        .iter()
+        .all(|finding| finding.as_predicted != Some(false)))
 }
 
-/// The example of the article, message by message.
-fn introduction(pair: &mut Pair) -> Result<String> {
-    let title = style::heading("canister1.increment_both, step by step");
-    let observation = pair.observe("increment_both")?;
-    let story = story::tell(pair, &observation, true);
-    let grown = observation.after.since(observation.before);
-    let failed = Got::read(&observation.answer).words() == "reply: Err";
-    let verdict = match (failed, grown.canister1, grown.canister2) {
-        (true, 1, 1) => {
-            "It failed, and nothing was undone: not in canister2, and not in canister1."
-        }
-        _ => "This is not what was predicted: an Err, and both counters grown by 1.",
+/// The pair on the network that was asked for.
+fn set_up(arguments: &Arguments) -> Result<Stage> {
+    let mut network = match &arguments.network {
+        Some(url) => Network::at(url, arguments.identity.as_deref())?,
+        None => Network::local()?,
     };
-    Ok(format!("{title}\n{story}\n{verdict}\n\n"))
+    if arguments.timeline || arguments.mermaid {
+        network.control().map_err(|_| {
+            anyhow::anyhow!("only this project's local replica has timelines; leave out --timeline and --mermaid")
+        })?;
+    }
+    let pair = match (arguments.canister1, arguments.canister2) {
+        (Some(canister1), Some(canister2)) => Pair::deployed(canister1, canister2, &arguments.wasm),
+        _ => Pair::deploy(&mut network, &arguments.wasm)?,
+    };
+    Stage::new(network, pair)
 }
 
-fn chapter(pair: &Pair, finding: &Finding, observation: &Observation) -> String {
-    let title = style::heading(format!("{}: {}", finding.method, finding.what));
-    let story = story::tell(pair, observation, false);
-    format!("{title}\n{story}\n")
+/// Does one experiment, and shows what is to be shown at once.
+fn perform(
+    arguments: &Arguments,
+    lesson: &'static str,
+    experiment: &Experiment,
+    stage: &mut Stage,
+) -> Result<Finding> {
+    let title = style::heading(format!("{}: {}", experiment.method, experiment.what));
+    let question = experiment.question.as_ref().filter(|_| arguments.predict);
+    let choice = match question {
+        Some(question) => {
+            show(&format!("{title}\n"))?;
+            let mut output = anstream::stdout().lock();
+            Some(predict::ask(
+                question,
+                &mut std::io::stdin().lock(),
+                &mut output,
+            )?)
+        }
+        None => None,
+    };
+    let finding = experiment.observe(lesson, stage)?;
+    if let (Some(question), Some(choice)) = (question, choice) {
+        show(&format!(
+            "{}\n\n",
+            predict::judge(question, choice, &finding)
+        ))?;
+    }
+    if arguments.timeline {
+        show(&format!("{title}\n{}\n", story::tell(stage)))?;
+    }
+    if arguments.mermaid {
+        show(&diagram::draw(stage))?;
+    }
+    Ok(finding)
+}
+
+/// How much was as predicted, for each lesson.
+fn summary(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    let lessons = LESSONS.iter().filter_map(|lesson| {
+        let own: Vec<_> = findings
+            .iter()
+            .filter(|f| f.lesson == lesson.name)
+            .collect();
+        (!own.is_empty()).then_some((lesson.name, own))
+    });
+    let lessons: Vec<_> = lessons.collect();
+    let count = |own: &[&Finding]| {
+        let right = own.iter().filter(|f| f.as_predicted == Some(true)).count();
+        let shown = own.iter().filter(|f| f.as_predicted.is_some()).count();
+        let text = format!("{right} of {shown} as predicted");
+        match own.len() - shown {
+            0 => text,
+            hidden => format!("{text}, {hidden} not shown on this network"),
+        }
+    };
+    if lessons.len() > 1 {
+        for (name, own) in &lessons {
+            text.push_str(&format!("{name:14}{}\n", count(own)));
+        }
+        text.push('\n');
+    }
+    let all: Vec<&Finding> = findings.iter().collect();
+    text.push_str(&format!("{}.\n", count(&all)));
+    text
+}
+
+/// All lessons.
+fn list() -> String {
+    let lines = LESSONS
+        .iter()
+        .map(|lesson| format!("{:14}{}\n", lesson.name, lesson.about));
+    lines.collect()
 }
 
 /// Writes to the standard output. A reader who has seen enough may close it.

@@ -1,42 +1,175 @@
-//! The network that the pair is deployed to. Only this module talks to a replica.
+//! The network that the pair is deployed to, reached through `ic-agent`. Only this module and the
+//! files in its folder talk to a network.
+
+mod control;
+mod identity;
+mod local;
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use candid::{CandidType, Principal, utils::ArgumentEncoder};
+use candid::utils::{ArgumentDecoder, ArgumentEncoder};
+use candid::{CandidType, Principal};
+use ic_agent::agent::{AgentError, CallResponse, RejectResponse, RequestStatusResponse};
+use ic_agent::{Agent, Identity, RequestId};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, CanisterSettings, EnvironmentVariable, InstallCodeArgs,
-    ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
+    CanisterIdRecord, CanisterInstallMode, CanisterSettings, CanisterStatusResult,
+    EnvironmentVariable, InstallCodeArgs, ProvisionalCreateCanisterWithCyclesArgs,
+    UpdateSettingsArgs,
 };
-use local_replica::message::Reject;
-use local_replica::timeline::Event;
-use local_replica::{Config, IngressStatus, Replica};
 use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+
+pub use control::Control;
+pub use local_replica::hold::{Delivery, Kind, WaitingMessage};
+pub use local_replica::timeline;
 
 /// How a call was answered: with the Candid of a reply, or with a reject.
-pub type Answer = Result<Vec<u8>, Reject>;
+pub type Answer = Result<Vec<u8>, RejectResponse>;
 
-/// A network, used by one user.
+/// The network itself, as dfx and icp name it.
+const MAINNET: &str = "https://icp-api.io";
+
+/// The hosts that lead to it. Their root key is known, and must not be taken from them.
+const MAINNET_HOSTS: [&str; 4] = ["icp-api.io", "icp0.io", "ic0.app", "internetcomputer.org"];
+
+/// Where a network that names no other place creates canisters: the first canister id of all.
+const FIRST_CANISTER: Principal = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+
+/// How long a request may take. A network that takes longer does not answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A network, used by one user at a time.
 pub struct Network {
-    replica: Replica,
-    user: Principal,
+    agent: Agent,
+    users: Vec<Arc<dyn Identity>>,
+    control: Option<Control>,
+    runtime: Runtime,
+}
+
+/// A call that was sent.
+pub struct Sent {
+    effective_canister_id: Principal,
+    method: String,
+    state: State,
+}
+
+enum State {
+    Answered(Answer),
+    Waiting(RequestId),
+}
+
+impl Sent {
+    /// The method that is called.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
 }
 
 impl Network {
     /// A local replica inside this program, with nothing on it.
-    pub fn local() -> Self {
-        Network {
-            replica: Replica::new(Config::default()),
-            user: Principal::anonymous(),
-        }
+    ///
+    /// # Errors
+    ///
+    /// If it can't be started: no port is free, say.
+    pub fn local() -> Result<Self> {
+        let runtime = runtime()?;
+        let url = runtime.block_on(local::start())?;
+        Network::on(runtime, &url, identity::new()?)
+    }
+
+    /// The network at a URL, or mainnet if the URL is `ic`. Without the file of an identity, the
+    /// user is a new one.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read, or the network does not answer.
+    pub fn at(url: &str, identity_file: Option<&std::path::Path>) -> Result<Self> {
+        let url = if url == "ic" { MAINNET } else { url };
+        let identity = match identity_file {
+            Some(file) => identity::from_pem_file(file)?,
+            None => identity::new()?,
+        };
+        Network::on(runtime()?, url, identity)
+    }
+
+    fn on(runtime: Runtime, url: &str, user: Arc<dyn Identity>) -> Result<Self> {
+        let parsed = reqwest::Url::parse(url)
+            .ok()
+            .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
+            .with_context(|| {
+                format!("'{url}' is no URL of a network; one is http://127.0.0.1:4943")
+            })?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(PATIENCE)
+            .timeout(PATIENCE)
+            .build()?;
+        let agent = Agent::builder()
+            .with_url(url)
+            .with_http_client(http.clone())
+            .with_arc_identity(Arc::clone(&user))
+            .build()
+            .map_err(|error| anyhow!("{url}: {error}"))?;
+        let control = runtime.block_on(async {
+            if !is_mainnet(&parsed) {
+                agent
+                    .fetch_root_key()
+                    .await
+                    .map_err(|error| anyhow!("no network answers at {url}: {}", plain(&error)))?;
+            }
+            anyhow::Ok(Control::find(http, parsed).await)
+        })?;
+        Ok(Network {
+            agent,
+            users: vec![user],
+            control,
+            runtime,
+        })
     }
 
     /// The principal whose calls these are.
     pub fn user(&self) -> Principal {
-        self.user
+        // Identities of this program all know their principal.
+        self.agent.get_principal().unwrap_or(Principal::anonymous())
     }
 
-    /// Goes on as another user.
-    pub fn become_user(&mut self, user: Principal) {
-        self.user = user;
+    /// Which of the users of [`Network::become_user`] a principal is.
+    pub fn number_of_user(&self, principal: &Principal) -> Option<usize> {
+        let mut users = self.users.iter();
+        users.position(|user| user.sender().as_ref() == Ok(principal))
+    }
+
+    /// Goes on as another user. Number 0 is the first, who deployed; the others are new.
+    ///
+    /// # Errors
+    ///
+    /// If no random key can be had.
+    pub fn become_user(&mut self, number: usize) -> Result<()> {
+        while self.users.len() <= number {
+            self.users.push(identity::new()?);
+        }
+        self.agent.set_arc_identity(Arc::clone(&self.users[number]));
+        Ok(())
+    }
+
+    /// Whether this is a local replica of this project, which has timelines and can hold messages
+    /// back.
+    pub fn is_local_replica(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// What only a local replica has.
+    ///
+    /// # Errors
+    ///
+    /// If this network is another.
+    pub fn control(&self) -> Result<(&Control, &Runtime)> {
+        match &self.control {
+            Some(control) => Ok((control, &self.runtime)),
+            None => bail!("only this project's local replica can do this"),
+        }
     }
 
     /// Creates an empty canister, controlled by the user.
@@ -45,10 +178,12 @@ impl Network {
     ///
     /// If the network refuses.
     pub fn create_canister(&mut self) -> Result<Principal> {
+        let method = "provisional_create_canister_with_cycles";
         let args = ProvisionalCreateCanisterWithCyclesArgs::default();
-        let reply = self.manage("provisional_create_canister_with_cycles", (args,))?;
-        let created: CanisterIdRecord = candid::decode_one(&reply)?;
-        Ok(created.canister_id)
+        let created: (CanisterIdRecord,) = self
+            .manage(FIRST_CANISTER, method, (args,))
+            .context("this network lets nobody create canisters just so: deploy the pair with icp or dfx, and name it with --canister1 and --canister2")?;
+        Ok(created.0.canister_id)
     }
 
     /// Sets a canister's environment variables.
@@ -73,8 +208,7 @@ impl Network {
             },
             sender_canister_version: None,
         };
-        self.manage("update_settings", (args,))?;
-        Ok(())
+        self.manage(canister, "update_settings", (args,))
     }
 
     /// Installs a module in an empty canister, or in the mode given.
@@ -88,19 +222,24 @@ impl Network {
         wasm_module: Vec<u8>,
         mode: CanisterInstallMode,
     ) -> Result<()> {
-        let args = InstallCodeArgs {
-            mode,
-            canister_id: canister,
-            wasm_module,
-            arg: candid::encode_args(())?,
-            sender_canister_version: None,
-        };
-        self.manage("install_code", (args,))?;
-        Ok(())
+        let args = install_args(canister, wasm_module, mode)?;
+        self.manage(canister, "install_code", (args,))
     }
 
-    /// Calls a method without arguments, and looks on after every message that is executed until
-    /// it is answered.
+    /// The status of a canister that the user controls.
+    ///
+    /// # Errors
+    ///
+    /// If the network refuses.
+    pub fn canister_status(&mut self, canister: Principal) -> Result<CanisterStatusResult> {
+        let args = CanisterIdRecord {
+            canister_id: canister,
+        };
+        let (status,) = self.manage(canister, "canister_status", (args,))?;
+        Ok(status)
+    }
+
+    /// Calls a method and waits for its answer.
     ///
     /// # Errors
     ///
@@ -109,28 +248,13 @@ impl Network {
         &mut self,
         canister: Principal,
         method: &str,
-        mut after_each: impl FnMut(&mut Network, &[Event]) -> Result<()>,
+        arguments: impl ArgumentEncoder,
     ) -> Result<Answer> {
-        let argument = candid::encode_args(())?;
-        let submitted = self.replica.submit(self.user, canister, method, &argument);
-        let id = match submitted {
-            Ok(id) => id,
-            Err(reject) => return Ok(Err(reject)),
-        };
-        loop {
-            if let Some(IngressStatus::Answered(answer)) = self.replica.ingress_status(id) {
-                return Ok(answer.clone());
-            }
-            let next = self.replica.timeline().next_number();
-            if !self.replica.step() {
-                bail!("{method} was not answered, and no message is left that could answer it");
-            }
-            let events: Vec<Event> = self.replica.timeline().since(next).cloned().collect();
-            after_each(self, &events)?;
-        }
+        let sent = self.send(canister, method, arguments)?;
+        self.wait(sent)
     }
 
-    /// Queries a method without arguments that returns one value.
+    /// Queries a method that returns one value.
     ///
     /// # Errors
     ///
@@ -139,20 +263,206 @@ impl Network {
         &mut self,
         canister: Principal,
         method: &str,
+        arguments: impl ArgumentEncoder,
     ) -> Result<T> {
-        let argument = candid::encode_args(())?;
-        let reply = self.replica.query(self.user, canister, method, &argument);
-        let reply = reply.map_err(|reject| anyhow!("{method}: {reject}"))?;
+        let argument = candid::encode_args(arguments)?;
+        let query = self.agent.query(&canister, method).with_arg(argument);
+        let reply = self.runtime.block_on(query.call());
+        let reply = reply.map_err(|error| anyhow!("{method}: {}", plain(&error)))?;
         candid::decode_one(&reply).with_context(|| format!("{method} returned something else"))
     }
 
-    fn manage(&mut self, method: &str, arguments: impl ArgumentEncoder) -> Result<Vec<u8>> {
-        let argument = candid::encode_args(arguments)?;
+    /// Sends a call. Where messages are held back it waits with them, else the network executes it.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not answer.
+    pub fn send(
+        &mut self,
+        canister: Principal,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<Sent> {
+        self.send_to(canister, canister, method, arguments)
+    }
+
+    /// Sends a call of the management canister.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not answer.
+    pub fn send_management(
+        &mut self,
+        effective_canister_id: Principal,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<Sent> {
         let management = Principal::management_canister();
-        match self.replica.call(self.user, management, method, &argument) {
-            Some(Ok(reply)) => Ok(reply),
-            Some(Err(reject)) => bail!("{method}: {}", reject.message),
-            None => bail!("{method} was not answered"),
+        self.send_to(management, effective_canister_id, method, arguments)
+    }
+
+    fn send_to(
+        &mut self,
+        canister: Principal,
+        effective_canister_id: Principal,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<Sent> {
+        let argument = candid::encode_args(arguments)?;
+        let call = self
+            .agent
+            .update(&canister, method)
+            .with_effective_canister_id(effective_canister_id)
+            .with_arg(argument);
+        let state = match self.runtime.block_on(async { call.call().await }) {
+            Ok(CallResponse::Response((reply, _))) => State::Answered(Ok(reply)),
+            Ok(CallResponse::Poll(id)) => State::Waiting(id),
+            Err(error) => State::Answered(Err(rejected(method, error)?)),
+        };
+        Ok(Sent {
+            effective_canister_id,
+            method: method.to_owned(),
+            state,
+        })
+    }
+
+    /// The answer of a call, if it has one by now.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not say.
+    pub fn answer(&mut self, sent: &Sent) -> Result<Option<Answer>> {
+        let id = match &sent.state {
+            State::Answered(answer) => return Ok(Some(answer.clone())),
+            State::Waiting(id) => id,
+        };
+        let status = self
+            .agent
+            .request_status_raw(id, sent.effective_canister_id);
+        match self.runtime.block_on(status) {
+            Ok((RequestStatusResponse::Replied(reply), _)) => Ok(Some(Ok(reply.arg))),
+            Ok((RequestStatusResponse::Rejected(reject), _)) => Ok(Some(Err(reject))),
+            Ok((RequestStatusResponse::Done, _)) => {
+                bail!("{}: the network has forgotten the answer", sent.method)
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Ok(Some(Err(rejected(&sent.method, error)?))),
+        }
+    }
+
+    /// Waits for the answer of a call.
+    ///
+    /// # Errors
+    ///
+    /// If there will be none.
+    pub fn wait(&mut self, sent: Sent) -> Result<Answer> {
+        let id = match sent.state {
+            State::Answered(answer) => return Ok(answer),
+            State::Waiting(id) => id,
+        };
+        let waiting = self.agent.wait(&id, sent.effective_canister_id);
+        match self.runtime.block_on(waiting) {
+            Ok((reply, _)) => Ok(Ok(reply)),
+            Err(error) => Ok(Err(rejected(&sent.method, error)?)),
+        }
+    }
+
+    fn manage<T: for<'a> ArgumentDecoder<'a>>(
+        &mut self,
+        effective_canister_id: Principal,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<T> {
+        let sent = self.send_management(effective_canister_id, method, arguments)?;
+        match self.wait(sent)? {
+            Ok(reply) => Ok(candid::decode_args(&reply)?),
+            Err(reject) => bail!("{method}: {}", reject.reject_message),
+        }
+    }
+}
+
+/// What installs a module without an argument.
+///
+/// # Errors
+///
+/// Never, as nothing is easy to encode.
+pub fn install_args(
+    canister_id: Principal,
+    wasm_module: Vec<u8>,
+    mode: CanisterInstallMode,
+) -> Result<InstallCodeArgs> {
+    Ok(InstallCodeArgs {
+        mode,
+        canister_id,
+        wasm_module,
+        arg: candid::encode_args(())?,
+        sender_canister_version: None,
+    })
+}
+
+/// The reject that an error is, or else the error.
+fn rejected(method: &str, error: AgentError) -> Result<RejectResponse> {
+    match error {
+        AgentError::CertifiedReject { reject, .. }
+        | AgentError::UncertifiedReject { reject, .. } => Ok(reject),
+        error => bail!("{method} was not answered: {}", plain(&error)),
+    }
+}
+
+/// An error in one line, with what caused it.
+fn plain(error: &AgentError) -> impl Display {
+    let mut text = match error {
+        AgentError::CertifiedReject { reject, .. }
+        | AgentError::UncertifiedReject { reject, .. } => reject.reject_message.clone(),
+        error => error.to_string(),
+    };
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}
+
+fn is_mainnet(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    MAINNET_HOSTS.iter().any(|known| {
+        let rest = host.strip_suffix(known);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("can't start threads")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_mainnets_own_hosts_are_mainnet() {
+        for (url, expected) in [
+            ("https://icp-api.io", true),
+            ("https://ic0.app/", true),
+            ("https://bkyz2-fmaaa-aaaaa-qaaaq-cai.icp0.io", true),
+            ("http://127.0.0.1:4943", false),
+            ("http://localhost:8000", false),
+            ("https://notic0.app", false),
+            ("https://ic0.app.example.com", false),
+        ] {
+            assert_eq!(
+                is_mainnet(&reqwest::Url::parse(url).unwrap()),
+                expected,
+                "{url}"
+            );
         }
     }
 }

@@ -1,24 +1,25 @@
 //! canister1 and canister2, deployed on a network.
 
+use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use candid::{Nat, Principal};
 use ic_management_canister_types::CanisterInstallMode;
-use local_replica::timeline::Event;
 use serde::Serialize;
 
-use crate::network::{Answer, Network};
+use crate::network::Network;
 
 /// The pair.
+#[derive(Clone, Debug)]
 pub struct Pair {
-    /// Where it is.
-    pub network: Network,
     /// The caller.
     pub canister1: Principal,
     /// The callee.
     pub canister2: Principal,
+    /// Where the modules are.
+    wasm_folder: PathBuf,
 }
 
 /// What the two canisters have counted.
@@ -43,16 +44,15 @@ impl Counters {
     }
 }
 
-/// A call of canister1, seen from outside.
-pub struct Observation {
-    /// The counters before.
-    pub before: Counters,
-    /// What was executed, and the counters after each execution.
-    pub steps: Vec<(Event, Counters)>,
-    /// What the caller got.
-    pub answer: Answer,
-    /// The counters when everything that the call began had ended.
-    pub after: Counters,
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counters {
+            canister1,
+            canister2,
+            drops,
+        } = self;
+        write!(f, "+{canister1} +{canister2} +{drops}")
+    }
 }
 
 impl Pair {
@@ -63,33 +63,40 @@ impl Pair {
     /// # Errors
     ///
     /// If a file can't be read, or the network refuses it.
-    pub fn deploy(mut network: Network, wasm_folder: &Path) -> Result<Self> {
-        let modules = [1, 2].map(|number| {
-            let path = wasm_folder.join(format!("canister{number}.wasm"));
-            let module = fs::read(&path).with_context(|| {
-                format!(
-                    "can't read {}; ./scripts/observe.sh builds the canisters",
-                    path.display()
-                )
-            });
-            module.map(|module| (module, path))
-        });
-        let [first, second] = modules;
-        let ((module1, path1), (module2, path2)) = (first?, second?);
+    pub fn deploy(network: &mut Network, wasm_folder: &Path) -> Result<Self> {
+        let (first, second) = (path(wasm_folder, 1), path(wasm_folder, 2));
+        let (module1, module2) = (read(&first)?, read(&second)?);
         let canister1 = network.create_canister()?;
         let canister2 = network.create_canister()?;
         let id = ("PUBLIC_CANISTER_ID:canister2", canister2.to_text());
         network.set_environment_variables(canister1, &[id])?;
-        for (canister, module, path) in [(canister2, module2, path2), (canister1, module1, path1)] {
+        for (canister, module, path) in [(canister2, module2, second), (canister1, module1, first)]
+        {
             network
                 .install(canister, module, CanisterInstallMode::Install)
                 .with_context(|| format!("can't install {}", path.display()))?;
         }
-        Ok(Pair {
-            network,
+        Ok(Pair::deployed(canister1, canister2, wasm_folder))
+    }
+
+    /// A pair that was deployed before, by icp or dfx. The modules of the folder are those that it
+    /// is upgraded to, where a lesson does that.
+    pub fn deployed(canister1: Principal, canister2: Principal, wasm_folder: &Path) -> Self {
+        Pair {
             canister1,
             canister2,
-        })
+            wasm_folder: wasm_folder.to_owned(),
+        }
+    }
+
+    /// The module of canister1 or canister2.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read.
+    pub fn module(&self, canister: Principal) -> Result<Vec<u8>> {
+        let number = if canister == self.canister1 { 1 } else { 2 };
+        read(&path(&self.wasm_folder, number))
     }
 
     /// Reads all counters.
@@ -97,53 +104,29 @@ impl Pair {
     /// # Errors
     ///
     /// If one can't be read.
-    pub fn counters(&mut self) -> Result<Counters> {
-        counters(&mut self.network, self.canister1, self.canister2)
-    }
-
-    /// Calls a method of canister1 and observes everything that comes of it.
-    ///
-    /// # Errors
-    ///
-    /// If the call is never answered, or a counter can't be read.
-    pub fn observe(&mut self, method: &str) -> Result<Observation> {
-        let before = self.counters()?;
-        let mut steps = Vec::new();
+    pub fn counters(&self, network: &mut Network) -> Result<Counters> {
         let (canister1, canister2) = (self.canister1, self.canister2);
-        let answer = self.network.call(canister1, method, |network, events| {
-            let now = counters(network, canister1, canister2)?;
-            steps.extend(events.iter().map(|event| (event.clone(), now)));
-            Ok(())
-        })?;
-        let after = self.counters()?;
-        Ok(Observation {
-            before,
-            steps,
-            answer,
-            after,
+        let mut read = |canister, method| -> Result<u64> {
+            let counter: Nat = network.query(canister, method, ())?;
+            u64::try_from(counter.0).with_context(|| format!("{method} returned a huge number"))
+        };
+        Ok(Counters {
+            canister1: read(canister1, "get")?,
+            canister2: read(canister2, "get")?,
+            drops: read(canister1, "get_drops")?,
         })
-    }
-
-    /// What to call a principal in a text: by its part in the lesson, if it has one.
-    pub fn name(&self, principal: &Principal) -> String {
-        match *principal {
-            p if p == self.canister1 => "canister1".to_owned(),
-            p if p == self.canister2 => "canister2".to_owned(),
-            p if p == self.network.user() => "the user".to_owned(),
-            p if p == Principal::management_canister() => "the management canister".to_owned(),
-            p => p.to_text(),
-        }
     }
 }
 
-fn counters(network: &mut Network, canister1: Principal, canister2: Principal) -> Result<Counters> {
-    let mut read = |canister, method| -> Result<u64> {
-        let counter: Nat = network.query(canister, method)?;
-        u64::try_from(counter.0).with_context(|| format!("{method} returned a huge number"))
-    };
-    Ok(Counters {
-        canister1: read(canister1, "get")?,
-        canister2: read(canister2, "get")?,
-        drops: read(canister1, "get_drops")?,
+fn path(wasm_folder: &Path, number: u8) -> PathBuf {
+    wasm_folder.join(format!("canister{number}.wasm"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| {
+        format!(
+            "can't read {}; ./scripts/observe.sh builds the canisters",
+            path.display()
+        )
     })
 }

@@ -3,42 +3,52 @@
 use std::fmt::Write;
 
 use local_replica::message::Reject;
-use local_replica::timeline::{Answer, Ending, Event, Step};
 
-use crate::answer::Got;
-use crate::pair::{Counters, Observation, Pair};
+use crate::network::timeline::{Answer, Ending, Event, Step};
+use crate::pair::Counters;
+use crate::stage::{Moment, Stage};
 use crate::style;
 
-/// Tells one call of canister1 message by message. With `counters`, shows both counters between
-/// the messages.
-pub fn tell(pair: &Pair, observation: &Observation, with_counters: bool) -> String {
+/// Tells what happened on the stage, message by message.
+pub fn tell(stage: &Stage) -> String {
     let mut text = String::new();
-    if with_counters {
-        let _ = writeln!(text, "{:61}canister1  canister2", "");
-        counters(&mut text, "before", observation.before);
-    }
-    for (number, (event, now)) in (1..).zip(&observation.steps) {
-        message(&mut text, pair, number, event);
-        if with_counters {
-            counters(&mut text, "now", *now);
+    let mut number = 0;
+    for moment in stage.scene() {
+        match moment {
+            Moment::Event { event, counters } => {
+                number += 1;
+                message(&mut text, stage, number, event);
+                if let Some(now) = counters {
+                    show_counters(&mut text, "now", *now);
+                }
+            }
+            Moment::Answer { got, .. } => {
+                let got = with_names(stage, &got.to_string());
+                let _ = writeln!(text, "  The caller got {got}");
+            }
         }
     }
-    let answer = shorten(pair, &Got::read(&observation.answer).to_string());
-    let _ = writeln!(text, "  The caller got {answer}");
     text
 }
 
-fn counters(text: &mut String, when: &str, counters: Counters) {
+/// Tells it with a column for the counters, which were looked at between the messages.
+pub fn tell_with_counters(stage: &Stage, before: Counters) -> String {
+    let mut text = format!("{:61}canister1  canister2\n", "");
+    show_counters(&mut text, "before", before);
+    text + &tell(stage)
+}
+
+fn show_counters(text: &mut String, when: &str, counters: Counters) {
     let Counters {
         canister1,
         canister2,
         ..
     } = counters;
-    let _ = writeln!(text, "{:>58}:{canister1:>11}{canister2:>11}", when);
+    let _ = writeln!(text, "{when:>58}:{canister1:>11}{canister2:>11}");
 }
 
-fn message(text: &mut String, pair: &Pair, number: usize, event: &Event) {
-    let where_ = pair.name(&event.canister);
+fn message(text: &mut String, stage: &Stage, number: usize, event: &Event) {
+    let where_ = stage.name(&event.canister);
     let what = match &event.step {
         Step::Method { name, .. } => format!("{where_} executes {name}"),
         Step::Management(method) => format!("{where_} executes {method}"),
@@ -52,7 +62,7 @@ fn message(text: &mut String, pair: &Pair, number: usize, event: &Event) {
                 None => "the reply".to_owned(),
                 Some(reject) => format!("the reject (code {})", reject.code as u64),
             };
-            let from = pair.name(from);
+            let from = stage.name(from);
             format!("{where_} goes on after its await, with {answer} of {from}.{method}")
         }
         Step::Cleanup => format!("{where_} cleans up: the method's local variables are dropped"),
@@ -62,7 +72,7 @@ fn message(text: &mut String, pair: &Pair, number: usize, event: &Event) {
         }
     };
     let _ = writeln!(text, "  {number}. {what}");
-    let done = deeds(pair, event);
+    let done = deeds(stage, event);
     let undone = matches!(event.ending, Ending::Undone(_));
     if !done.is_empty() {
         let tense = if undone { "had " } else { "" };
@@ -70,7 +80,7 @@ fn message(text: &mut String, pair: &Pair, number: usize, event: &Event) {
     }
     match &event.ending {
         Ending::Undone(reject) => {
-            let why = shorten(pair, reason(reject));
+            let why = with_names(stage, reason(reject));
             let line = format!("TRAPS, and all of this message is undone: {why}");
             let _ = writeln!(text, "       {}", style::undone(line));
         }
@@ -87,7 +97,7 @@ fn message(text: &mut String, pair: &Pair, number: usize, event: &Event) {
     }
 }
 
-fn deeds(pair: &Pair, event: &Event) -> Vec<String> {
+fn deeds(stage: &Stage, event: &Event) -> Vec<String> {
     let mut deeds = Vec::new();
     let undone = matches!(event.ending, Ending::Undone(_));
     if event.changed_memory {
@@ -96,7 +106,7 @@ fn deeds(pair: &Pair, event: &Event) -> Vec<String> {
     }
     for call in &event.calls {
         let verb = if undone { "called" } else { "calls" };
-        let receiver = pair.name(&call.receiver);
+        let receiver = stage.name(&call.receiver);
         deeds.push(format!("{verb} {receiver}.{}", call.method));
     }
     match &event.response {
@@ -104,7 +114,7 @@ fn deeds(pair: &Pair, event: &Event) -> Vec<String> {
         Some(Answer::Reply { .. }) => deeds.push("replies".to_owned()),
         Some(Answer::Reject(reject)) => {
             let verb = if undone { "rejected" } else { "rejects" };
-            let why = shorten(pair, reason(reject));
+            let why = with_names(stage, reason(reject));
             deeds.push(format!("{verb} with code {}: {why}", reject.code as u64));
         }
         None => {}
@@ -121,7 +131,7 @@ fn reason(reject: &Reject) -> &str {
 }
 
 /// A text with the names of the pair in place of their ids.
-fn shorten(pair: &Pair, text: &str) -> String {
-    text.replace(&pair.canister1.to_text(), "canister1")
-        .replace(&pair.canister2.to_text(), "canister2")
+pub fn with_names(stage: &Stage, text: &str) -> String {
+    text.replace(&stage.canister1.to_text(), "canister1")
+        .replace(&stage.canister2.to_text(), "canister2")
 }

@@ -1,102 +1,147 @@
-//! Findings as a table.
+//! Findings as text.
 
 use std::fmt::Write;
 
-use crate::lessons::rollback::{Fate, Finding};
-use crate::pair::Counters;
+use crate::lesson::{Fact, Finding, Layout, Lesson, Side};
 use crate::style;
 
-/// The widths of the columns: what happens, canister1 before and after its last await, canister2,
-/// drops, the caller, the prediction.
-const WIDTHS: [usize; 7] = [43, 9, 9, 11, 9, 23, 11];
+/// The room between columns.
+const GAP: usize = 2;
 
-/// The table of findings, one line each. A finding that is not as predicted gets a second line.
-pub fn render(findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for titles in [
-        [
-            "",
-            "canister1",
-            "",
-            "canister2",
-            "Drop",
-            "the caller got",
-            "predicted",
-            "observed",
-        ],
-        [
-            "what happens",
-            "before",
-            "after",
-            "",
-            "",
-            "",
-            "C1 C2 D",
-            "C1 C2 D",
-        ],
-    ] {
-        let columns = titles.iter().zip(WIDTHS.iter().chain(&[0]));
-        let title: String = columns
-            .map(|(title, width)| format!("{title:width$}"))
-            .collect();
-        let _ = writeln!(text, "{}", style::heading(title.trim_end()));
+/// What a network that is not the local replica can't show.
+const NOT_HERE: &str = "not shown: this needs messages held back or the clock moved, as only this \
+                        project's local replica can";
+
+/// The findings of a lesson.
+pub fn render(lesson: &Lesson, findings: &[Finding]) -> String {
+    match lesson.layout {
+        Layout::List => findings.iter().map(list).collect(),
+        Layout::Table(legend) => table(findings, legend),
     }
-    for finding in findings {
-        line(&mut text, finding);
+}
+
+// ---- A line for each fact --------------------------------------------------------------------
+
+fn list(finding: &Finding) -> String {
+    let side = match finding.side {
+        Side::Rule => "",
+        Side::Mistake => "The mistake: ",
+        Side::RightWay => "The right way: ",
+    };
+    let title = format!("{side}{} ({})", finding.what, finding.method);
+    let mut text = format!("{}\n", style::heading(title));
+    if finding.as_predicted.is_none() {
+        let _ = writeln!(text, "  {NOT_HERE}\n");
+        return text;
     }
-    text.push_str(LEGEND);
+    let what = width(finding.facts.iter().map(|fact| fact.what)).max(20);
+    let predicted = width(finding.facts.iter().map(|fact| fact.predicted.as_str())).max(9);
+    let _ = writeln!(
+        text,
+        "  {:what$}{:gap$}{:predicted$}{:gap$}observed",
+        "",
+        "",
+        "predicted",
+        "",
+        gap = GAP
+    );
+    for fact in &finding.facts {
+        let _ = writeln!(
+            text,
+            "  {:what$}{:gap$}{:predicted$}{:gap$}{}",
+            fact.what,
+            "",
+            fact.predicted,
+            "",
+            observed(fact),
+            gap = GAP
+        );
+    }
+    text.push('\n');
     text
 }
 
-const LEGEND: &str = "\
-before, after: what canister1 changed before and after its last await. –: there was nothing to change.
-C1 C2 D: by how much the counter of canister1, that of canister2, and the count of drops grew.
-";
-
-fn line(text: &mut String, finding: &Finding) {
-    let [what, before, after, callee, drops, answer, predicted] = WIDTHS;
-    let _ = write!(text, "{:what$}", finding.what);
-    cell(text, finding.before_await, before);
-    cell(text, finding.after_await, after);
-    cell(text, finding.callee, callee);
-    cell(text, finding.drops, drops);
-    let _ = write!(text, "{:answer$}", finding.observed_answer.words());
-    let _ = write!(text, "{:predicted$}", numbers(finding.predicted));
-    let observed = numbers(finding.observed);
-    if finding.as_predicted {
-        let _ = writeln!(text, "{observed}");
-        return;
+fn observed(fact: &Fact) -> String {
+    match fact.is_as_predicted() {
+        true => fact.observed.clone(),
+        false => style::wrong(format!("{}  NOT as predicted", fact.observed)).to_string(),
     }
-    let _ = writeln!(text, "{}", style::wrong(&observed));
-    let prediction = format!(
-        "  NOT as predicted: C1, C2 and D were to grow by {}, the caller was to get: {}",
-        numbers(finding.predicted),
-        finding.predicted_answer
+}
+
+// ---- A line for each finding -----------------------------------------------------------------
+
+fn table(findings: &[Finding], legend: &str) -> String {
+    let Some((grown, columns)) = findings.iter().find_map(|f| f.facts.split_last()) else {
+        return format!("{NOT_HERE}\n");
+    };
+    let mut widths = vec![width(
+        findings.iter().map(|f| f.what).chain(["what happens"]),
+    )];
+    for (index, fact) in columns.iter().enumerate() {
+        let cells = findings.iter().filter_map(|f| f.facts.get(index));
+        let cells = cells.map(|fact| fact.observed.as_str());
+        widths.push(width(cells.chain([fact.what])));
+    }
+    widths.push(width([grown.predicted.as_str(), "predicted"].into_iter()));
+
+    let titles = columns.iter().map(|fact| fact.what);
+    let titles = ["what happens"]
+        .into_iter()
+        .chain(titles)
+        .chain(["predicted", "observed"]);
+    let mut header = String::new();
+    for (title, width) in titles.zip(widths.iter().chain(&[0])) {
+        let _ = write!(header, "{title:width$}{:GAP$}", "");
+    }
+    let mut text = format!("{}\n", style::heading(header.trim_end()));
+    for finding in findings {
+        line(&mut text, finding, &widths);
+    }
+    text.push_str(legend);
+    text
+}
+
+fn line(text: &mut String, finding: &Finding, widths: &[usize]) {
+    let _ = write!(
+        text,
+        "{:width$}{:GAP$}",
+        finding.what,
+        "",
+        width = widths[0]
     );
-    let _ = writeln!(text, "{}", style::wrong(prediction));
+    let Some((last, facts)) = finding.facts.split_last() else {
+        let _ = writeln!(text, "{NOT_HERE}");
+        return;
+    };
+    for (fact, width) in facts.iter().zip(&widths[1..]) {
+        let cell = format!("{:width$}{:GAP$}", fact.observed, "");
+        let _ = write!(text, "{}", coloured(&fact.observed, cell));
+    }
+    let width = widths[widths.len() - 1];
+    let _ = write!(text, "{:width$}{:GAP$}", last.predicted, "");
+    let _ = match last.is_as_predicted() {
+        true => writeln!(text, "{}", last.observed),
+        false => writeln!(text, "{}", style::wrong(&last.observed)),
+    };
+    for fact in finding.facts.iter().filter(|f| !f.is_as_predicted()) {
+        let line = format!(
+            "  NOT as predicted: {} is '{}', and was to be '{}'",
+            fact.what, fact.observed, fact.predicted
+        );
+        let _ = writeln!(text, "{}", style::wrong(line));
+    }
 }
 
-fn cell(text: &mut String, fate: Fate, width: usize) {
-    let word = match fate {
-        Fate::Kept => "kept",
-        Fate::Undone => "undone",
-        Fate::Partly => "partly",
-        Fate::None => "–",
-    };
-    let word = format!("{word:width$}");
-    let _ = match fate {
-        Fate::Kept => write!(text, "{}", style::kept(word)),
-        Fate::Undone => write!(text, "{}", style::undone(word)),
-        Fate::Partly => write!(text, "{}", style::wrong(word)),
-        Fate::None => write!(text, "{word}"),
-    };
+fn coloured(word: &str, cell: String) -> String {
+    match word {
+        "kept" => style::kept(cell).to_string(),
+        "undone" => style::undone(cell).to_string(),
+        "partly" => style::wrong(cell).to_string(),
+        _ => cell,
+    }
 }
 
-fn numbers(grown: Counters) -> String {
-    let Counters {
-        canister1,
-        canister2,
-        drops,
-    } = grown;
-    format!("+{canister1} +{canister2} +{drops}")
+/// How wide a column is.
+fn width<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
 }

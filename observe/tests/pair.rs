@@ -4,37 +4,39 @@ mod support;
 
 use std::fs;
 
-use candid::Principal;
-use ic_management_canister_types::{CanisterInstallMode, CanisterStatusResult};
+use ic_management_canister_types::CanisterInstallMode;
 use observe::answer::Got;
 use observe::network::Network;
 use observe::pair::Counters;
-use support::{pair, wasm};
+use observe::stage::Stage;
+use support::{stage, wasm};
+
+fn call(stage: &mut Stage, method: &str) -> Got {
+    Got::read(&stage.call(stage.canister1, method, ()).unwrap())
+}
 
 #[test]
 fn all_counters_survive_an_upgrade() {
-    let mut pair = pair();
-    pair.observe("increment_both").unwrap();
-    pair.observe("increment_both_then_trap_with_guard").unwrap();
+    let mut stage = stage();
+    call(&mut stage, "increment_both");
+    call(&mut stage, "increment_both_then_trap_with_guard");
     let counted = Counters {
         canister1: 2,
         canister2: 2,
         drops: 1,
     };
-    assert_eq!(pair.counters().unwrap(), counted);
-    for (canister, file) in [(pair.canister1, "canister1"), (pair.canister2, "canister2")] {
-        let module = fs::read(wasm().join(file).with_extension("wasm")).unwrap();
-        let mode = CanisterInstallMode::Upgrade(None);
-        pair.network.install(canister, module, mode).unwrap();
+    assert_eq!(stage.counters().unwrap(), counted);
+    for canister in [stage.canister1, stage.canister2] {
+        stage.upgrade(canister).unwrap().unwrap();
     }
-    assert_eq!(pair.counters().unwrap(), counted);
-    pair.observe("increment_both").unwrap();
-    assert_eq!(pair.counters().unwrap().canister2, 3);
+    assert_eq!(stage.counters().unwrap(), counted);
+    call(&mut stage, "increment_both");
+    assert_eq!(stage.counters().unwrap().canister2, 3);
 }
 
 #[test]
 fn canister1_rejects_calls_until_it_knows_canister2_and_says_what_to_do() {
-    let mut network = Network::local();
+    let mut network = Network::local().unwrap();
     let canister = network.create_canister().unwrap();
     let module = fs::read(wasm().join("canister1.wasm")).unwrap();
     network
@@ -50,30 +52,24 @@ fn canister1_rejects_calls_until_it_knows_canister2_and_says_what_to_do() {
         network
             .set_environment_variables(canister, &variables)
             .unwrap();
-        let answer = network.call(canister, "increment_both", |_, _| Ok(()));
+        let answer = network.call(canister, "increment_both", ());
         let Got::Reject { code, message, .. } = Got::read(&answer.unwrap()) else {
             panic!("it is not rejected");
         };
         assert_eq!(code, 4);
         assert!(message.contains(expected), "{message}");
-        let counter: candid::Nat = network.query(canister, "get").unwrap();
+        let counter: candid::Nat = network.query(canister, "get", ()).unwrap();
         assert_eq!(counter, 0u8);
     }
 }
 
 #[test]
 fn anybody_may_call_the_pair_and_only_the_controller_may_change_it() {
-    let mut pair = pair();
-    pair.network.become_user(Principal::from_slice(&[7; 29]));
-    pair.observe("increment_both").unwrap();
-    assert_eq!(pair.counters().unwrap().canister1, 1);
-    let module = fs::read(wasm().join("canister1.wasm")).unwrap();
-    let refused = pair
-        .network
-        .install(pair.canister1, module, CanisterInstallMode::Reinstall)
-        .unwrap_err();
-    assert!(refused.to_string().contains("Only the controllers"));
-    let status: Result<CanisterStatusResult, _> = pair.network.query(pair.canister1, "nothing");
-    assert!(status.is_err());
-    assert_eq!(pair.counters().unwrap().canister1, 1);
+    let mut stage = stage();
+    stage.network.become_user(1).unwrap();
+    call(&mut stage, "increment_both");
+    assert_eq!(stage.counters().unwrap().canister1, 1);
+    let refused = stage.upgrade(stage.canister1).unwrap().unwrap_err();
+    assert!(refused.reject_message.contains("Only the controllers"));
+    assert_eq!(stage.counters().unwrap().canister1, 1);
 }

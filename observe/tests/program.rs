@@ -20,7 +20,6 @@ fn everything_is_as_predicted_and_the_exit_status_is_0() {
 #[test]
 fn readme_and_docs_show_what_is_printed_today() {
     const COMMENT: &str = "<!-- output of ./scripts/observe.sh";
-    const BLOCK: &str = "-->\n```text\n";
     let pages = fs::read_dir(project().join("docs")).unwrap();
     let pages = pages.map(|page| page.unwrap().path());
     let mut shown = 0;
@@ -32,12 +31,15 @@ fn readme_and_docs_show_what_is_printed_today() {
                 fresh.push_str(part);
                 continue;
             }
-            let (arguments, after) = part.split_once(BLOCK).expect("a block follows");
+            let (arguments, after) = part.split_once("-->\n```").expect("a block follows");
+            let (language, after) = after.split_once('\n').expect("the block begins");
             let (_, after) = after.split_once("```\n").expect("the block ends");
             let split: Vec<&str> = arguments.split_whitespace().collect();
             let output = observe(&split);
             let printed = text(&output.stdout);
-            fresh.push_str(&format!("{COMMENT}{arguments}{BLOCK}{printed}```\n{after}"));
+            fresh.push_str(&format!(
+                "{COMMENT}{arguments}-->\n```{language}\n{printed}```\n{after}"
+            ));
             shown += 1;
         }
         if std::env::var_os("UPDATE_PAGES").is_some() {
@@ -69,14 +71,16 @@ fn a_row_that_differs_from_its_prediction_gives_exit_status_1() {
 
 #[test]
 fn json_has_every_row_with_prediction_and_observation() {
-    let output = observe(&["--json"]);
+    let output = observe(&["rollback", "--json"]);
     assert_eq!(output.status.code(), Some(0));
     let findings: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = findings.as_array().unwrap();
     assert_eq!(findings.len(), 13);
     for finding in findings {
         assert_eq!(finding["as_predicted"], true);
-        assert_eq!(finding["predicted"], finding["observed"]);
+        for fact in finding["facts"].as_array().unwrap() {
+            assert_eq!(fact["predicted"], fact["observed"]);
+        }
     }
 }
 

@@ -2,43 +2,148 @@
 //!
 //! The code that is observed: `canisters/canister1/src/rollback.rs`.
 
+use std::fmt;
+
 use anyhow::Result;
-use serde::Serialize;
 
 use crate::answer::Got;
-use crate::pair::{Counters, Observation, Pair};
+use crate::lesson::{Experiment, Fact, Layout, Lesson, Question, Side, fact};
+use crate::pair::Counters;
+use crate::stage::Stage;
+use crate::{story, style};
+
+/// The lesson.
+pub const LESSON: Lesson = Lesson {
+    name: "rollback",
+    about: "What an error undoes, and what it does not.",
+    experiments,
+    layout: Layout::Table(
+        "C1, C2: canister1 and canister2. before, after: what C1 changed before and after its last await.\n\
+         –: there was nothing to change. predicted, observed: by how much the counter of C1, that of C2,\n\
+         and the count of drops grew.\n",
+    ),
+};
 
 /// One way to fail.
-pub struct Row {
+#[derive(Clone, Copy)]
+struct Row {
     /// What happens.
-    pub what: &'static str,
+    what: &'static str,
     /// The method of canister1 that does it.
-    pub method: &'static str,
+    method: &'static str,
     /// What the two canisters try to change.
-    pub tried: Tried,
+    tried: Tried,
     /// How much the counters grow: what is kept of that.
-    pub predicted: Counters,
+    predicted: Counters,
     /// What the caller gets, in the words of [`Got::words`].
-    pub answer: &'static str,
+    answer: &'static str,
+    /// Why it is so.
+    why: &'static str,
 }
 
 /// How often 1 is added.
-#[derive(Clone, Copy, Debug)]
-pub struct Tried {
+#[derive(Clone, Copy)]
+struct Tried {
     /// By canister1, before its last await (or all, if there is none).
-    pub before: u64,
+    before: u64,
     /// By canister1, after its last await.
-    pub after: u64,
+    after: u64,
     /// By canister2, where it executes anything.
-    pub callee: u64,
+    callee: u64,
     /// By the `Drop` of a guard.
-    pub drops: u64,
+    drops: u64,
 }
 
+impl Row {
+    fn experiment(self) -> Experiment {
+        Experiment {
+            method: self.method,
+            what: self.what,
+            side: Side::Rule,
+            needs_local_replica: false,
+            question: Some(self.question()),
+            run: Box::new(move |stage| self.run(stage)),
+        }
+    }
+
+    fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
+        let before = stage.counters()?;
+        let answer = stage.call(stage.canister1, self.method, ())?;
+        let observed = stage.counters()?.since(before);
+        let fates = |grown: Counters| {
+            // canister1 keeps its changes in the order in which it made them: what is kept at all
+            // of those after the await comes on top of those before it.
+            let kept_before = grown.canister1.min(self.tried.before);
+            [
+                Fate::of(kept_before, self.tried.before),
+                Fate::of(grown.canister1 - kept_before, self.tried.after),
+                Fate::of(grown.canister2, self.tried.callee),
+                Fate::of(grown.drops, self.tried.drops),
+            ]
+        };
+        let names = ["C1 before", "C1 after", "C2", "Drop"];
+        let fates = fates(self.predicted).into_iter().zip(fates(observed));
+        let facts = names.into_iter().zip(fates);
+        let mut facts: Vec<Fact> = facts
+            .map(|(name, (predicted, observed))| fact(name, predicted, observed))
+            .collect();
+        let got = Got::read(&answer);
+        facts.push(fact("the caller got", self.answer, got.words()));
+        facts.push(fact(GROWN, self.predicted, observed));
+        Ok(facts)
+    }
+
+    fn question(&self) -> Question {
+        let Tried {
+            before,
+            after,
+            callee,
+            drops,
+        } = self.tried;
+        let counted = match drops {
+            0 => String::new(),
+            _ => ", and a Drop counts".to_owned(),
+        };
+        let times = |number| match number {
+            0 => "nothing".to_owned(),
+            number => format!("{number}"),
+        };
+        let mut choices = Vec::new();
+        for canister1 in 0..=before + after {
+            for canister2 in 0..=callee {
+                for drops in 0..=drops {
+                    choices.push(
+                        Counters {
+                            canister1,
+                            canister2,
+                            drops,
+                        }
+                        .to_string(),
+                    );
+                }
+            }
+        }
+        Question {
+            ask: format!(
+                "canister1 adds {} before its last await and {} after it, canister2 adds {}{counted}. \
+                 By how much have canister1, canister2 and the drops grown?",
+                times(before),
+                times(after),
+                times(callee),
+            ),
+            choices,
+            fact: GROWN,
+            why: self.why,
+        }
+    }
+}
+
+/// The fact that tells the counters.
+const GROWN: &str = "how much C1, C2 and the drops grew";
+
 /// What became of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fate {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
     /// They are there.
     Kept,
     /// They are not.
@@ -60,70 +165,24 @@ impl Fate {
     }
 }
 
-/// A row that was done.
-#[derive(Debug, Serialize)]
-pub struct Finding {
-    /// What happens.
-    pub what: &'static str,
-    /// The method of canister1 that does it.
-    pub method: &'static str,
-    /// How much the counters were to grow.
-    pub predicted: Counters,
-    /// How much they grew.
-    pub observed: Counters,
-    /// What the caller was to get, in the words of [`Got::words`].
-    pub predicted_answer: &'static str,
-    /// What it got.
-    pub observed_answer: Got,
-    /// What became of canister1's changes before its last await.
-    pub before_await: Fate,
-    /// What became of canister1's changes after it.
-    pub after_await: Fate,
-    /// What became of canister2's changes.
-    pub callee: Fate,
-    /// What became of what `Drop` did.
-    pub drops: Fate,
-    /// Whether all is as predicted.
-    pub as_predicted: bool,
-}
-
-/// Does one row.
-///
-/// # Errors
-///
-/// If it can't be observed.
-pub fn observe(pair: &mut Pair, row: &Row) -> Result<(Finding, Observation)> {
-    let observation = pair.observe(row.method)?;
-    let observed = observation.after.since(observation.before);
-    let observed_answer = Got::read(&observation.answer);
-    let Tried {
-        before,
-        after,
-        callee,
-        drops,
-    } = row.tried;
-    // canister1 keeps its changes in the order in which it made them: what is kept at all of those
-    // after the await comes on top of those before it.
-    let kept_before = observed.canister1.min(before);
-    let finding = Finding {
-        what: row.what,
-        method: row.method,
-        predicted: row.predicted,
-        observed,
-        predicted_answer: row.answer,
-        before_await: Fate::of(kept_before, before),
-        after_await: Fate::of(observed.canister1 - kept_before, after),
-        callee: Fate::of(observed.canister2, callee),
-        drops: Fate::of(observed.drops, drops),
-        as_predicted: observed == row.predicted && observed_answer.words() == row.answer,
-        observed_answer,
-    };
-    Ok((finding, observation))
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fate::Kept => "kept",
+            Fate::Undone => "undone",
+            Fate::Partly => "partly",
+            Fate::None => "–",
+        })
+    }
 }
 
 /// All rows, in the order of the table.
-pub fn rows() -> Vec<Row> {
-    let row = |what, method, tried: [u64; 4], predicted: [u64; 3], answer| Row {
+fn experiments() -> Vec<Experiment> {
+    rows().into_iter().map(Row::experiment).collect()
+}
+
+fn rows() -> Vec<Row> {
+    let row = |what, method, tried: [u64; 4], predicted: [u64; 3], answer, why| Row {
         what,
         method,
         tried: Tried {
@@ -138,6 +197,7 @@ pub fn rows() -> Vec<Row> {
             drops: predicted[2],
         },
         answer,
+        why,
     };
     let trap = "reject 5, IC0503";
     // What is tried: by canister1 before and after its last await, by canister2, by Drop.
@@ -149,6 +209,7 @@ pub fn rows() -> Vec<Row> {
             [1, 0, 1, 0],
             [1, 1, 0],
             "reply: Err",
+            "Err is a reply like any other: the message that returns it ends normally, and is kept.",
         ),
         row(
             "traps after the await",
@@ -156,6 +217,7 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 1, 0],
             [1, 1, 0],
             trap,
+            "The await sent a call and so ended the first message: a commit point. The trap undoes only the message after it.",
         ),
         row(
             "traps before any await",
@@ -163,6 +225,7 @@ pub fn rows() -> Vec<Row> {
             [1, 0, 0, 0],
             [0, 0, 0],
             trap,
+            "There was no commit point before the trap: all of it is one message.",
         ),
         row(
             "traps after an await that sends nothing",
@@ -170,6 +233,7 @@ pub fn rows() -> Vec<Row> {
             [2, 0, 0, 0],
             [0, 0, 0],
             trap,
+            "An await that sends no call ends no message. There was no commit point.",
         ),
         row(
             "makes a one-way call, then traps",
@@ -177,6 +241,7 @@ pub fn rows() -> Vec<Row> {
             [1, 0, 0, 0],
             [0, 0, 0],
             trap,
+            "A call leaves when its message ends normally. This one trapped, and the call went with it.",
         ),
         row(
             "the callee traps",
@@ -184,6 +249,7 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 1, 0],
             [2, 0, 0],
             "reply: saw reject 5",
+            "canister2 undid its own message. canister1 saw a reject, went on and ended normally.",
         ),
         row(
             "the callee rejects on purpose",
@@ -191,6 +257,7 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 1, 0],
             [2, 1, 0],
             "reply: saw reject 4",
+            "A reject is an answer like any other: what canister2 did before it is kept.",
         ),
         row(
             "the method does not exist",
@@ -198,6 +265,7 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 0, 0],
             [2, 0, 0],
             "reply: saw reject 5",
+            "The system answered in place of canister2; canister1 went on and ended normally.",
         ),
         row(
             "the canister does not exist",
@@ -205,6 +273,7 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 0, 0],
             [2, 0, 0],
             "reply: saw reject 3",
+            "The system answered in place of the canister; canister1 went on and ended normally.",
         ),
         row(
             "the call needs more cycles than there are",
@@ -212,6 +281,7 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 0, 0],
             [2, 0, 0],
             "reply: call not sent",
+            "The call was not sent, so there was no commit point at the await; but the message ended normally.",
         ),
         row(
             "awaits twice, then traps",
@@ -219,6 +289,7 @@ pub fn rows() -> Vec<Row> {
             [2, 1, 2, 0],
             [2, 2, 0],
             trap,
+            "Each await was a commit point. The trap undoes what came after the second.",
         ),
         row(
             "traps after the await, with a guard",
@@ -226,6 +297,7 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 1, 1],
             [1, 1, 1],
             trap,
+            "After the trap, cleanup dropped the local variables, and what Drop does there is kept.",
         ),
         row(
             "traps after the await, and in cleanup",
@@ -233,6 +305,40 @@ pub fn rows() -> Vec<Row> {
             [1, 1, 1, 1],
             [1, 1, 0],
             trap,
+            "Cleanup trapped too, so it was undone as well: a lock would stay locked.",
         ),
     ]
+}
+
+/// The example of the article, message by message: the text that introduces the lesson.
+///
+/// # Errors
+///
+/// If it can't be observed.
+pub fn introduction(stage: &mut Stage) -> Result<String> {
+    let title = style::heading("canister1.increment_both, step by step");
+    let before = stage.counters()?;
+    let local = stage.network.is_local_replica();
+    stage.begin_scene()?;
+    let answer = match local {
+        true => stage.call_step_by_step("increment_both")?,
+        false => stage.call(stage.canister1, "increment_both", ())?,
+    };
+    let after = stage.counters()?;
+    let story = match local {
+        true => story::tell_with_counters(stage, before),
+        false => {
+            let got = Got::read(&answer);
+            format!("  before: {before}\n  after:  {after}\n  The caller got {got}\n")
+        }
+    };
+    let got = Got::read(&answer);
+    let grown = after.since(before);
+    let verdict = match (got.words().as_str(), grown.canister1, grown.canister2) {
+        ("reply: Err", 1, 1) => {
+            "It failed, and nothing was undone: not in canister2, and not in canister1."
+        }
+        _ => "This is not what was predicted: an Err, and both counters grown by 1.",
+    };
+    Ok(format!("{title}\n{story}\n{verdict}\n\n"))
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use local_replica::timeline::{Ending, Step};
 use observe::answer::Got;
 use observe::network::Network;
-use observe::pair::{Counters, Observation, Pair};
+use observe::network::timeline::{Ending, Step};
+use observe::pair::{Counters, Pair};
+use observe::stage::Stage;
 
 /// The root of the project.
 pub fn project() -> PathBuf {
@@ -35,8 +36,10 @@ pub fn wasm() -> &'static Path {
 }
 
 /// A pair on a replica of its own.
-pub fn pair() -> Pair {
-    Pair::deploy(Network::local(), wasm()).expect("the pair can be deployed")
+pub fn stage() -> Stage {
+    let mut network = Network::local().expect("the local replica starts");
+    let pair = Pair::deploy(&mut network, wasm()).expect("the pair can be deployed");
+    Stage::new(network, pair).expect("the local replica answers")
 }
 
 /// What one call of canister1 did to a new pair.
@@ -51,18 +54,20 @@ pub struct Story {
 
 /// Calls `method` of canister1 on a new pair.
 pub fn story(method: &str) -> Story {
-    let mut pair = pair();
-    let observation = pair.observe(method).expect("it can be observed");
+    let mut stage = stage();
+    let before = stage.counters().expect("counters can be read");
+    let answer = stage.call(stage.canister1, method, ());
+    let after = stage.counters().expect("counters can be read");
     Story {
-        grown: observation.after.since(observation.before),
-        got: Got::read(&observation.answer),
-        steps: steps(&pair, &observation),
+        grown: after.since(before),
+        got: Got::read(&answer.expect("it is answered")),
+        steps: steps(&stage),
     }
 }
 
-fn steps(pair: &Pair, observation: &Observation) -> Vec<String> {
-    let steps = observation.steps.iter().map(|(event, _)| {
-        let canister = pair.name(&event.canister);
+fn steps(stage: &Stage) -> Vec<String> {
+    let steps = stage.events().map(|event| {
+        let canister = stage.name(&event.canister);
         let step = match &event.step {
             Step::Method { .. } => "method",
             Step::Callback { reject: None, .. } => "reply callback",

@@ -1,0 +1,123 @@
+//! What the user asks for.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use candid::Principal;
+use clap::Parser;
+use observe::lesson::{Experiment, Lesson};
+use observe::lessons::LESSONS;
+
+/// Runs the lessons on real Wasm: each is a set of experiments, predicted and observed.
+///
+/// Without a lesson it runs all of them. Without --network it starts a local replica inside itself
+/// and deploys the pair there. The exit status is 0 if everything is as predicted, 1 if something is
+/// not, and 2 if something could not be observed.
+#[derive(Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// The lesson; --list names all
+    lesson: Option<String>,
+
+    /// Only this method of canister1, for example increment_both_then_trap
+    #[arg(requires = "lesson")]
+    method: Option<String>,
+
+    /// Name all lessons
+    #[arg(long, exclusive = true)]
+    pub list: bool,
+
+    /// Be asked for a prediction before each experiment
+    #[arg(long, conflicts_with_all = ["json", "mermaid"])]
+    pub predict: bool,
+
+    /// Show every message: who executed what, where the commit points are, what was undone
+    #[arg(long)]
+    pub timeline: bool,
+
+    /// Print sequence diagrams in Mermaid instead
+    #[arg(long, conflicts_with = "timeline")]
+    pub mermaid: bool,
+
+    /// Print the findings as JSON, for machines
+    #[arg(long, conflicts_with_all = ["timeline", "mermaid"])]
+    pub json: bool,
+
+    /// Run on this network instead, for example http://127.0.0.1:4943; ic is mainnet
+    #[arg(long, value_name = "URL")]
+    pub network: Option<String>,
+
+    /// Call as the identity in this PEM file, instead of as a new one
+    #[arg(long, value_name = "FILE", requires = "network")]
+    pub identity: Option<PathBuf>,
+
+    /// Use this canister1, deployed by icp or dfx, instead of deploying a new pair
+    #[arg(long, value_name = "ID", requires_all = ["network", "canister2"])]
+    pub canister1: Option<Principal>,
+
+    /// The canister2 that belongs to it
+    #[arg(long, value_name = "ID", requires_all = ["network", "canister1"])]
+    pub canister2: Option<Principal>,
+
+    /// Where canister1.wasm and canister2.wasm are
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        overrides_with = "wasm",
+        default_value = "target/wasm32-unknown-unknown/release"
+    )]
+    pub wasm: PathBuf,
+}
+
+/// A lesson, or a part of one.
+pub struct Chosen {
+    /// The lesson.
+    pub lesson: &'static Lesson,
+    /// The experiments that were asked for.
+    pub experiments: Vec<Experiment>,
+    /// Whether these are all.
+    pub is_whole: bool,
+}
+
+impl Arguments {
+    /// Whether findings are shown as tables.
+    pub fn shows_tables(&self) -> bool {
+        !self.json && !self.mermaid
+    }
+
+    /// What is to be run.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such lesson or method.
+    pub fn chosen(&self) -> Result<Vec<Chosen>> {
+        let whole = |lesson: &'static Lesson| Chosen {
+            lesson,
+            experiments: (lesson.experiments)(),
+            is_whole: true,
+        };
+        let Some(name) = &self.lesson else {
+            return Ok(LESSONS.iter().copied().map(whole).collect());
+        };
+        let Some(lesson) = LESSONS.iter().find(|lesson| lesson.name == name) else {
+            let known: Vec<&str> = LESSONS.iter().map(|lesson| lesson.name).collect();
+            bail!(
+                "there is no lesson '{name}'; there is: {}",
+                known.join(", ")
+            );
+        };
+        let mut chosen = whole(lesson);
+        if let Some(method) = &self.method {
+            let known: Vec<&str> = chosen.experiments.iter().map(|e| e.method).collect();
+            if !known.contains(&method.as_str()) {
+                let known = known.join(", ");
+                bail!("{name} does not observe '{method}'; it observes: {known}");
+            }
+            chosen
+                .experiments
+                .retain(|experiment| experiment.method == method);
+            chosen.is_whole = false;
+        }
+        Ok(vec![chosen])
+    }
+}

@@ -1,0 +1,140 @@
+//! What a lesson is: experiments with predictions, and what was found.
+
+use std::fmt::Display;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::stage::Stage;
+
+/// A lesson.
+pub struct Lesson {
+    /// Its name, which is also that of its code in canister1 and of its page.
+    pub name: &'static str,
+    /// What it is about, in one sentence.
+    pub about: &'static str,
+    /// Its experiments, in the order in which they are done.
+    pub experiments: fn() -> Vec<Experiment>,
+    /// How its findings are shown.
+    pub layout: Layout,
+}
+
+/// How findings are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Each finding has its own facts: a heading, and a line for each fact.
+    List,
+    /// All findings have the same facts: a line for each finding, and a column for each fact. The
+    /// last fact is shown as predicted and as observed, under the legend's explanation.
+    Table(&'static str),
+}
+
+/// One thing to try.
+pub struct Experiment {
+    /// The method of canister1 that it is about; this also names the experiment.
+    pub method: &'static str,
+    /// What happens in it.
+    pub what: &'static str,
+    /// What it stands for.
+    pub side: Side,
+    /// Whether messages have to be held back or the clock moved, as only the local replica can.
+    pub needs_local_replica: bool,
+    /// What the reader is asked before it.
+    pub question: Option<Question>,
+    /// Does it. Every fact comes with its prediction.
+    pub run: Act,
+}
+
+/// What an experiment does on the stage, and the facts that it finds.
+pub type Act = Box<dyn Fn(&mut Stage) -> Result<Vec<Fact>>>;
+
+/// What an experiment stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// How the rules are, good or bad.
+    Rule,
+    /// The mistake: it fails in the way that is predicted.
+    Mistake,
+    /// The right way: it survives what the mistake does not.
+    RightWay,
+}
+
+/// A question to the reader about an experiment.
+pub struct Question {
+    /// The question.
+    pub ask: String,
+    /// The answers to choose from. The right one is the observed value of [`Question::fact`].
+    pub choices: Vec<String>,
+    /// The fact that is asked for.
+    pub fact: &'static str,
+    /// Why it is as it is, for those who chose another answer.
+    pub why: &'static str,
+}
+
+/// One thing that was predicted and observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fact {
+    /// What it is.
+    pub what: &'static str,
+    /// What was predicted.
+    pub predicted: String,
+    /// What was observed.
+    pub observed: String,
+}
+
+/// A fact.
+pub fn fact(what: &'static str, predicted: impl Display, observed: impl Display) -> Fact {
+    Fact {
+        what,
+        predicted: predicted.to_string(),
+        observed: observed.to_string(),
+    }
+}
+
+impl Fact {
+    /// Whether it is as predicted.
+    pub fn is_as_predicted(&self) -> bool {
+        self.predicted == self.observed
+    }
+}
+
+/// An experiment that was done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The lesson.
+    pub lesson: &'static str,
+    /// The method that it is about.
+    pub method: &'static str,
+    /// What happens.
+    pub what: &'static str,
+    /// What it stands for.
+    pub side: Side,
+    /// What was found; empty if this network can't show it.
+    pub facts: Vec<Fact>,
+    /// Whether everything is as predicted; `None` if this network can't show it.
+    pub as_predicted: Option<bool>,
+}
+
+impl Experiment {
+    /// Does the experiment, unless the network can't.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be observed.
+    pub fn observe(&self, lesson: &'static str, stage: &mut Stage) -> Result<Finding> {
+        let can = !self.needs_local_replica || stage.network.is_local_replica();
+        let facts = match can {
+            true => stage.perform(&self.run)?,
+            false => Vec::new(),
+        };
+        Ok(Finding {
+            lesson,
+            method: self.method,
+            what: self.what,
+            side: self.side,
+            as_predicted: can.then(|| facts.iter().all(Fact::is_as_predicted)),
+            facts,
+        })
+    }
+}
