@@ -139,7 +139,7 @@ impl Recovery {
         if line != FORMAT {
             return Err(self.foreign("a local-replica with another format of journals"));
         }
-        let content = self.next()?.ok_or_else(|| self.damaged(format))?;
+        let content = self.next_frame()?.ok_or_else(|| self.damaged(format))?;
         let found: Origin = serde_cbor::from_slice(&content).map_err(|_| self.damaged(format))?;
         if found.program != origin.program {
             let (theirs, ours) = (&found.program, &origin.program);
@@ -158,8 +158,7 @@ impl Recovery {
     /// # Errors
     ///
     /// If the file can't be read, or is damaged before its last frame.
-    #[expect(clippy::should_implement_trait, reason = "it can fail")]
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
+    pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, String> {
         if self.place == self.length {
             return Ok(None);
         }

@@ -26,7 +26,7 @@ impl Folder {
     fn open(&self) -> Result<(Vec<Vec<u8>>, u64, Journal), String> {
         let mut recovery = Recovery::open(&self.0, &Config::default())?;
         let mut frames = Vec::new();
-        while let Some(frame) = recovery.next()? {
+        while let Some(frame) = recovery.next_frame()? {
             frames.push(frame);
         }
         let (journal, cut) = recovery.finish()?;

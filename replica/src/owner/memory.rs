@@ -72,7 +72,7 @@ impl Node {
     pub(super) fn resume(&mut self, mut recovery: Recovery) -> Result<Resumed, String> {
         let began = Instant::now();
         let mut messages = 0;
-        while let Some(frame) = recovery.next()? {
+        while let Some(frame) = recovery.next_frame()? {
             for record in Record::decode_all(&frame) {
                 let replayed = record.ok().and_then(|record| self.replay(record));
                 messages += replayed.ok_or_else(|| {

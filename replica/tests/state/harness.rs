@@ -1,7 +1,7 @@
 //! What the tests share: the program as a child process, agents for it, and canisters on it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -155,23 +155,24 @@ impl Running {
     pub fn control(&self, method: &str, path: &str, body: &Value) -> Value {
         let path = format!("/local-replica/{path}");
         let answer = self.request(method, &path, body.to_string().as_bytes());
+        let answer = answer.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
         serde_json::from_str(body).unwrap()
     }
 
     /// Sends a request, and returns the whole answer.
-    pub fn request(&self, method: &str, path: &str, body: &[u8]) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+    pub fn request(&self, method: &str, path: &str, body: &[u8]) -> io::Result<String> {
+        let mut stream = TcpStream::connect(&self.address)?;
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
              content-length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        stream.write_all(&[head.as_bytes(), body].concat())?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
 

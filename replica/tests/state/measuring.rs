@@ -19,7 +19,7 @@ async fn speed(program: &Running) -> (f64, f64) {
     let (at_once, one_by_one) = calls.split_at(calls.len() / 2);
     let send = |calls: &[Vec<u8>]| {
         for call in calls {
-            let answer = program.request("POST", &path, call);
+            let answer = program.request("POST", &path, call).unwrap();
             assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
         }
     };

@@ -122,12 +122,18 @@ async fn full_disk_ends_the_program_before_it_answers_what_is_not_kept() {
     let program = Running::start(command);
     let agent = program.agent().await;
     let counter = install(&agent, COUNTER).await;
-    let mut acknowledged = 0;
+    let path = format!("/api/v2/canister/{counter}/call");
+    let mut accepted = 0;
     let refused = loop {
         let call = agent.update(&counter, "add").sign().unwrap();
-        match send(&agent, &call).await {
-            Some(_) => acknowledged += 1,
-            None => break call,
+        match program.request("POST", &path, &call.signed_update) {
+            Ok(answer) if answer.starts_with("HTTP/1.1 202") => accepted += 1,
+            // The program may be gone before it says that it stops.
+            Ok(answer) if !answer.is_empty() => {
+                assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+                break call;
+            }
+            _ => break call,
         }
     };
     let (status, error) = program.end();
@@ -137,7 +143,7 @@ async fn full_disk_ends_the_program_before_it_answers_what_is_not_kept() {
 
     let program = Running::in_folder(&folder);
     let agent = program.agent().await;
-    assert_eq!(get(&agent, counter).await, acknowledged);
+    assert_eq!(get(&agent, counter).await, accepted);
     send(&agent, &refused).await.unwrap();
-    assert_eq!(get(&agent, counter).await, acknowledged + 1);
+    assert_eq!(get(&agent, counter).await, accepted + 1);
 }
