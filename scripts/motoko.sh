@@ -1,27 +1,35 @@
 #!/usr/bin/env bash
 # Builds the Motoko pair with the compiler from npm: target/motoko/canister1.wasm and canister2.wasm.
-# Takes a second where nothing has changed since the last build.
+# Given the name of one, it builds that one. What is up to date stays as it is.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 # The compiler, moc, as JavaScript; and with it the library mo:core.
-motoko_version=4.10.0
-tools=$target/motoko-tools
+motoko=motoko@4.10.0
+tools=$target/motoko-tools/$motoko
 
 need_motoko() {
-  local node package=$tools/node_modules/motoko/package.json
+  local node fresh=$tools.$$
   command -v node >/dev/null && command -v npm >/dev/null ||
     fail "The Motoko compiler needs Node.js with npm: install Node.js 20 or later."
   node=$(node --version)
   at_least "${node#v}" 20.0 ||
     fail "The Motoko compiler needs Node.js 20 or later, and this is ${node#v}."
-  if [ "$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$package" 2>/dev/null)" = "$motoko_version" ]; then
+  if [ -d "$tools" ]; then
     return
   fi
-  say "Installing the Motoko compiler, motoko@$motoko_version, in target/motoko-tools"
-  npm install --no-audit --no-fund --loglevel=error --prefix "$tools" "motoko@$motoko_version" >&2 ||
-    fail "npm could not install motoko@$motoko_version; is there a network?"
+  say "Installing the Motoko compiler, $motoko, in target/motoko-tools"
+  # Aside at first: icp builds both canisters at the same time.
+  npm install --no-audit --no-fund --loglevel=error --prefix "$fresh" "$motoko" >&2 ||
+    fail "npm could not install $motoko; is there a network?"
+  [ -d "$tools" ] || mv "$fresh" "$tools"
+  rm -rf "$fresh"
 }
 
 need_motoko
-exec node "$root/scripts/motoko.mjs" "$root" "$tools" "$target/motoko"
+[ $# -gt 0 ] || set -- canister2 canister1
+for canister; do
+  [ -f "$root/canisters/motoko/$canister.mo" ] ||
+    fail "There is no canisters/motoko/$canister.mo to build."
+done
+exec node "$root/scripts/motoko.mjs" "$root" "$tools" "$target/motoko" "$@"
