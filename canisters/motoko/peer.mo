@@ -8,9 +8,8 @@ import Principal "mo:core/Principal";
 import Runtime "mo:core/Runtime";
 
 module {
-  /// What canister1 takes canister2 to be. Candid's types are checked when an argument or a
-  /// reply is read, and whether a method is there only by calling it: a promise that nobody keeps
-  /// compiles, too.
+  /// What canister1 takes canister2 to be. The compiler believes it: that there is no
+  /// `no_such_method` shows only when it is called.
   public type Canister2 = actor {
     increment : () -> async ();
     increment_then_reject : () -> async ();
