@@ -2,6 +2,7 @@
 //! is sent messages.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,13 +12,21 @@ use tokio::sync::{mpsc, oneshot};
 use crate::hold::Delivery;
 use crate::message::{CanisterId, IngressId, Reject, Time};
 use crate::pool::Sequence;
+use crate::system_api::Subnet;
 use crate::{IngressStatus, Replica};
 
 /// How many commands may wait for the owner.
 const CAPACITY: usize = 1024;
 
-/// How many messages are delivered before the owner looks for commands.
-const STEPS_BETWEEN_COMMANDS: usize = 16;
+/// How many commands are done before messages are delivered, and how many messages before there
+/// are commands again. A call takes two commands and, with the calls that it makes, several
+/// messages: with fewer messages per command, calls would be taken in faster than they are
+/// executed, until canisters have more of them open than they may.
+const COMMANDS_AT_A_TIME: usize = 4;
+const MESSAGES_AT_A_TIME: usize = 16;
+
+/// How long messages are delivered at a time: commands need not wait for many long executions.
+const MESSAGES_PERIOD: Duration = Duration::from_millis(20);
 
 /// How often heartbeats run, and the clock is looked at when nothing else happens.
 const TICK: Duration = Duration::from_millis(200);
@@ -120,10 +129,11 @@ impl Node {
         Ok(when_done)
     }
 
-    /// Moves the replica's clock ahead.
+    /// Moves the replica's clock ahead, and begins with what becomes due.
     pub fn advance_clock(&mut self, duration: Duration) {
         self.clock_offset = self.clock_offset.saturating_add(duration);
         self.tick();
+        self.deliver_some();
     }
 
     /// Delivers one message that is held back.
@@ -136,6 +146,20 @@ impl Node {
         self.replica.deliver_message(message, how)?;
         self.wake();
         Ok(())
+    }
+
+    /// Delivers a few messages. Returns whether there were any.
+    fn deliver_some(&mut self) -> bool {
+        let began = Instant::now();
+        let mut delivered = 0;
+        while delivered < MESSAGES_AT_A_TIME && self.replica.step() {
+            delivered += 1;
+            if began.elapsed() >= MESSAGES_PERIOD {
+                break;
+            }
+        }
+        self.wake();
+        delivered > 0
     }
 
     /// What happens from time to time, whatever else happens.
@@ -182,6 +206,7 @@ pub fn now() -> Time {
 #[derive(Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
+    subnet: Arc<Subnet>,
 }
 
 /// The owner is gone: the program is stopping.
@@ -196,10 +221,16 @@ impl Handle {
     /// If the thread can't be started.
     pub fn start(replica: Replica) -> std::io::Result<Self> {
         let (commands, receiver) = mpsc::channel(CAPACITY);
+        let subnet = Arc::clone(&replica.environment.subnet);
         thread::Builder::new()
             .name("replica".to_owned())
             .spawn(move || own(Node::new(replica), receiver))?;
-        Ok(Handle { commands })
+        Ok(Handle { commands, subnet })
+    }
+
+    /// What the replica certifies with: it never changes, so nobody has to wait for the owner.
+    pub fn subnet(&self) -> &Subnet {
+        &self.subnet
     }
 
     /// Has the owner do something, and returns what came of it.
@@ -236,17 +267,19 @@ fn own(mut node: Node, mut commands: mpsc::Receiver<Command>) {
             Err(_) => {}
         }
         loop {
-            while let Ok(command) = commands.try_recv() {
+            for _ in 0..COMMANDS_AT_A_TIME {
+                let Ok(command) = commands.try_recv() else {
+                    break;
+                };
                 command(&mut node);
             }
             if last_tick.elapsed() >= TICK {
                 node.tick();
                 last_tick = Instant::now();
             }
-            if node.replica.run(STEPS_BETWEEN_COMMANDS) == 0 {
+            if !node.deliver_some() {
                 break;
             }
-            node.wake();
         }
     }
 }

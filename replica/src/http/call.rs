@@ -58,10 +58,9 @@ pub(super) async fn synchronous(
     if timeout(patience, answered).await.is_err() {
         return Ok(StatusCode::ACCEPTED.into_response());
     }
-    let certificate = shared
-        .owner
-        .with(move |node| read_state::certify_request(node, &request_id))
-        .await?;
+    let read = move |node: &mut Node| read_state::status_of(node, &request_id);
+    let tree = shared.owner.with(read).await?;
+    let certificate = read_state::certify(&shared.owner, tree);
     Ok(cbor(&Replied {
         status: "replied",
         certificate: ByteBuf::from(certificate),

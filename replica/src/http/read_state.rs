@@ -1,6 +1,8 @@
 //! Certified parts of the state (the specification's sections "Request: Read state" and "The system
 //! state tree").
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -14,7 +16,7 @@ use super::{Failure, NodeKey, Shared, cbor, principal};
 use crate::IngressStatus;
 use crate::certificate::{leb128, to_cbor};
 use crate::message::CanisterId;
-use crate::owner::{Node, Request, RequestId, now};
+use crate::owner::{Handle, Node, Request, RequestId, now};
 
 /// The most paths in a request, and the most labels in a path.
 const MAX_PATHS: usize = 1000;
@@ -62,7 +64,7 @@ async fn answer(shared: Shared, scope: Scope, body: Bytes) -> Result<Response, F
         .into_iter()
         .map(|path| path.iter().map(|label| label.as_bytes().to_vec()).collect())
         .collect();
-    let key = shared.node;
+    let key = Arc::clone(&shared.node);
     let read = move |node: &mut Node| {
         let this = node.replica.subnet_id();
         if let Scope::Subnet(subnet) = scope
@@ -80,9 +82,10 @@ async fn answer(shared: Shared, scope: Scope, body: Bytes) -> Result<Response, F
             }
             reveal(&mut tree, node, &key, scope, sender, &path)?;
         }
-        Ok::<_, Failure>(certify(node, tree))
+        Ok::<_, Failure>(with_time(tree))
     };
-    let certificate = shared.owner.with(read).await??;
+    let tree = shared.owner.with(read).await??;
+    let certificate = certify(&shared.owner, tree);
     Ok(cbor(&ReadStateResponse { certificate }))
 }
 
@@ -94,16 +97,23 @@ fn requested<'a>(node: &'a Node, path: &[&[u8]]) -> Option<&'a Request> {
     }
 }
 
-/// A certificate of the status of one request.
-pub(super) fn certify_request(node: &Node, id: &RequestId) -> Vec<u8> {
+/// The status of one request, to be certified.
+pub(super) fn status_of(node: &Node, id: &RequestId) -> Tree {
     let mut tree = Tree::default();
     request_status(&mut tree, node, id);
-    certify(node, tree)
+    with_time(tree)
 }
 
-fn certify(node: &Node, mut tree: Tree) -> Vec<u8> {
+/// A tree with the time when it was read.
+fn with_time(mut tree: Tree) -> Tree {
     tree.insert(&[b"time"], leb128(now()));
-    node.replica.certify(tree.into_hash_tree())
+    tree
+}
+
+/// A certificate of a tree. Signing takes longer than most executions: the owner does not wait
+/// for it.
+pub(super) fn certify(owner: &Handle, tree: Tree) -> Vec<u8> {
+    owner.subnet().root_key.certify(tree.into_hash_tree())
 }
 
 /// Puts everything that lies at `path` or below into the tree, if `sender` may see it.
