@@ -58,7 +58,7 @@ pub struct Request {
     pub sender: Principal,
     /// The canister that it calls.
     pub receiver: CanisterId,
-    /// The effective canister id that it was sent with.
+    /// The effective canister id that it was sent with; the subnet's id, if that was its path.
     pub effective_canister_id: CanisterId,
     /// When it expires.
     pub expiry: Time,
@@ -70,7 +70,7 @@ pub struct NewRequest {
     pub id: RequestId,
     /// Who sends it.
     pub sender: Principal,
-    /// The effective canister id.
+    /// The effective canister id, or the subnet's id if that is its path.
     pub effective_canister_id: CanisterId,
     /// When it expires.
     pub expiry: Time,
@@ -133,7 +133,7 @@ impl Node {
     pub fn advance_clock(&mut self, duration: Duration) {
         self.clock_offset = self.clock_offset.saturating_add(duration);
         self.tick();
-        self.deliver_some();
+        self.run();
     }
 
     /// Delivers one message that is held back.
@@ -148,8 +148,8 @@ impl Node {
         Ok(())
     }
 
-    /// Delivers a few messages. Returns whether there were any.
-    fn deliver_some(&mut self) -> bool {
+    /// Delivers some messages. Returns how many.
+    fn run(&mut self) -> usize {
         let began = Instant::now();
         let mut delivered = 0;
         while delivered < MESSAGES_AT_A_TIME && self.replica.step() {
@@ -159,7 +159,7 @@ impl Node {
             }
         }
         self.wake();
-        delivered > 0
+        delivered
     }
 
     /// What happens from time to time, whatever else happens.
@@ -277,7 +277,7 @@ fn own(mut node: Node, mut commands: mpsc::Receiver<Command>) {
                 node.tick();
                 last_tick = Instant::now();
             }
-            if !node.deliver_some() {
+            if node.run() == 0 {
                 break;
             }
         }
