@@ -3,6 +3,7 @@
 mod authentication;
 mod call;
 mod control;
+mod envelope;
 mod query;
 mod read_state;
 mod server;
