@@ -18,10 +18,16 @@ use crate::hold::Delivery;
 use crate::journal::{Journal, Recovery};
 use crate::message::{CanisterId, IngressId, Reject, Time};
 use crate::pool::Sequence;
+use crate::system_api::Subnet;
 use crate::{IngressStatus, Replica};
 
 /// How many commands may wait for the owner.
 const CAPACITY: usize = 1024;
+
+/// How many commands are done before messages are delivered. A call takes two commands and, with
+/// the calls that it makes, several messages: with more commands, calls would be taken in faster
+/// than they are executed, until canisters have more of them open than they may.
+const COMMANDS_AT_A_TIME: usize = 4;
 
 /// How many messages are delivered before the owner looks for commands. Journals rely on it: with
 /// another number they have another format.
@@ -63,7 +69,7 @@ pub struct Request {
     pub sender: Principal,
     /// The canister that it calls.
     pub receiver: CanisterId,
-    /// The effective canister id that it was sent with.
+    /// The effective canister id that it was sent with; the subnet's id, if that was its path.
     pub effective_canister_id: CanisterId,
     /// When it expires.
     pub expiry: Time,
@@ -77,7 +83,7 @@ pub struct NewRequest {
     pub id: RequestId,
     /// Who sends it.
     pub sender: Principal,
-    /// The effective canister id.
+    /// The effective canister id, or the subnet's id if that is its path.
     pub effective_canister_id: CanisterId,
     /// When it expires.
     pub expiry: Time,
@@ -145,13 +151,14 @@ impl Node {
         Ok(ingress)
     }
 
-    /// Moves the replica's clock ahead.
+    /// Moves the replica's clock ahead, and begins with what becomes due.
     pub fn advance_clock(&mut self, duration: Duration) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.clock_offset = self.clock_offset.saturating_add(nanoseconds);
         self.follow_the_clock();
         self.replica.tick();
         self.record(Change::Advanced(nanoseconds));
+        self.run();
     }
 
     /// Holds all messages back, or lets them go again.
@@ -240,6 +247,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     /// Why there is no owner any more.
     failure: Arc<OnceLock<String>>,
+    subnet: Arc<Subnet>,
 }
 
 /// The owner is gone: the program is stopping.
@@ -274,6 +282,7 @@ impl Handle {
         let handle = Handle {
             commands,
             failure: Arc::default(),
+            subnet: Arc::clone(&node.replica.environment.subnet),
         };
         let failure = Arc::clone(&handle.failure);
         thread::Builder::new()
@@ -291,6 +300,11 @@ impl Handle {
         self.commands.closed().await;
         let failure = self.failure.get().cloned();
         failure.unwrap_or_else(|| "the replica has ended unexpectedly".to_owned())
+    }
+
+    /// What the replica certifies with: it never changes, so nobody has to wait for the owner.
+    pub fn subnet(&self) -> &Subnet {
+        &self.subnet
     }
 
     /// Has the owner do something, and returns what came of it.
@@ -330,9 +344,13 @@ fn own(mut node: Node, commands: &mut mpsc::Receiver<Command>) -> Result<(), Str
             Err(_) => {}
         }
         loop {
-            while !node.is_full()
-                && let Ok(command) = commands.try_recv()
-            {
+            for _ in 0..COMMANDS_AT_A_TIME {
+                if node.is_full() {
+                    break;
+                }
+                let Ok(command) = commands.try_recv() else {
+                    break;
+                };
                 answers.push(command(&mut node));
             }
             if last_tick.elapsed() >= TICK {

@@ -226,11 +226,6 @@ impl Replica {
         self.environment.subnet.id
     }
 
-    /// A certificate, CBOR-encoded, of a tree, signed with the root key.
-    pub fn certify(&self, tree: ic_certification::HashTree) -> Vec<u8> {
-        self.environment.subnet.root_key.certify(tree)
-    }
-
     /// What happened so far.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
