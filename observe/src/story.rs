@@ -130,8 +130,10 @@ fn reason(reject: &Reject) -> &str {
         .map_or(message, |(_, reason)| reason)
 }
 
-/// A text with the names of the pair in place of their ids.
+/// A text with the names of the canisters in place of their ids.
 pub fn with_names(stage: &Stage, text: &str) -> String {
-    text.replace(&stage.canister1.to_text(), "canister1")
-        .replace(&stage.canister2.to_text(), "canister2")
+    stage.pairs().fold(text.to_owned(), |text, pair| {
+        text.replace(&pair.canister1.to_text(), "canister1")
+            .replace(&pair.canister2.to_text(), "canister2")
+    })
 }

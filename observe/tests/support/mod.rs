@@ -35,6 +35,19 @@ pub fn wasm() -> &'static Path {
     })
 }
 
+/// The folder with the Motoko pair's Wasm. Builds it if it is not up to date; this needs Node.js.
+pub fn motoko() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let status = Command::new(project().join("scripts/motoko.sh"))
+            .env_remove("CANISTER_ID_CANISTER2")
+            .status()
+            .expect("the script starts");
+        assert!(status.success(), "the Motoko pair can't be built");
+        project().join("target/motoko")
+    })
+}
+
 /// A pair on a replica of its own.
 pub fn stage() -> Stage {
     let mut network = Network::local().expect("the local replica starts");
@@ -88,11 +101,14 @@ fn steps(stage: &Stage) -> Vec<String> {
     steps.collect()
 }
 
-/// Runs the program with these arguments.
+/// Runs the program with these arguments, as `scripts/observe.sh` does.
 pub fn observe(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_observe"))
-        .arg("--wasm")
-        .arg(wasm())
+    let mut command = Command::new(env!("CARGO_BIN_EXE_observe"));
+    command.arg("--wasm").arg(wasm());
+    if arguments.contains(&"motoko") {
+        command.arg("--motoko").arg(motoko());
+    }
+    command
         .args(arguments)
         .env_remove("CLICOLOR_FORCE")
         .output()
