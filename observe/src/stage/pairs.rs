@@ -1,6 +1,7 @@
 //! Further pairs on the stage's network.
 
 use anyhow::Result;
+use candid::Principal;
 
 use super::Stage;
 use crate::pair::{Folders, Language, Pair};
@@ -72,6 +73,22 @@ impl Stage {
     fn take_place(&mut self, pair: Pair) -> Pair {
         (self.canister1, self.canister2) = (pair.canister1, pair.canister2);
         std::mem::replace(&mut self.pair, pair)
+    }
+
+    /// What a canister of any of these pairs is written in.
+    pub fn language(&self, canister: &Principal) -> Language {
+        let is_in_motoko = self.pairs().any(|pair| {
+            let Folders {
+                canister1,
+                canister2,
+            } = pair.folders();
+            (*canister == pair.canister1 && *canister1 == self.motoko)
+                || (*canister == pair.canister2 && *canister2 == self.motoko)
+        });
+        match is_in_motoko {
+            true => Language::Motoko,
+            false => Language::Rust,
+        }
     }
 
     /// The pair, and those beside it.
