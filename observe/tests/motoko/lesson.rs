@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{observe, text};
+use crate::support::{observe, text, wasm};
 
 /// What it prints, and its exit status.
 fn run(arguments: &[&str]) -> (String, Option<i32>) {
@@ -83,4 +83,13 @@ fn it_says_that_a_pair_deployed_before_is_not_used() {
     let expected =
         "error: motoko deploys pairs of its own; leave out --canister1 and --canister2\n";
     assert_eq!(printed, expected);
+}
+
+#[test]
+fn a_row_that_differs_from_its_prediction_gives_exit_status_1() {
+    // The Rust pair in the place of the Motoko pair: it cannot throw.
+    let rust = wasm().to_str().unwrap();
+    let (printed, status) = run(&["increment_then_throw", "--motoko", rust]);
+    assert_eq!(status, Some(1), "{printed}");
+    assert!(printed.contains("NOT as predicted"), "{printed}");
 }
