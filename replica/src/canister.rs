@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
+use serde::{Deserialize, Serialize};
 
 use crate::fees;
 use crate::message::{
@@ -84,7 +85,7 @@ pub struct LogRecord {
 }
 
 /// What queries have used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct QueryStatistics {
     /// The number of queries.
     pub calls: u64,
