@@ -11,9 +11,9 @@ use observe::stage::MOTOKO_FOLDER;
 
 /// Runs the lessons on real Wasm: each is a set of experiments, predicted and observed.
 ///
-/// Without a lesson it runs all of the tutorial. Without --network it starts a local replica inside itself
-/// and deploys the pair there. The exit status is 0 if everything is as predicted, 1 if something is
-/// not, and 2 if something could not be observed.
+/// Without a lesson it runs all of the tutorial. Without --network it starts a local replica inside
+/// itself and deploys the pair there. The exit status is 0 if everything is as predicted, 1 if
+/// something is not, and 2 if something could not be observed.
 #[derive(Parser)]
 #[command(version)]
 pub struct Arguments {

@@ -207,7 +207,7 @@ fn experiments() -> Vec<Experiment> {
 ///
 /// What is tried: by canister1 before and after its last await, by canister2, by `Drop`. What is
 /// predicted: how much canister1, canister2 and the count of drops grow.
-pub(super) const fn row(
+pub(super) fn row(
     what: &'static str,
     method: &'static str,
     tried: [u64; 4],

@@ -93,3 +93,13 @@ fn a_row_that_differs_from_its_prediction_gives_exit_status_1() {
     assert_eq!(status, Some(1), "{printed}");
     assert!(printed.contains("NOT as predicted"), "{printed}");
 }
+
+#[test]
+fn the_code_on_the_page_is_that_of_canister1() {
+    let page = include_str!("../../../docs/motoko.md");
+    let (_, block) = page.split_once("```motoko\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let source = include_str!("../../../canisters/motoko/canister1.mo");
+    let indented: String = block.lines().map(|line| format!("  {line}\n")).collect();
+    assert!(source.contains(&indented), "{indented}");
+}

@@ -27,15 +27,12 @@ fn used() -> Stage {
 }
 
 fn upgrade(stage: &mut Stage, memory: Option<WasmMemoryPersistence>) -> Answer {
-    let flags = UpgradeFlags {
+    let flags = Some(UpgradeFlags {
         skip_pre_upgrade: None,
         wasm_memory_persistence: memory,
-    };
-    let pair = [stage.canister2, stage.canister1];
-    let [canister2, canister1] = pair.map(|canister| {
-        let flags = Some(flags.clone());
-        stage.upgrade_with(canister, flags).unwrap()
     });
+    let pair = [stage.canister2, stage.canister1];
+    let [canister2, canister1] = pair.map(|canister| stage.upgrade_with(canister, flags).unwrap());
     canister1.and(canister2)
 }
 
