@@ -5,6 +5,7 @@
 //! that sends a call, and at the normal end of a message.
 
 mod peer;
+mod reservation;
 mod rollback;
 
 use std::cell::RefCell;
@@ -55,6 +56,7 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    reservation: Option<reservation::State>,
 }
 
 #[pre_upgrade]
@@ -62,9 +64,10 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        reservation: Some(reservation::save()),
     };
     if let Err(error) = stable_save((saved,)) {
-        trap(format!("the counters could not be saved: {error}"));
+        trap(format!("the state could not be saved: {error}"));
     }
 }
 
@@ -74,9 +77,10 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            reservation::restore(saved.reservation.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
-        Err(error) => trap(format!("the counters could not be restored: {error}")),
+        Err(error) => trap(format!("the state could not be restored: {error}")),
     }
 }
 
@@ -90,6 +94,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reservation::Buyer;
     use crate::rollback::CallOutcome;
     use candid_parser::utils::{CandidSource, service_equal};
 

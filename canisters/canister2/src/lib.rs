@@ -1,5 +1,7 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod reservation;
+
 use std::cell::RefCell;
 
 use candid::{CandidType, Nat};
@@ -51,21 +53,29 @@ fn increment_then_reject() {
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
+    reservation: Option<reservation::State>,
 }
 
 #[pre_upgrade]
 fn save() {
-    if let Err(error) = stable_save((Saved { counter: get() },)) {
-        trap(format!("the counter could not be saved: {error}"));
+    let saved = Saved {
+        counter: get(),
+        reservation: Some(reservation::save()),
+    };
+    if let Err(error) = stable_save((saved,)) {
+        trap(format!("the state could not be saved: {error}"));
     }
 }
 
 #[post_upgrade]
 fn restore() {
     match stable_restore::<(Saved,)>() {
-        Ok((saved,)) => COUNTER.set(saved.counter),
+        Ok((saved,)) => {
+            COUNTER.set(saved.counter);
+            reservation::restore(saved.reservation.unwrap_or_default());
+        }
         // A trap cancels the upgrade; going on would start again at 0.
-        Err(error) => trap(format!("the counter could not be restored: {error}")),
+        Err(error) => trap(format!("the state could not be restored: {error}")),
     }
 }
 
@@ -79,6 +89,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reservation::{Commit, Seats};
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();
