@@ -4,6 +4,8 @@
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
 
+mod cycles;
+mod ordering;
 mod peer;
 mod reservation;
 mod rollback;
@@ -94,6 +96,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cycles::{Report, Work};
     use crate::reservation::Buyer;
     use crate::rollback::CallOutcome;
     use candid_parser::utils::{CandidSource, service_equal};

@@ -1,5 +1,7 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod cycles;
+mod ordering;
 mod reservation;
 
 use std::cell::RefCell;
@@ -54,6 +56,8 @@ fn increment_then_reject() {
 struct Saved {
     counter: Nat,
     reservation: Option<reservation::State>,
+    ordering: Option<ordering::State>,
+    cycles: Option<cycles::State>,
 }
 
 #[pre_upgrade]
@@ -61,6 +65,8 @@ fn save() {
     let saved = Saved {
         counter: get(),
         reservation: Some(reservation::save()),
+        ordering: Some(ordering::save()),
+        cycles: Some(cycles::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -73,6 +79,8 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             reservation::restore(saved.reservation.unwrap_or_default());
+            ordering::restore(saved.ordering.unwrap_or_default());
+            cycles::restore(saved.cycles.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
@@ -89,6 +97,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cycles::{Account, Work};
     use crate::reservation::{Commit, Seats};
     use candid_parser::utils::{CandidSource, service_equal};
 
