@@ -1,5 +1,6 @@
 //! The lessons, one file each.
 
+pub mod cycles;
 pub mod ordering;
 pub mod reservation;
 pub mod rollback;
@@ -7,4 +8,9 @@ pub mod rollback;
 use crate::lesson::Lesson;
 
 /// All lessons, in the order of the tutorial.
-pub const LESSONS: &[&Lesson] = &[&rollback::LESSON, &reservation::LESSON, &ordering::LESSON];
+pub const LESSONS: &[&Lesson] = &[
+    &rollback::LESSON,
+    &reservation::LESSON,
+    &ordering::LESSON,
+    &cycles::LESSON,
+];
