@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use candid::{CandidType, Decode, Deserialize};
+use anyhow::{Context, Result};
+use candid::{CandidType, Deserialize};
 
 use crate::lesson::{Experiment, Fact, Layout, Lesson, Question, Side, fact};
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
-use crate::stage::Stage;
+use crate::stage::{Stage, decode};
 
 /// The lesson.
 pub const LESSON: Lesson = Lesson {
@@ -329,8 +329,7 @@ impl Row {
         let account: u64 = stage.reply(stage.canister2, "cycles_open_account", ())?;
         stage.begin_scene()?;
         let answer = self.call(stage, account)?;
-        let reply = answer.map_err(|reject| anyhow!("{}", reject.reject_message))?;
-        let report = Decode!(&reply, Report)?;
+        let report: Report = decode(self.method, &answer)?;
         let found: Option<Account> = stage.query(stage.canister2, "cycles_account", (account,))?;
         let accepted = found.context("the account is gone")?.accepted;
         Ok(vec![

@@ -7,8 +7,8 @@
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::lesson::{Experiment, Fact, Layout, Lesson, Question, Side, fact};
-use crate::network::{Delivery, Kind, WaitingMessage};
-use crate::stage::Stage;
+use crate::network::{Answer, Delivery, Kind, WaitingMessage};
+use crate::stage::{Stage, decode};
 
 /// The lesson.
 pub const LESSON: Lesson = Lesson {
@@ -22,8 +22,11 @@ const LOOP: &str = "ordering_append_in_a_loop";
 const PARALLEL: &str = "ordering_append_in_parallel";
 const BATCH: &str = "ordering_append_as_a_batch";
 
-/// How many entries are appended to see what it costs.
+/// How many entries are appended to count messages.
 const MANY: u64 = 10;
+
+/// How many entries are appended to see what it costs.
+const VERY_MANY: u64 = 100;
 
 /// How many entries are appended where something fails in the middle, and which fails.
 const FEW: u64 = 5;
@@ -36,7 +39,7 @@ const IN_ORDER: &str = "responses in order";
 const REVERSED: &str = "the second comes first";
 const MESSAGES: &str = "messages executed";
 const ROUND_TRIPS: &str = "round trips, one after another";
-const COST: &str = "cycles, compared with the loop";
+const COST: &str = "cycles for 100, against the loop";
 const CALLEE_TRAPS: &str = "canister2 traps at 3: it has";
 const CALLER_TRAPS: &str = "canister1 traps at 3: canister2 has";
 
@@ -46,7 +49,7 @@ fn experiments() -> Vec<Experiment> {
             Side::Rule,
             PARALLEL,
             "sends two requests; the second is to be delivered first",
-            question(
+            Question::new(
                 "canister1 sends the requests 1 and 2 with one message, then a user sends 9. Which of \
                  these can canister2 have received?",
                 &["9, 2, 1", "2, 9, 1", "1, 9, 2"],
@@ -60,7 +63,7 @@ fn experiments() -> Vec<Experiment> {
             Side::Mistake,
             "ordering_ask_prices_by_arrival",
             "takes the first response for the answer to the first request",
-            question(
+            Question::new(
                 "canister1 asks for the prices of an apple (10) and a pear (20), and takes the first \
                  response for that of the apple. The second response comes first. What does it say?",
                 &[
@@ -83,7 +86,7 @@ fn experiments() -> Vec<Experiment> {
             Side::RightWay,
             "ordering_ask_prices_by_call",
             "keeps every response with what it answers",
-            question(
+            Question::new(
                 "Now each response is kept with what was asked. The second response comes first again. \
                  What does canister1 say?",
                 &[
@@ -106,7 +109,7 @@ fn experiments() -> Vec<Experiment> {
             Side::Mistake,
             LOOP,
             "appends ten entries in a loop of awaits; then five, and something traps",
-            question(
+            Question::new(
                 "A loop of awaits appends 1 to 5 to a list of canister2. canister2 traps at the third. \
                  What is in the list?",
                 &["nothing", "1, 2", "1, 2, 4, 5", "1, 2, 3, 4, 5"],
@@ -124,7 +127,7 @@ fn experiments() -> Vec<Experiment> {
             Side::Rule,
             PARALLEL,
             "appends ten entries in parallel; then five, and something traps",
-            question(
+            Question::new(
                 "Calls in parallel append 1 to 5 to a list of canister2. canister2 traps at the third. \
                  What is in the list?",
                 &["nothing", "1, 2", "1, 2, 4, 5", "1, 2, 3, 4, 5"],
@@ -144,7 +147,7 @@ fn experiments() -> Vec<Experiment> {
             Side::RightWay,
             BATCH,
             "appends ten entries with one call; then five, and something traps",
-            question(
+            Question::new(
                 "How many messages are executed when ten entries are appended with one call?",
                 &["3", "12", "21"],
                 MESSAGES,
@@ -153,7 +156,7 @@ fn experiments() -> Vec<Experiment> {
             |stage| {
                 let trips = fact(ROUND_TRIPS, 1, round_trips(stage, BATCH)?);
                 let mut facts = vec![fact(MESSAGES, 3, messages(stage)), trips];
-                facts.push(fact(COST, "less than a fifth", cost(stage, BATCH)?));
+                facts.push(fact(COST, "less than a tenth", cost(stage, BATCH)?));
                 // The third entry is in the first call, the only one.
                 facts.extend(traps(stage, BATCH, 1, ["nothing", "1, 2, 3, 4, 5"])?);
                 Ok(facts)
@@ -179,15 +182,6 @@ fn experiment(
     }
 }
 
-fn question(ask: &str, choices: &[&str], fact: &'static str, why: &'static str) -> Question {
-    Question {
-        ask: ask.to_owned(),
-        choices: choices.iter().map(ToString::to_string).collect(),
-        fact,
-        why,
-    }
-}
-
 // ---- Which comes first -------------------------------------------------------------------------
 
 /// Tries to have the second of two requests executed before the first.
@@ -210,11 +204,8 @@ fn requests_in_order(stage: &mut Stage) -> Result<Vec<Fact>> {
     stage.deliver(is(Kind::Request), Delivery::Normally)?;
     stage.deliver(is(Kind::Ingress), Delivery::Normally)?;
     stage.release()?;
-    for call in [sent, users] {
-        stage
-            .answer(&call)?
-            .map_err(|reject| anyhow!("{}", reject.reject_message))?;
-    }
+    appended(&stage.answer(&sent)?)?;
+    let _nothing: () = decode("ordering_append", &stage.answer(&users)?)?;
     Ok(vec![
         fact(WAITING, 2, may_go.len()),
         fact(NEXT, "only the first", next),
@@ -241,14 +232,8 @@ fn ask_prices(
     let second = waiting.last().context("no response waits")?.number;
     stage.deliver(|message| message.number == second, Delivery::Normally)?;
     stage.release()?;
-    let reply = stage
-        .answer(&sent)?
-        .map_err(|reject| anyhow!("{}", reject.reject_message))?;
-    facts.push(fact(
-        REVERSED,
-        reversed,
-        prices(&candid::decode_one(&reply)?)?,
-    ));
+    let answer = prices(&decode(method, &stage.answer(&sent)?)?)?;
+    facts.push(fact(REVERSED, reversed, answer));
     Ok(facts)
 }
 
@@ -283,9 +268,7 @@ fn round_trips(stage: &mut Stage, method: &str) -> Result<usize> {
         rounds += 1;
     }
     stage.release()?;
-    stage
-        .answer(&sent)?
-        .map_err(|reject| anyhow!("{}", reject.reject_message))?;
+    appended(&stage.answer(&sent)?)?;
     // The first round is the user's call. Then it takes one there and one back.
     Ok(rounds / 2)
 }
@@ -295,20 +278,18 @@ fn messages(stage: &Stage) -> usize {
     stage.events().count()
 }
 
-/// What a method costs both canisters to append many entries, compared with the loop.
+/// What a method costs both canisters to append very many entries, compared with the loop.
 fn cost(stage: &mut Stage, method: &str) -> Result<&'static str> {
     let mut of = |method: &str| -> Result<u128> {
         let list = open_list(stage)?;
         let before = balances(stage)?;
-        stage
-            .call(stage.canister1, method, (list, MANY))?
-            .map_err(|reject| anyhow!("{}", reject.reject_message))?;
+        appended(&stage.call(stage.canister1, method, (list, VERY_MANY))?)?;
         let after = balances(stage)?;
         before.checked_sub(after).context("the balances have grown")
     };
     let (cost, loops) = (of(method)?, of(LOOP)?);
     Ok(match cost {
-        _ if cost * 5 < loops => "less than a fifth",
+        _ if cost * 10 < loops => "less than a tenth",
         _ if cost * 10 < loops * 9 => "less",
         _ if cost * 10 <= loops * 11 => "about the same",
         _ => "more",
@@ -328,7 +309,7 @@ fn traps(
     [callee, caller]: [&str; 2],
 ) -> Result<[Fact; 2]> {
     let callee_trapped = trap_at(stage, method, Kind::Request, number)?;
-    let caller_trapped = trap_at(stage, method, Kind::Response, number.min(MIDDLE))?;
+    let caller_trapped = trap_at(stage, method, Kind::Response, number)?;
     Ok([
         fact(CALLEE_TRAPS, callee, callee_trapped),
         fact(CALLER_TRAPS, caller, caller_trapped),
@@ -347,10 +328,9 @@ fn trap_at(stage: &mut Stage, method: &str, kind: Kind, number: usize) -> Result
                 bail!("no message of this kind was sent for the {nth}th time");
             }
         }
-        let how = if nth == number {
-            Delivery::Trap
-        } else {
-            Delivery::Normally
+        let how = match nth == number {
+            true => Delivery::Trap,
+            false => Delivery::Normally,
         };
         stage.deliver(is(kind), how)?;
     }
@@ -359,6 +339,12 @@ fn trap_at(stage: &mut Stage, method: &str, kind: Kind, number: usize) -> Result
 }
 
 // ---- On the stage ------------------------------------------------------------------------------
+
+/// Nothing, if canister1 says that it has appended everything.
+fn appended(answer: &Answer) -> Result<()> {
+    let appended: Result<(), String> = decode("appending", answer)?;
+    appended.map_err(|error| anyhow!("appending: {error}"))
+}
 
 fn is(kind: Kind) -> impl Fn(&WaitingMessage) -> bool {
     move |message| message.kind == kind

@@ -48,7 +48,7 @@ fn experiments() -> Vec<Experiment> {
             Side::Mistake,
             "reservation_take_then_pay",
             "takes a seat in one step, and traps before it is paid",
-            question(
+            Question::new(
                 "canister2 has sold the only seat in one step. canister1 traps before it takes the \
                  money. What is there a minute later?",
                 &[ONE_FREE, ONE_HELD, ONE_SOLD],
@@ -74,7 +74,7 @@ fn experiments() -> Vec<Experiment> {
             Side::RightWay,
             "reservation_buy_in_two_steps",
             "prepares, and traps before it is paid",
-            question(
+            Question::new(
                 "canister2 holds the only seat. canister1 traps before it takes the money, and does \
                  nothing more. What is there a minute later?",
                 &[ONE_FREE, ONE_HELD, ONE_SOLD],
@@ -100,7 +100,7 @@ fn experiments() -> Vec<Experiment> {
             Side::Mistake,
             "reservation_pay_then_take",
             "pays, takes a seat in one step, the answer is lost, and the buyer tries again",
-            question(
+            Question::new(
                 "A buyer has paid 10, but the answer to reservation_take is lost. The buyer tries again, \
                  and this time all goes well. What has the buyer got?",
                 &[
@@ -130,7 +130,7 @@ fn experiments() -> Vec<Experiment> {
             Side::RightWay,
             "reservation_buy_in_two_steps",
             "prepares, the answer is lost, and the buyer tries again",
-            question(
+            Question::new(
                 "The answer to reservation_prepare is lost, and the buyer tries again with success. Of \
                  two seats, what is there a minute later?",
                 &[
@@ -159,7 +159,7 @@ fn experiments() -> Vec<Experiment> {
             Side::RightWay,
             "reservation_buy_in_two_steps",
             "commits after the hold has expired, and the seat is sold to another",
-            question(
+            Question::new(
                 "A buyer has paid, but the network has no room for the commit. A minute later another \
                  buyer gets the seat. Then the commit is repeated, and arrives. What has the first buyer?",
                 &[
@@ -177,7 +177,7 @@ fn experiments() -> Vec<Experiment> {
             Side::RightWay,
             "reservation_finish",
             "traps after the commit, and commits again",
-            question(
+            Question::new(
                 "canister2 has committed, and canister1 traps when it learns that. Then \
                  reservation_finish commits a second time. Of two seats, what is there in the end?",
                 &[
@@ -211,15 +211,6 @@ fn experiment(
         needs_local_replica: true,
         question: Some(question),
         run: Box::new(run),
-    }
-}
-
-fn question(ask: &str, choices: &[&str], fact: &'static str, why: &'static str) -> Question {
-    Question {
-        ask: ask.to_owned(),
-        choices: choices.iter().map(ToString::to_string).collect(),
-        fact,
-        why,
     }
 }
 
