@@ -35,6 +35,11 @@ struct Account {
 }
 
 #[test]
+fn every_question_has_the_right_answer_among_its_choices() {
+    support::assert_questions_can_be_answered(&observe::lessons::cycles::LESSON);
+}
+
+#[test]
 fn every_row_is_as_predicted() {
     let output = observe(&["cycles"]);
     let printed = text(&output.stdout);

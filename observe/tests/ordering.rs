@@ -31,6 +31,11 @@ fn append(stage: &mut Stage, method: &str, list: u64, count: u64) -> Got {
 }
 
 #[test]
+fn every_question_has_the_right_answer_among_its_choices() {
+    support::assert_questions_can_be_answered(&observe::lessons::ordering::LESSON);
+}
+
+#[test]
 fn everything_is_as_predicted() {
     let output = observe(&["ordering"]);
     let printed = text(&output.stdout);

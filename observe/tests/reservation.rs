@@ -80,6 +80,11 @@ fn call(stage: &mut Stage, method: &str, buyer: u64) -> Got {
 }
 
 #[test]
+fn every_question_has_the_right_answer_among_its_choices() {
+    support::assert_questions_can_be_answered(&observe::lessons::reservation::LESSON);
+}
+
+#[test]
 fn one_step_fails_and_two_steps_survive_the_same() {
     let output = observe(&["reservation"]);
     let printed = text(&output.stdout);

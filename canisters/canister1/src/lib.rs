@@ -4,11 +4,13 @@
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
 
+mod callees;
 mod cycles;
 mod ordering;
 mod peer;
 mod reservation;
 mod rollback;
+mod upgrades;
 
 use std::cell::RefCell;
 
@@ -59,6 +61,8 @@ struct Saved {
     counter: Nat,
     drops: Nat,
     reservation: Option<reservation::State>,
+    callees: Option<callees::State>,
+    upgrades: Option<upgrades::State>,
 }
 
 #[pre_upgrade]
@@ -67,6 +71,8 @@ fn save() {
         counter: get(),
         drops: rollback::get_drops(),
         reservation: Some(reservation::save()),
+        callees: Some(callees::save()),
+        upgrades: Some(upgrades::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -80,6 +86,8 @@ fn restore() {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
             reservation::restore(saved.reservation.unwrap_or_default());
+            callees::restore(saved.callees.unwrap_or_default());
+            upgrades::restore(saved.upgrades.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
@@ -96,9 +104,11 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callees::NameReply;
     use crate::cycles::{Report, Work};
     use crate::reservation::Buyer;
     use crate::rollback::CallOutcome;
+    use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();

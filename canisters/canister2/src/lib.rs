@@ -1,8 +1,10 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod callees;
 mod cycles;
 mod ordering;
 mod reservation;
+mod upgrades;
 
 use std::cell::RefCell;
 
@@ -57,6 +59,7 @@ struct Saved {
     counter: Nat,
     reservation: Option<reservation::State>,
     ordering: Option<ordering::State>,
+    upgrades: Option<upgrades::State>,
     cycles: Option<cycles::State>,
 }
 
@@ -66,6 +69,7 @@ fn save() {
         counter: get(),
         reservation: Some(reservation::save()),
         ordering: Some(ordering::save()),
+        upgrades: Some(upgrades::save()),
         cycles: Some(cycles::save()),
     };
     if let Err(error) = stable_save((saved,)) {
@@ -80,6 +84,7 @@ fn restore() {
             COUNTER.set(saved.counter);
             reservation::restore(saved.reservation.unwrap_or_default());
             ordering::restore(saved.ordering.unwrap_or_default());
+            upgrades::restore(saved.upgrades.unwrap_or_default());
             cycles::restore(saved.cycles.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
@@ -96,9 +101,13 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
+    use crate::callees::NameReply;
     use crate::cycles::{Account, Work};
     use crate::reservation::{Commit, Seats};
+    use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();
