@@ -1,14 +1,24 @@
 //! The lessons, one file each.
 
 pub mod callees;
+pub mod cycles;
 pub mod motoko;
+pub mod ordering;
+pub mod reservation;
 pub mod rollback;
 pub mod upgrades;
 
 use crate::lesson::Lesson;
 
 /// The lessons of the tutorial, in its order.
-pub const LESSONS: &[&Lesson] = &[&rollback::LESSON, &callees::LESSON, &upgrades::LESSON];
+pub const LESSONS: &[&Lesson] = &[
+    &rollback::LESSON,
+    &reservation::LESSON,
+    &ordering::LESSON,
+    &callees::LESSON,
+    &upgrades::LESSON,
+    &cycles::LESSON,
+];
 
 /// Lessons beside the tutorial, which need more than Rust to be built.
 pub const EXTRA: &[&Lesson] = &[&motoko::LESSON];

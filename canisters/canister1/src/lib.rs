@@ -5,7 +5,10 @@
 //! that sends a call, and at the normal end of a message.
 
 mod callees;
+mod cycles;
+mod ordering;
 mod peer;
+mod reservation;
 mod rollback;
 mod upgrades;
 
@@ -57,6 +60,7 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    reservation: Option<reservation::State>,
     callees: Option<callees::State>,
     upgrades: Option<upgrades::State>,
 }
@@ -66,11 +70,12 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        reservation: Some(reservation::save()),
         callees: Some(callees::save()),
         upgrades: Some(upgrades::save()),
     };
     if let Err(error) = stable_save((saved,)) {
-        trap(format!("the counters could not be saved: {error}"));
+        trap(format!("the state could not be saved: {error}"));
     }
 }
 
@@ -80,11 +85,12 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            reservation::restore(saved.reservation.unwrap_or_default());
             callees::restore(saved.callees.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
-        Err(error) => trap(format!("the counters could not be restored: {error}")),
+        Err(error) => trap(format!("the state could not be restored: {error}")),
     }
 }
 
@@ -99,6 +105,8 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 mod tests {
     use super::*;
     use crate::callees::NameReply;
+    use crate::cycles::{Report, Work};
+    use crate::reservation::Buyer;
     use crate::rollback::CallOutcome;
     use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};

@@ -1,6 +1,9 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
 mod callees;
+mod cycles;
+mod ordering;
+mod reservation;
 mod upgrades;
 
 use std::cell::RefCell;
@@ -54,17 +57,23 @@ fn increment_then_reject() {
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
+    reservation: Option<reservation::State>,
+    ordering: Option<ordering::State>,
     upgrades: Option<upgrades::State>,
+    cycles: Option<cycles::State>,
 }
 
 #[pre_upgrade]
 fn save() {
     let saved = Saved {
         counter: get(),
+        reservation: Some(reservation::save()),
+        ordering: Some(ordering::save()),
         upgrades: Some(upgrades::save()),
+        cycles: Some(cycles::save()),
     };
     if let Err(error) = stable_save((saved,)) {
-        trap(format!("the counter could not be saved: {error}"));
+        trap(format!("the state could not be saved: {error}"));
     }
 }
 
@@ -73,10 +82,13 @@ fn restore() {
     match stable_restore::<(Saved,)>() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
+            reservation::restore(saved.reservation.unwrap_or_default());
+            ordering::restore(saved.ordering.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
+            cycles::restore(saved.cycles.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
-        Err(error) => trap(format!("the counter could not be restored: {error}")),
+        Err(error) => trap(format!("the state could not be restored: {error}")),
     }
 }
 
@@ -93,6 +105,8 @@ mod tests {
 
     use super::*;
     use crate::callees::NameReply;
+    use crate::cycles::{Account, Work};
+    use crate::reservation::{Commit, Seats};
     use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};
 

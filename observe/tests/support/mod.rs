@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use observe::answer::Got;
+use observe::lesson::Lesson;
 use observe::network::Network;
 use observe::network::timeline::{Ending, Step};
 use observe::pair::{Counters, Folders, Language, Pair};
@@ -122,6 +123,21 @@ fn steps(stage: &Stage) -> Vec<String> {
         format!("{canister}: {step}, {ending}")
     });
     steps.collect()
+}
+
+/// Every question of a lesson has the right answer among its choices.
+pub fn assert_questions_can_be_answered(lesson: &'static Lesson) {
+    let mut stage = stage();
+    for experiment in (lesson.experiments)() {
+        let finding = experiment.observe(lesson.name, &mut stage);
+        let finding = finding.expect("it can be observed");
+        let question = experiment.question.expect("it has a question");
+        let mut facts = finding.facts.iter();
+        let asked = facts.find(|fact| fact.what == question.fact);
+        let right = &asked.expect("the question is about a fact").predicted;
+        assert!(question.choices.contains(right), "{}", question.ask);
+        assert!((3..=5).contains(&question.choices.len()));
+    }
 }
 
 /// Runs the program with these arguments, as `scripts/observe.sh` does.
