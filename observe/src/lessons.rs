@@ -1,10 +1,33 @@
 //! The lessons, one file each.
 
+pub mod callees;
 pub mod compensation;
+pub mod cycles;
 pub mod journal;
+pub mod motoko;
+pub mod ordering;
+pub mod reservation;
 pub mod rollback;
+pub mod upgrades;
 
 use crate::lesson::Lesson;
 
-/// All lessons, in the order of the tutorial.
-pub const LESSONS: &[&Lesson] = &[&rollback::LESSON, &compensation::LESSON, &journal::LESSON];
+/// The lessons of the tutorial, in its order.
+pub const LESSONS: &[&Lesson] = &[
+    &rollback::LESSON,
+    &compensation::LESSON,
+    &reservation::LESSON,
+    &journal::LESSON,
+    &ordering::LESSON,
+    &callees::LESSON,
+    &upgrades::LESSON,
+    &cycles::LESSON,
+];
+
+/// Lessons beside the tutorial, which need more than Rust to be built.
+pub const EXTRA: &[&Lesson] = &[&motoko::LESSON];
+
+/// All lessons.
+pub fn all() -> impl Iterator<Item = &'static Lesson> {
+    LESSONS.iter().chain(EXTRA).copied()
+}

@@ -4,10 +4,15 @@
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
 
+mod callees;
 mod compensation;
+mod cycles;
 mod journal;
+mod ordering;
 mod peer;
+mod reservation;
 mod rollback;
+mod upgrades;
 
 use std::cell::RefCell;
 
@@ -58,7 +63,10 @@ struct Saved {
     counter: Nat,
     drops: Nat,
     compensation: Option<compensation::State>,
+    reservation: Option<reservation::State>,
     journal: Option<journal::State>,
+    callees: Option<callees::State>,
+    upgrades: Option<upgrades::State>,
 }
 
 #[pre_upgrade]
@@ -67,10 +75,13 @@ fn save() {
         counter: get(),
         drops: rollback::get_drops(),
         compensation: Some(compensation::save()),
+        reservation: Some(reservation::save()),
         journal: Some(journal::save()),
+        callees: Some(callees::save()),
+        upgrades: Some(upgrades::save()),
     };
     if let Err(error) = stable_save((saved,)) {
-        trap(format!("the counters could not be saved: {error}"));
+        trap(format!("the state could not be saved: {error}"));
     }
 }
 
@@ -81,10 +92,13 @@ fn restore() {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
             compensation::restore(saved.compensation.unwrap_or_default());
+            reservation::restore(saved.reservation.unwrap_or_default());
             journal::restore(saved.journal.unwrap_or_default());
+            callees::restore(saved.callees.unwrap_or_default());
+            upgrades::restore(saved.upgrades.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
-        Err(error) => trap(format!("the counters could not be restored: {error}")),
+        Err(error) => trap(format!("the state could not be restored: {error}")),
     }
 }
 
@@ -98,9 +112,13 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callees::NameReply;
     use crate::compensation::Trip;
+    use crate::cycles::{Report, Work};
     use crate::journal::{Account, Progress, TransferId, TrapAt};
+    use crate::reservation::Buyer;
     use crate::rollback::CallOutcome;
+    use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();

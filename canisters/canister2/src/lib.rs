@@ -1,7 +1,12 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod callees;
 mod compensation;
+mod cycles;
 mod journal;
+mod ordering;
+mod reservation;
+mod upgrades;
 
 use std::cell::RefCell;
 
@@ -55,7 +60,11 @@ fn increment_then_reject() {
 struct Saved {
     counter: Nat,
     compensation: Option<compensation::State>,
+    reservation: Option<reservation::State>,
     journal: Option<journal::State>,
+    ordering: Option<ordering::State>,
+    upgrades: Option<upgrades::State>,
+    cycles: Option<cycles::State>,
 }
 
 #[pre_upgrade]
@@ -63,10 +72,14 @@ fn save() {
     let saved = Saved {
         counter: get(),
         compensation: Some(compensation::save()),
+        reservation: Some(reservation::save()),
         journal: Some(journal::save()),
+        ordering: Some(ordering::save()),
+        upgrades: Some(upgrades::save()),
+        cycles: Some(cycles::save()),
     };
     if let Err(error) = stable_save((saved,)) {
-        trap(format!("the counter could not be saved: {error}"));
+        trap(format!("the state could not be saved: {error}"));
     }
 }
 
@@ -76,10 +89,14 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             compensation::restore(saved.compensation.unwrap_or_default());
+            reservation::restore(saved.reservation.unwrap_or_default());
             journal::restore(saved.journal.unwrap_or_default());
+            ordering::restore(saved.ordering.unwrap_or_default());
+            upgrades::restore(saved.upgrades.unwrap_or_default());
+            cycles::restore(saved.cycles.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
-        Err(error) => trap(format!("the counter could not be restored: {error}")),
+        Err(error) => trap(format!("the state could not be restored: {error}")),
     }
 }
 
@@ -92,8 +109,14 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
+    use crate::callees::NameReply;
+    use crate::cycles::{Account, Work};
     use crate::journal::TransferId;
+    use crate::reservation::{Commit, Seats};
+    use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();

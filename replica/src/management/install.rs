@@ -243,13 +243,13 @@ impl Installation<'_> {
             unreachable!("the mode was checked");
         };
         let mut before = Checkpoint::default();
-        old.instance.begin(&self.environment.engine, &mut before);
+        old.instance.begin(&mut before);
         let result = self.replace(&mut old, module, argument, flags);
         match result {
             Ok(_) => self.canister.stable.commit(),
             Err(_) => {
                 self.canister.stable.roll_back();
-                old.instance.roll_back(&self.environment.engine, &before);
+                old.instance.roll_back(&before);
             }
         }
         self.canister.code = Some(old);
@@ -263,7 +263,7 @@ impl Installation<'_> {
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
-        let keep = self.keeps_memory(old, &module, flags)?;
+        let keep = decide_memory(&old.module, &module, flags)?;
         if flags.skip_pre_upgrade != Some(true) {
             self.hook(
                 old,
@@ -303,34 +303,6 @@ impl Installation<'_> {
         }
     }
 
-    /// Whether the memory is kept, if the modules and the options agree about it.
-    fn keeps_memory(
-        &self,
-        old: &Code,
-        new: &CanisterModule,
-        flags: UpgradeFlags,
-    ) -> Result<bool, Reject> {
-        let refuse = |text: &str| {
-            let id = self.canister.id;
-            let text = format!("Error from Canister {id}: {text}");
-            Err(Reject::new(ErrorCode::CanisterContractViolation, text))
-        };
-        match flags.wasm_memory_persistence {
-            Some(WasmMemoryPersistence::Keep) if !keeps_memory(new) => refuse(
-                "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade \
-                     option requires that the new canister module supports enhanced orthogonal \
-                     persistence.",
-            ),
-            Some(WasmMemoryPersistence::Keep) => Ok(true),
-            Some(WasmMemoryPersistence::Replace) => Ok(false),
-            None if keeps_memory(&old.module) => refuse(
-                "Missing upgrade option: Enhanced orthogonal persistence requires the \
-                 `wasm_memory_persistence` upgrade option.",
-            ),
-            None => Ok(false),
-        }
-    }
-
     fn start(&mut self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
         let mut code = self.instantiate(module)?;
         self.run_start(&mut code)?;
@@ -339,7 +311,7 @@ impl Installation<'_> {
 
     fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
         let limit = module.memory_limit(&self.environment.limits);
-        let instance = self.environment.engine.instantiate(&module.compiled, limit);
+        let instance = module.compiled.instantiate(limit);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;
         Ok(Code { module, instance })
     }
@@ -426,6 +398,28 @@ impl Installation<'_> {
                 self.canister.id
             ),
         )
+    }
+}
+
+/// Whether an upgrade keeps the memory, if the modules and the options agree about it.
+fn decide_memory(
+    old: &CanisterModule,
+    new: &CanisterModule,
+    flags: UpgradeFlags,
+) -> Result<bool, Reject> {
+    let refuse = |text: &str| Err(Reject::new(ErrorCode::CanisterContractViolation, text));
+    match flags.wasm_memory_persistence {
+        Some(WasmMemoryPersistence::Keep) if !keeps_memory(new) => refuse(
+            "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade option \
+             requires that the new canister module supports enhanced orthogonal persistence.",
+        ),
+        Some(WasmMemoryPersistence::Keep) => Ok(true),
+        Some(WasmMemoryPersistence::Replace) => Ok(false),
+        None if keeps_memory(old) => refuse(
+            "Missing upgrade option: Enhanced orthogonal persistence requires the \
+             `wasm_memory_persistence` upgrade option.",
+        ),
+        None => Ok(false),
     }
 }
 
