@@ -123,7 +123,7 @@ fn paid(world: &mut World, accounts: &Accounts) -> (u64, u64, Option<Progress>) 
 fn any_two_faults_leave_exactly_one_transfer() {
     let runs = try_all(&accepted(), FAULTS, 2);
     println!("{runs} runs");
-    assert!(runs > 1000, "only {runs} runs");
+    assert!(runs > 500, "only {runs} runs");
 }
 
 #[test]
@@ -131,6 +131,42 @@ fn any_fault_leaves_a_refused_transfer_given_back_once() {
     let runs = try_all(&refused(), FAULTS, 1);
     println!("{runs} runs");
     assert!(runs > 15, "only {runs} runs");
+}
+
+#[test]
+#[should_panic(expected = "with [(2, Trap)]: (20, 1, Some(80))")]
+fn without_a_journal_a_trap_in_the_callback_pays_twice() {
+    // A user who sees a receipt does not try again.
+    let transfer = |world: &mut World, accounts: &Accounts| {
+        let (_, receipts, _) = paid(world, accounts);
+        if receipts == 0 {
+            let arguments = (accounts.from, accounts.to, 40u64, TrapAt::Nowhere);
+            let method = "journal_transfer_without_journal";
+            world.send(world.canister1, method, arguments);
+        }
+    };
+    let scenario = Scenario {
+        act: transfer,
+        recover: transfer,
+        check: |world, accounts| {
+            let received: Option<u64> =
+                world.query(world.canister2, "journal_get_balance", (accounts.to,));
+            match (paid(world, accounts), received) {
+                ((60, 1, None), Some(40)) => Ok(()),
+                ((balance, receipts, _), received) => {
+                    Err(format!("{:?}", (balance, receipts, received)))
+                }
+            }
+        },
+        ..accepted()
+    };
+    try_all(&scenario, &[Fault::Trap], 1);
+}
+
+/// Seen, not promised: the answers that were under way meet code that never asked.
+#[test]
+fn an_upgrade_in_flight_leaves_exactly_one_transfer_too() {
+    try_all(&accepted(), &[Fault::UpgradeInFlight], 1);
 }
 
 // ---- What the table does not show --------------------------------------------------------------
@@ -255,9 +291,4 @@ fn no_open_entry_is_dropped_for_a_new_one() {
         .unwrap()
         .unwrap();
     assert_eq!(balances(&mut stage, &accounts), (0, 100));
-}
-
-#[test]
-fn an_upgrade_in_flight_is_recovered_from_as_well() {
-    try_all(&accepted(), &[Fault::UpgradeInFlight], 1);
 }
