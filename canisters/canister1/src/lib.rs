@@ -5,6 +5,7 @@
 //! that sends a call, and at the normal end of a message.
 
 mod peer;
+mod rejects;
 mod rollback;
 
 use std::cell::RefCell;
@@ -90,6 +91,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rejects::FailedCall;
     use crate::rollback::CallOutcome;
     use candid_parser::utils::{CandidSource, service_equal};
 

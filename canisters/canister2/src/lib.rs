@@ -1,5 +1,7 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod rejects;
+
 use std::cell::RefCell;
 
 use candid::{CandidType, Nat};
