@@ -76,7 +76,15 @@ fn after_sys_unknown_the_callee_may_still_be_at_work() {
         panic!("it is one experiment");
     };
     assert_eq!(observed(finding, GROWN), "+1");
-    let told = |event: &Event| matches!(event.step, Step::Callback { reject: Some(_), .. });
+    let told = |event: &Event| {
+        matches!(
+            event.step,
+            Step::Callback {
+                reject: Some(_),
+                ..
+            }
+        )
+    };
     let added = |event: &Event| {
         event.canister == stage.canister2 && matches!(event.step, Step::Callback { .. })
     };

@@ -6,6 +6,7 @@
 
 mod peer;
 mod rejects;
+mod retries;
 mod rollback;
 
 use std::cell::RefCell;
@@ -56,6 +57,7 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    retries: Option<retries::State>,
 }
 
 #[pre_upgrade]
@@ -63,6 +65,7 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        retries: Some(retries::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the counters could not be saved: {error}"));
@@ -75,6 +78,7 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            retries::restore(saved.retries.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the counters could not be restored: {error}")),
@@ -92,6 +96,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 mod tests {
     use super::*;
     use crate::rejects::FailedCall;
+    use crate::retries::Remembered;
     use crate::rollback::CallOutcome;
     use candid_parser::utils::{CandidSource, service_equal};
 

@@ -1,6 +1,7 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
 mod rejects;
+mod retries;
 
 use std::cell::RefCell;
 
@@ -53,11 +54,16 @@ fn increment_then_reject() {
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
+    retries: Option<retries::State>,
 }
 
 #[pre_upgrade]
 fn save() {
-    if let Err(error) = stable_save((Saved { counter: get() },)) {
+    let saved = Saved {
+        counter: get(),
+        retries: Some(retries::save()),
+    };
+    if let Err(error) = stable_save((saved,)) {
         trap(format!("the counter could not be saved: {error}"));
     }
 }
@@ -65,7 +71,10 @@ fn save() {
 #[post_upgrade]
 fn restore() {
     match stable_restore::<(Saved,)>() {
-        Ok((saved,)) => COUNTER.set(saved.counter),
+        Ok((saved,)) => {
+            COUNTER.set(saved.counter);
+            retries::restore(saved.retries.unwrap_or_default());
+        }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the counter could not be restored: {error}")),
     }
@@ -81,6 +90,7 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retries::{IncrementId, Refusal, Remembered};
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();
