@@ -12,7 +12,7 @@ use ic_cdk::{
     api::time,
     call::{Call, CallErrorExt},
 };
-use ic_cdk_macros::update;
+use ic_cdk_macros::{query, update};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::peer;
@@ -108,6 +108,12 @@ async fn retries_ask(number: u64) -> Result<Remembered, String> {
         remember(number, result);
     }
     Ok(known)
+}
+
+/// The result of an increment, if canister1 knows it.
+#[query]
+fn retries_result(number: u64) -> Result<Option<u64>, String> {
+    Ok(find(number)?.result)
 }
 
 /// An increment that was begun.
