@@ -4,7 +4,9 @@ pub mod callees;
 pub mod cycles;
 pub mod motoko;
 pub mod ordering;
+pub mod rejects;
 pub mod reservation;
+pub mod retries;
 pub mod rollback;
 pub mod upgrades;
 
@@ -13,7 +15,9 @@ use crate::lesson::Lesson;
 /// The lessons of the tutorial, in its order.
 pub const LESSONS: &[&Lesson] = &[
     &rollback::LESSON,
+    &rejects::LESSON,
     &reservation::LESSON,
+    &retries::LESSON,
     &ordering::LESSON,
     &callees::LESSON,
     &upgrades::LESSON,

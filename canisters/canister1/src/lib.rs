@@ -8,7 +8,9 @@ mod callees;
 mod cycles;
 mod ordering;
 mod peer;
+mod rejects;
 mod reservation;
+mod retries;
 mod rollback;
 mod upgrades;
 
@@ -63,6 +65,7 @@ struct Saved {
     reservation: Option<reservation::State>,
     callees: Option<callees::State>,
     upgrades: Option<upgrades::State>,
+    retries: Option<retries::State>,
 }
 
 #[pre_upgrade]
@@ -73,6 +76,7 @@ fn save() {
         reservation: Some(reservation::save()),
         callees: Some(callees::save()),
         upgrades: Some(upgrades::save()),
+        retries: Some(retries::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -88,6 +92,7 @@ fn restore() {
             reservation::restore(saved.reservation.unwrap_or_default());
             callees::restore(saved.callees.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
+            retries::restore(saved.retries.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
@@ -106,7 +111,9 @@ mod tests {
     use super::*;
     use crate::callees::NameReply;
     use crate::cycles::{Report, Work};
+    use crate::rejects::FailedCall;
     use crate::reservation::Buyer;
+    use crate::retries::Remembered;
     use crate::rollback::CallOutcome;
     use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};

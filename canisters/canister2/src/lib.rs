@@ -3,7 +3,9 @@
 mod callees;
 mod cycles;
 mod ordering;
+mod rejects;
 mod reservation;
+mod retries;
 mod upgrades;
 
 use std::cell::RefCell;
@@ -61,6 +63,7 @@ struct Saved {
     ordering: Option<ordering::State>,
     upgrades: Option<upgrades::State>,
     cycles: Option<cycles::State>,
+    retries: Option<retries::State>,
 }
 
 #[pre_upgrade]
@@ -71,6 +74,7 @@ fn save() {
         ordering: Some(ordering::save()),
         upgrades: Some(upgrades::save()),
         cycles: Some(cycles::save()),
+        retries: Some(retries::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -86,6 +90,7 @@ fn restore() {
             ordering::restore(saved.ordering.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
             cycles::restore(saved.cycles.unwrap_or_default());
+            retries::restore(saved.retries.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
@@ -107,6 +112,7 @@ mod tests {
     use crate::callees::NameReply;
     use crate::cycles::{Account, Work};
     use crate::reservation::{Commit, Seats};
+    use crate::retries::{IncrementId, Refusal, Remembered};
     use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};
 

@@ -1,6 +1,8 @@
 //! What the tests share: the canisters, built as they are deployed, and a pair of them.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+pub mod faults;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
