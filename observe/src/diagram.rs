@@ -50,12 +50,17 @@ fn identifier(name: &str) -> String {
     name.replace(' ', "_")
 }
 
+/// A method's name as Mermaid can show it: the CDK's timers have one in angle brackets.
+fn label(method: &str) -> String {
+    method.replace('<', "#lt;").replace('>', "#gt;")
+}
+
 /// The message that was executed.
 fn arrive(text: &mut String, stage: &Stage, event: &Event) {
     let here = identifier(&stage.name(&event.canister));
     let caller = identifier(&stage.name(&event.caller));
     let _ = match &event.step {
-        Step::Method { name, .. } => writeln!(text, "    {caller}->>{here}: {name}"),
+        Step::Method { name, .. } => writeln!(text, "    {caller}->>{here}: {}", label(name)),
         Step::Management(method) => writeln!(text, "    {caller}->>{here}: {method}"),
         Step::AnsweredBySystem(method) => {
             writeln!(
@@ -93,7 +98,7 @@ fn note(text: &mut String, stage: &Stage, event: &Event) {
         lines.push("changes its state".to_owned());
     }
     for call in &event.calls {
-        lines.push(format!("calls {}", call.method));
+        lines.push(format!("calls {}", label(&call.method)));
     }
     lines.push(match &event.ending {
         Ending::Committed => "COMMIT POINT".to_owned(),

@@ -1,7 +1,9 @@
 //! The lessons, one file each.
 
 pub mod callees;
+pub mod compensation;
 pub mod cycles;
+pub mod journal;
 pub mod motoko;
 pub mod ordering;
 pub mod rejects;
@@ -16,7 +18,9 @@ use crate::lesson::Lesson;
 pub const LESSONS: &[&Lesson] = &[
     &rollback::LESSON,
     &rejects::LESSON,
+    &compensation::LESSON,
     &reservation::LESSON,
+    &journal::LESSON,
     &retries::LESSON,
     &ordering::LESSON,
     &callees::LESSON,

@@ -5,7 +5,9 @@
 //! that sends a call, and at the normal end of a message.
 
 mod callees;
+mod compensation;
 mod cycles;
+mod journal;
 mod ordering;
 mod peer;
 mod rejects;
@@ -62,7 +64,9 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    compensation: Option<compensation::State>,
     reservation: Option<reservation::State>,
+    journal: Option<journal::State>,
     callees: Option<callees::State>,
     upgrades: Option<upgrades::State>,
     retries: Option<retries::State>,
@@ -73,7 +77,9 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        compensation: Some(compensation::save()),
         reservation: Some(reservation::save()),
+        journal: Some(journal::save()),
         callees: Some(callees::save()),
         upgrades: Some(upgrades::save()),
         retries: Some(retries::save()),
@@ -89,7 +95,9 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            compensation::restore(saved.compensation.unwrap_or_default());
             reservation::restore(saved.reservation.unwrap_or_default());
+            journal::restore(saved.journal.unwrap_or_default());
             callees::restore(saved.callees.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
             retries::restore(saved.retries.unwrap_or_default());
@@ -110,7 +118,9 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 mod tests {
     use super::*;
     use crate::callees::NameReply;
+    use crate::compensation::Trip;
     use crate::cycles::{Report, Work};
+    use crate::journal::{Account, Progress, TransferId, TrapAt};
     use crate::rejects::FailedCall;
     use crate::reservation::Buyer;
     use crate::retries::Remembered;

@@ -1,7 +1,9 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
 mod callees;
+mod compensation;
 mod cycles;
+mod journal;
 mod ordering;
 mod rejects;
 mod reservation;
@@ -59,7 +61,9 @@ fn increment_then_reject() {
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
+    compensation: Option<compensation::State>,
     reservation: Option<reservation::State>,
+    journal: Option<journal::State>,
     ordering: Option<ordering::State>,
     upgrades: Option<upgrades::State>,
     cycles: Option<cycles::State>,
@@ -70,7 +74,9 @@ struct Saved {
 fn save() {
     let saved = Saved {
         counter: get(),
+        compensation: Some(compensation::save()),
         reservation: Some(reservation::save()),
+        journal: Some(journal::save()),
         ordering: Some(ordering::save()),
         upgrades: Some(upgrades::save()),
         cycles: Some(cycles::save()),
@@ -86,7 +92,9 @@ fn restore() {
     match stable_restore::<(Saved,)>() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
+            compensation::restore(saved.compensation.unwrap_or_default());
             reservation::restore(saved.reservation.unwrap_or_default());
+            journal::restore(saved.journal.unwrap_or_default());
             ordering::restore(saved.ordering.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
             cycles::restore(saved.cycles.unwrap_or_default());
@@ -111,6 +119,7 @@ mod tests {
     use super::*;
     use crate::callees::NameReply;
     use crate::cycles::{Account, Work};
+    use crate::journal::TransferId;
     use crate::reservation::{Commit, Seats};
     use crate::retries::{IncrementId, Refusal, Remembered};
     use candid::Principal;

@@ -12,15 +12,14 @@ use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal, decode_one, encode_args, encode_one};
 use ic_management_canister_types::{
     CanisterIdRecord, CanisterInstallMode, CanisterSettings, ChunkHash, EnvironmentVariable,
-    InstallChunkedCodeArgs, ProvisionalCreateCanisterWithCyclesArgs, UninstallCodeArgs,
-    UpdateSettingsArgs, UploadChunkArgs,
+    InstallChunkedCodeArgs, InstallCodeArgs, ProvisionalCreateCanisterWithCyclesArgs,
+    UninstallCodeArgs, UpdateSettingsArgs, UploadChunkArgs,
 };
 use local_replica::canister::{CHUNK_SIZE, Status};
 use local_replica::hold::{Delivery, Kind, WaitingMessage};
 use local_replica::message::IngressId;
 use local_replica::{Config, IngressStatus, Replica};
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use super::wasm;
 
@@ -128,18 +127,21 @@ fn run<T>(scenario: &Scenario<T>, world: &mut World, plan: &Plan) -> Vec<Deliver
     world.replica.hold_messages(true);
     (scenario.act)(world, &prepared);
     world.settle();
-    loop {
-        let faults_left = world.plan.len();
+    let mut in_peace = false;
+    while !in_peace {
+        let (faults, upgrades) = (world.plan.len(), world.upgrading.len());
         world.start_all();
         world.replica.advance_time(BETWEEN_ROUNDS);
         world.settle();
         (scenario.recover)(world, &prepared);
         world.settle();
-        if world.plan.len() == faults_left {
-            break;
-        }
+        let no_fault = world.plan.len() == faults;
+        assert!(
+            !no_fault || world.upgrading.is_empty(),
+            "{plan:?}: an upgrade waits for ever"
+        );
+        in_peace = no_fault && upgrades == 0;
     }
-    assert!(world.upgrading.is_empty(), "{plan:?}: an upgrade waits");
     assert!(
         world.plan.is_empty(),
         "{plan:?} has faults that hit nothing"
@@ -158,10 +160,12 @@ const BETWEEN_ROUNDS: Duration = Duration::from_secs(600);
 /// More messages than any run needs.
 const MANY: usize = 1000;
 
-/// A module in a chunk store.
+/// A module that is read and compiled once, for many runs: the replica compiles it again only when
+/// no canister has it any more.
 struct StoredModule {
+    /// A canister that has it, and its chunks.
+    keeper: Principal,
     chunks: Vec<ChunkHash>,
-    hash: Vec<u8>,
 }
 
 /// A pair on a replica, whose user controls it.
@@ -171,8 +175,6 @@ pub struct World {
     /// The callee.
     pub canister2: Principal,
     replica: Replica,
-    /// The canister in whose chunk store the modules are.
-    store: Principal,
     /// The modules of canister1 and canister2.
     modules: Vec<StoredModule>,
     /// The faults to come.
@@ -188,38 +190,46 @@ impl World {
         let mut world = World {
             canister1: nobody,
             canister2: nobody,
-            replica: Replica::new(Config::default()),
-            store: nobody,
+            replica: Replica::new(Config {
+                timeline_capacity: 0,
+                ..Config::default()
+            }),
             modules: Vec::new(),
             plan: Plan::new(),
             delivered: Vec::new(),
             upgrading: Vec::new(),
         };
-        world.store = world.create();
         for name in ["canister1.wasm", "canister2.wasm"] {
             let module = std::fs::read(wasm().join(name)).expect("it is built");
-            let stored = world.store(&module);
+            let stored = world.store(module);
             world.modules.push(stored);
         }
         world
     }
 
-    /// Uploads a module, so that to install it takes no more than its hash.
-    fn store(&mut self, module: &[u8]) -> StoredModule {
+    /// Puts a module where many installations can have it from.
+    fn store(&mut self, module: Vec<u8>) -> StoredModule {
+        let keeper = self.create();
         let chunks = module.chunks(CHUNK_SIZE).map(|chunk| {
             let args = UploadChunkArgs {
-                canister_id: self.store,
+                canister_id: keeper,
                 chunk: chunk.to_vec(),
             };
             decode_one(&self.manage("upload_chunk", args)).expect("it is the hash")
         });
-        StoredModule {
-            chunks: chunks.collect(),
-            hash: Sha256::digest(module).to_vec(),
-        }
+        let chunks = chunks.collect();
+        let args = InstallCodeArgs {
+            mode: CanisterInstallMode::Install,
+            canister_id: keeper,
+            wasm_module: module,
+            arg: encode_args(()).expect("nothing can be encoded"),
+            sender_canister_version: None,
+        };
+        self.manage("install_code", args);
+        StoredModule { keeper, chunks }
     }
 
-    /// Deploys a new pair. The replica stays, because it compiles a module only once.
+    /// Deploys a new pair.
     fn deploy(&mut self) {
         self.canister1 = self.create();
         self.canister2 = self.create();
@@ -365,12 +375,14 @@ impl World {
 
     fn install(&mut self, canister: Principal, mode: CanisterInstallMode) {
         let module = &self.modules[usize::from(canister == self.canister2)];
+        let keeper = self.replica.canister(&module.keeper);
+        let code = keeper.and_then(|keeper| keeper.code.as_ref());
         let args = InstallChunkedCodeArgs {
             mode,
             target_canister: canister,
-            store_canister: Some(self.store),
+            store_canister: Some(module.keeper),
             chunk_hashes_list: module.chunks.clone(),
-            wasm_module_hash: module.hash.clone(),
+            wasm_module_hash: code.expect("it has code").module.hash.to_vec(),
             arg: encode_args(()).expect("nothing can be encoded"),
             sender_canister_version: None,
         };

@@ -1,0 +1,266 @@
+//! The experiment of the lesson `journal`: a transfer that traps at each of its points.
+//!
+//! The code that is observed: `canisters/canister1/src/journal.rs`.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use candid::CandidType;
+use serde::Deserialize;
+
+use crate::answer::Got;
+use crate::lesson::{Experiment, Fact, Layout, Lesson, Question, Side, fact};
+use crate::stage::Stage;
+
+/// The lesson.
+pub const LESSON: Lesson = Lesson {
+    name: "journal",
+    about: "A trap in a callback forgets what was under way, unless it was written down.",
+    experiments,
+    layout: Layout::List,
+};
+
+/// `TransferId` in canister1's interface.
+#[derive(CandidType, Clone, Copy, Deserialize)]
+struct TransferId {
+    account: u64,
+    number: u64,
+}
+
+/// `TrapAt` in canister1's interface.
+#[derive(CandidType, Clone, Copy, Deserialize)]
+enum TrapAt {
+    Nowhere,
+    BeforeCall,
+    AfterCall,
+    AfterOutcome,
+    BeforeReply,
+}
+
+/// `Progress` in canister1's interface.
+#[derive(CandidType, Debug, Deserialize)]
+enum Progress {
+    Intended,
+    Added,
+    Finished,
+    Refused(String),
+}
+
+/// An account in canister1, as it tells it.
+#[derive(CandidType, Deserialize)]
+struct Account {
+    balance: u64,
+    receipts: u64,
+}
+
+/// What the account in canister1 has at first, and how much of it is to be transferred.
+const BALANCE: u64 = 100;
+const AMOUNT: u64 = 40;
+
+/// An account that canister2 does not have.
+const NO_ACCOUNT: u64 = u64::MAX;
+
+/// Two accounts, new for each transfer: one in canister1 with 100, an empty one in canister2.
+struct Accounts {
+    from: u64,
+    to: u64,
+}
+
+impl Accounts {
+    fn open(stage: &mut Stage) -> Result<Self> {
+        let from = stage.reply(stage.canister1, "journal_open", (BALANCE,))?;
+        let to = stage.reply(stage.canister2, "journal_open", ())?;
+        Ok(Accounts { from, to })
+    }
+
+    /// Their balances, and how many receipts were counted.
+    fn show(&self, stage: &mut Stage) -> Result<String> {
+        let (from, to) = (stage.canister1, stage.canister2);
+        let account: Option<Account> = stage.query(from, "journal_get_account", (self.from,))?;
+        let account = account.context("canister1 has forgotten the account")?;
+        let received: Option<u64> = stage.query(to, "journal_get_balance", (self.to,))?;
+        let received = received.context("canister2 has forgotten the account")?;
+        Ok(in_words(account.balance, received, account.receipts))
+    }
+
+    /// The first transfer between them, or that one again. Returns what the user got.
+    fn transfer(&self, stage: &mut Stage, trap_at: TrapAt) -> Result<String> {
+        let arguments = (self.first_transfer(), self.to, AMOUNT, trap_at);
+        let answer = stage.call(stage.canister1, "journal_transfer", arguments)?;
+        let Ok(reply) = &answer else {
+            return Ok(Got::read(&answer).words());
+        };
+        let progress: Result<Progress, String> = candid::decode_one(reply)?;
+        Ok(format!("reply: {progress:?}"))
+    }
+
+    fn first_transfer(&self) -> TransferId {
+        TransferId {
+            account: self.from,
+            number: 1,
+        }
+    }
+
+    fn progress(&self, stage: &mut Stage) -> Result<String> {
+        let id = self.first_transfer();
+        let canister1 = stage.canister1;
+        let progress: Option<Progress> = stage.query(canister1, "journal_get_progress", (id,))?;
+        Ok(progress.map_or("unknown".to_owned(), |progress| format!("{progress:?}")))
+    }
+}
+
+fn in_words(balance: u64, received: u64, receipts: u64) -> String {
+    format!("{balance} here, {received} there, receipts: {receipts}")
+}
+
+fn experiments() -> Vec<Experiment> {
+    vec![
+        Experiment {
+            method: "journal_transfer_without_journal",
+            what: "traps in the callback, and the user tries again",
+            side: Side::Mistake,
+            needs_local_replica: false,
+            question: Some(Question {
+                ask: "40 of 100 are to be transferred. The first try traps in its callback; the \
+                      user gets a reject and tries again, which succeeds. Where are the 100 then?"
+                    .to_owned(),
+                choices: vec![
+                    in_words(60, 40, 1),
+                    in_words(20, 80, 1),
+                    in_words(20, 40, 1),
+                    in_words(60, 40, 2),
+                ],
+                fact: AFTER_SECOND_TRY,
+                why: "The trap undid the callback, not the transfer: canister2 had committed its \
+                      part. Nothing in canister1 says so, and the second try is a second transfer.",
+            }),
+            run: Box::new(forget_what_was_done),
+        },
+        Experiment {
+            method: "journal_transfer",
+            what: "traps at each point, and the user tries again",
+            side: Side::RightWay,
+            needs_local_replica: false,
+            question: Some(Question {
+                ask: "With a journal: at how many of the points can a trap lead to anything but \
+                      one transfer, once the user has tried again?"
+                    .to_owned(),
+                choices: ["none", "one: after the call", "all"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                fact: "points with another end",
+                why: "The second try has the number of the first, finds its journal entry, and \
+                      does what is left to do. canister2 knows the number too.",
+            }),
+            run: Box::new(trap_everywhere),
+        },
+        Experiment {
+            method: "journal_resume",
+            what: "traps in the callback; nobody tries again, and somebody else resumes",
+            side: Side::RightWay,
+            needs_local_replica: false,
+            question: None,
+            run: Box::new(resume),
+        },
+        Experiment {
+            method: "journal_finish",
+            what: "traps in what remains after the outcome; nobody does anything, and time passes",
+            side: Side::RightWay,
+            needs_local_replica: true,
+            question: None,
+            run: Box::new(let_the_timer_resume),
+        },
+    ]
+}
+
+const AFTER_SECOND_TRY: &str = "after the second try";
+
+fn forget_what_was_done(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let (lost, accounts) = (Accounts::open(stage)?, Accounts::open(stage)?);
+    stage.begin_scene()?;
+    let transfer = |stage: &mut Stage, from: u64, to: u64, trap_at| -> Result<String> {
+        let method = "journal_transfer_without_journal";
+        let answer = stage.call(stage.canister1, method, (from, to, AMOUNT, trap_at))?;
+        Ok(Got::read(&answer).words())
+    };
+    let refused = transfer(stage, lost.from, NO_ACCOUNT, TrapAt::AfterCall)?;
+    let after_refusal = lost.show(stage)?;
+
+    let first = transfer(stage, accounts.from, accounts.to, TrapAt::AfterCall)?;
+    let after_first = accounts.show(stage)?;
+    let second = transfer(stage, accounts.from, accounts.to, TrapAt::Nowhere)?;
+    let after_second = accounts.show(stage)?;
+    Ok(vec![
+        fact("canister2 refuses, trap", "reject 5, IC0503", refused),
+        fact("the 40 are lost", in_words(60, 0, 0), after_refusal),
+        fact("canister2 adds, trap", "reject 5, IC0503", first),
+        fact("after the first try", in_words(60, 40, 0), after_first),
+        fact("the user tries again", "reply: Ok", second),
+        fact(AFTER_SECOND_TRY, in_words(20, 80, 1), after_second),
+    ])
+}
+
+fn trap_everywhere(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let points = [
+        ("before the call", TrapAt::BeforeCall, "unknown"),
+        ("after the call", TrapAt::AfterCall, "Intended"),
+        ("after the outcome", TrapAt::AfterOutcome, "Added"),
+        ("before the reply", TrapAt::BeforeReply, "Finished"),
+    ];
+    let opened: Result<Vec<Accounts>> = points.iter().map(|_| Accounts::open(stage)).collect();
+    let opened = opened?;
+    stage.begin_scene()?;
+    let mut facts = Vec::new();
+    let mut other_ends = 0;
+    for ((point, trap_at, then), accounts) in points.into_iter().zip(opened) {
+        accounts.transfer(stage, trap_at)?;
+        let kept = accounts.progress(stage)?;
+        accounts.transfer(stage, TrapAt::Nowhere)?;
+        let end = accounts.show(stage)?;
+        if end != in_words(60, 40, 1) {
+            other_ends += 1;
+        }
+        let predicted = format!("{then}, then {}", in_words(60, 40, 1));
+        facts.push(fact(point, predicted, format!("{kept}, then {end}")));
+    }
+    let other_ends = match other_ends {
+        0 => "none".to_owned(),
+        number => number.to_string(),
+    };
+    facts.push(fact("points with another end", "none", other_ends));
+    Ok(facts)
+}
+
+fn resume(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let accounts = Accounts::open(stage)?;
+    stage.begin_scene()?;
+    let got = accounts.transfer(stage, TrapAt::AfterCall)?;
+    let (kept, meanwhile) = (accounts.progress(stage)?, accounts.show(stage)?);
+    stage.network.become_user(1)?;
+    let resumed = stage.call(stage.canister1, "journal_resume", ())?;
+    ensure!(resumed.is_ok(), "journal_resume was rejected");
+    Ok(vec![
+        fact("the user got", "reject 5, IC0503", got),
+        fact("the journal then", "Intended", kept),
+        fact("meanwhile", in_words(60, 40, 0), meanwhile),
+        fact("the journal at last", "Finished", accounts.progress(stage)?),
+        fact("at last", in_words(60, 40, 1), accounts.show(stage)?),
+    ])
+}
+
+fn let_the_timer_resume(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let accounts = Accounts::open(stage)?;
+    stage.begin_scene()?;
+    let got = accounts.transfer(stage, TrapAt::AfterOutcome)?;
+    let (kept, meanwhile) = (accounts.progress(stage)?, accounts.show(stage)?);
+    stage.hold()?;
+    stage.advance_time(Duration::from_secs(60))?;
+    stage.deliver_all()?;
+    Ok(vec![
+        fact("the user got", "reply: Ok(Added)", got),
+        fact("the journal then", "Added", kept),
+        fact("meanwhile", in_words(60, 40, 0), meanwhile),
+        fact("the journal at last", "Finished", accounts.progress(stage)?),
+        fact("at last", in_words(60, 40, 1), accounts.show(stage)?),
+    ])
+}

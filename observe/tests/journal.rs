@@ -1,0 +1,263 @@
+//! The lesson `journal`: its experiment, every fault at every message, and what the table does not
+//! show.
+
+mod support;
+
+use std::time::Duration;
+
+use candid::CandidType;
+use observe::stage::Stage;
+use serde::Deserialize;
+use support::faults::{FAULTS, Fault, Scenario, World, try_all};
+use support::{observe, stage, text};
+
+#[derive(Clone, Copy, CandidType, Deserialize)]
+struct TransferId {
+    account: u64,
+    number: u64,
+}
+
+#[derive(CandidType, Debug, Deserialize, PartialEq)]
+enum Progress {
+    Intended,
+    Added,
+    Finished,
+    Refused(String),
+}
+
+#[derive(CandidType, Clone, Copy, Deserialize)]
+enum TrapAt {
+    Nowhere,
+    BeforeCall,
+    AfterCall,
+    AfterOutcome,
+    BeforeReply,
+}
+
+#[derive(CandidType, Clone, Copy, Deserialize)]
+struct Account {
+    balance: u64,
+    receipts: u64,
+}
+
+/// An account in canister1 with 100, and an account in canister2.
+struct Accounts {
+    from: u64,
+    to: u64,
+}
+
+impl Accounts {
+    fn transfer(&self) -> TransferId {
+        TransferId {
+            account: self.from,
+            number: 1,
+        }
+    }
+}
+
+/// An account that canister2 does not have.
+const NO_ACCOUNT: u64 = 999;
+
+#[test]
+fn the_lesson_is_as_predicted_and_the_exit_status_is_0() {
+    let output = observe(&["journal"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).ends_with("\n4 of 4 as predicted.\n"));
+}
+
+// ---- Every fault at every message --------------------------------------------------------------
+
+/// A user who transfers 40 of 100, and tries again as long as there are faults.
+fn scenario(
+    prepare: fn(&mut World) -> Accounts,
+    check: fn(&mut World, &Accounts) -> Result<(), String>,
+) -> Scenario<Accounts> {
+    let transfer = |world: &mut World, accounts: &Accounts| {
+        let arguments = (accounts.transfer(), accounts.to, 40u64, TrapAt::Nowhere);
+        world.send(world.canister1, "journal_transfer", arguments);
+    };
+    Scenario {
+        prepare,
+        act: transfer,
+        recover: transfer,
+        check,
+    }
+}
+
+fn accepted() -> Scenario<Accounts> {
+    let prepare = |world: &mut World| Accounts {
+        from: world.call(world.canister1, "journal_open", (100u64,)),
+        to: world.call(world.canister2, "journal_open", ()),
+    };
+    scenario(prepare, |world, accounts| {
+        let received: Option<u64> =
+            world.query(world.canister2, "journal_get_balance", (accounts.to,));
+        match (paid(world, accounts), received) {
+            ((60, 1, Some(Progress::Finished)), Some(40)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+}
+
+fn refused() -> Scenario<Accounts> {
+    let prepare = |world: &mut World| Accounts {
+        from: world.call(world.canister1, "journal_open", (100u64,)),
+        to: NO_ACCOUNT,
+    };
+    scenario(prepare, |world, accounts| match paid(world, accounts) {
+        (100, 0, Some(Progress::Refused(_))) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+}
+
+/// What canister1 has in the account, how many receipts, and how far the transfer has come.
+fn paid(world: &mut World, accounts: &Accounts) -> (u64, u64, Option<Progress>) {
+    let canister1 = world.canister1;
+    let account: Option<Account> = world.query(canister1, "journal_get_account", (accounts.from,));
+    let account = account.expect("it has the account");
+    let progress = world.query(canister1, "journal_get_progress", (accounts.transfer(),));
+    (account.balance, account.receipts, progress)
+}
+
+#[test]
+fn any_two_faults_leave_exactly_one_transfer() {
+    let runs = try_all(&accepted(), FAULTS, 2);
+    println!("{runs} runs");
+    assert!(runs > 1000, "only {runs} runs");
+}
+
+#[test]
+fn any_fault_leaves_a_refused_transfer_given_back_once() {
+    let runs = try_all(&refused(), FAULTS, 1);
+    println!("{runs} runs");
+    assert!(runs > 15, "only {runs} runs");
+}
+
+// ---- What the table does not show --------------------------------------------------------------
+
+fn open(stage: &mut Stage) -> Accounts {
+    Accounts {
+        from: stage
+            .reply(stage.canister1, "journal_open", (100u64,))
+            .unwrap(),
+        to: stage.reply(stage.canister2, "journal_open", ()).unwrap(),
+    }
+}
+
+/// Begins a transfer of 40 that traps in its callback, after canister2 has added them.
+fn begin(stage: &mut Stage, accounts: &Accounts) {
+    let arguments = (accounts.transfer(), accounts.to, 40u64, TrapAt::AfterCall);
+    let answer = stage.call(stage.canister1, "journal_transfer", arguments);
+    answer.unwrap().expect_err("it trapped");
+    assert_eq!(progress(stage, accounts), Some(Progress::Intended));
+}
+
+fn progress(stage: &mut Stage, accounts: &Accounts) -> Option<Progress> {
+    let id = (accounts.transfer(),);
+    stage
+        .query(stage.canister1, "journal_get_progress", id)
+        .unwrap()
+}
+
+/// What both accounts have.
+fn balances(stage: &mut Stage, accounts: &Accounts) -> (u64, u64) {
+    let (from, to) = ((accounts.from,), (accounts.to,));
+    let account: Option<Account> = stage
+        .query(stage.canister1, "journal_get_account", from)
+        .unwrap();
+    let received: Option<u64> = stage
+        .query(stage.canister2, "journal_get_balance", to)
+        .unwrap();
+    (account.unwrap().balance, received.unwrap())
+}
+
+#[test]
+fn an_upgrade_keeps_the_journal_and_sets_the_timer_again() {
+    let mut stage = stage();
+    let accounts = open(&mut stage);
+    begin(&mut stage, &accounts);
+    for canister in [stage.canister1, stage.canister2] {
+        stage.upgrade(canister).unwrap().unwrap();
+    }
+    assert_eq!(progress(&mut stage, &accounts), Some(Progress::Intended));
+    stage.hold().unwrap();
+    stage.advance_time(Duration::from_secs(60)).unwrap();
+    stage.deliver_all().unwrap();
+    assert_eq!(progress(&mut stage, &accounts), Some(Progress::Finished));
+    assert_eq!(balances(&mut stage, &accounts), (60, 40));
+}
+
+#[test]
+fn a_stranger_can_use_up_no_id_and_finish_nothing_early() {
+    let mut stage = stage();
+    let accounts = open(&mut stage);
+    let add = (accounts.transfer(), accounts.to, 0u64);
+    let added: Result<(), String> = stage.reply(stage.canister2, "journal_add", add).unwrap();
+    assert_eq!(added, Ok(()));
+    begin(&mut stage, &accounts);
+    let finish = (accounts.transfer(), TrapAt::Nowhere);
+    stage
+        .call(stage.canister1, "journal_finish", finish)
+        .unwrap()
+        .unwrap();
+    assert_eq!(progress(&mut stage, &accounts), Some(Progress::Intended));
+    assert_eq!(balances(&mut stage, &accounts), (60, 40));
+}
+
+#[test]
+fn transfers_that_cannot_be_are_refused_with_the_reason_and_take_nothing() {
+    let mut stage = stage();
+    let accounts = open(&mut stage);
+    let mut transfer = |account, to, amount: u64| {
+        let id = TransferId { account, number: 1 };
+        let arguments = (id, to, amount, TrapAt::Nowhere);
+        let answer: Result<Progress, String> = stage
+            .reply(stage.canister1, "journal_transfer", arguments)
+            .unwrap();
+        answer
+    };
+    let (from, to) = (accounts.from, accounts.to);
+    let too_much = format!("account {from} has 100, less than 101");
+    assert_eq!(transfer(from, to, 101), Err(too_much));
+    let missing = format!("canister1 has no account {NO_ACCOUNT}");
+    assert_eq!(transfer(NO_ACCOUNT, to, 1), Err(missing));
+    let unknown = Progress::Refused(format!("canister2 has no account {NO_ACCOUNT}"));
+    assert_eq!(transfer(from, NO_ACCOUNT, 1), Ok(unknown));
+    let other = "another transfer has this number; take a new one".to_owned();
+    assert_eq!(transfer(from, to, 1), Err(other));
+    assert_eq!(balances(&mut stage, &accounts), (100, 0));
+}
+
+#[test]
+fn no_open_entry_is_dropped_for_a_new_one() {
+    const MAX_OPEN: u64 = 100;
+    let mut stage = stage();
+    let accounts = open(&mut stage);
+    let mut transfer = |number, trap_at| {
+        let account = accounts.from;
+        let arguments = (TransferId { account, number }, accounts.to, 1u64, trap_at);
+        stage
+            .call(stage.canister1, "journal_transfer", arguments)
+            .unwrap()
+    };
+    for number in 0..MAX_OPEN {
+        transfer(number, TrapAt::AfterCall).expect_err("it trapped");
+    }
+    let refused = transfer(MAX_OPEN, TrapAt::Nowhere).unwrap();
+    let refused: Result<Progress, String> = candid::decode_one(&refused).unwrap();
+    assert!(
+        refused
+            .unwrap_err()
+            .contains("journal_resume carries them on")
+    );
+    stage
+        .call(stage.canister1, "journal_resume", ())
+        .unwrap()
+        .unwrap();
+    assert_eq!(balances(&mut stage, &accounts), (0, 100));
+}
+
+#[test]
+fn an_upgrade_in_flight_is_recovered_from_as_well() {
+    try_all(&accepted(), &[Fault::UpgradeInFlight], 1);
+}
