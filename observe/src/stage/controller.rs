@@ -72,8 +72,7 @@ impl Stage {
             canister_id: canister,
         };
         let answer = self.manage(canister, "canister_status", (args,))?;
-        let status: CanisterStatusResult =
-            decode("canister_status", &answer)?;
+        let status: CanisterStatusResult = decode("canister_status", &answer)?;
         u128::try_from(status.cycles.0).context("it has more cycles than there can be")
     }
 
