@@ -1,8 +1,10 @@
 //! The lessons, one file each.
 
+pub mod interleaving;
+pub mod refund;
 pub mod rollback;
 
 use crate::lesson::Lesson;
 
 /// All lessons, in the order of the tutorial.
-pub const LESSONS: &[&Lesson] = &[&rollback::LESSON];
+pub const LESSONS: &[&Lesson] = &[&rollback::LESSON, &interleaving::LESSON, &refund::LESSON];

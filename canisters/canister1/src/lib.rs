@@ -4,7 +4,10 @@
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
 
+mod guard;
+mod interleaving;
 mod peer;
+mod refund;
 mod rollback;
 
 use std::cell::RefCell;
@@ -55,6 +58,8 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    interleaving: Option<interleaving::State>,
+    refund: Option<refund::State>,
 }
 
 #[pre_upgrade]
@@ -62,9 +67,11 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        interleaving: Some(interleaving::save()),
+        refund: Some(refund::save()),
     };
     if let Err(error) = stable_save((saved,)) {
-        trap(format!("the counters could not be saved: {error}"));
+        trap(format!("the state could not be saved: {error}"));
     }
 }
 
@@ -74,9 +81,11 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            interleaving::restore(saved.interleaving.unwrap_or_default());
+            refund::restore(saved.refund.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
-        Err(error) => trap(format!("the counters could not be restored: {error}")),
+        Err(error) => trap(format!("the state could not be restored: {error}")),
     }
 }
 
