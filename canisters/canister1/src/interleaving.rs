@@ -230,8 +230,8 @@ async fn interleaving_withdraw_then_trap_in_cleanup_too(
     amount: u64,
 ) -> Result<(), String> {
     let _guard = Guard::new(Key::Account(account), 1)?;
-    let _traps = TrapsInDrop;
     check(account, amount)?;
+    let _traps = TrapsInDrop;
     pay_out(account, amount).await?; // COMMIT POINT: with the guard.
     charge(account, amount)?;
     trap("trapped on purpose") // Undoes the charge. Cleanup traps: `_guard` was never dropped.

@@ -293,7 +293,7 @@ fn experiments() -> Vec<Experiment> {
         },
         Experiment {
             method: "interleaving_withdraw_then_trap",
-            what: "a trap after the payout: cleanup drops the guard",
+            what: "a trap after the payout: cleanup drops the guard, and the charge is undone",
             side: Side::Rule,
             needs_local_replica: false,
             question: Some(paid_question(
@@ -306,7 +306,7 @@ fn experiments() -> Vec<Experiment> {
         },
         Experiment {
             method: "interleaving_withdraw_then_trap_in_cleanup_too",
-            what: "a trap after the payout, and in cleanup: the guard stays",
+            what: "a trap after the payout, and one in cleanup: the guard stays",
             side: Side::Mistake,
             needs_local_replica: false,
             question: Some(Question {
@@ -322,7 +322,7 @@ fn experiments() -> Vec<Experiment> {
         },
         Experiment {
             method: "interleaving_settle",
-            what: "after a trap that released the guard, the owner settles",
+            what: "after a trap that released the guard, the owner settles before anything else",
             side: Side::RightWay,
             needs_local_replica: false,
             question: None,
