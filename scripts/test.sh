@@ -13,6 +13,7 @@ need_icp
 say "Formatting"
 project_cargo fmt --all --check
 build_canisters
+"$root/scripts/motoko.sh"
 say "Lints"
 project_cargo clippy --locked --workspace --all-targets -- -D warnings
 say "Documentation"

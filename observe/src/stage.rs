@@ -251,6 +251,22 @@ impl Stage {
         self.network.send(canister, method, arguments)
     }
 
+    /// Calls a method that awaits nothing, while all other messages go on waiting.
+    ///
+    /// # Errors
+    ///
+    /// If messages are not held back, or it is not answered at once.
+    pub fn call_alone(
+        &mut self,
+        canister: Principal,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<Answer> {
+        let sent = self.send(canister, method, arguments)?;
+        self.deliver_ingress(canister, method)?;
+        self.answer(&sent)
+    }
+
     /// The messages that wait.
     ///
     /// # Errors
@@ -408,7 +424,7 @@ impl Stage {
             canister_id: canister,
         };
         let sent = self.network.send_management(canister, method, (args,))?;
-        self.deliver_management(method)?;
+        self.deliver_ingress(Principal::management_canister(), method)?;
         Ok(sent)
     }
 
@@ -435,7 +451,7 @@ impl Stage {
     ) -> Result<Answer> {
         let sent = self.network.send_management(canister, method, arguments)?;
         if self.holding {
-            self.deliver_management(method)?;
+            self.deliver_ingress(Principal::management_canister(), method)?;
             return self.answer(&sent);
         }
         let answer = self.network.wait(sent)?;
@@ -443,12 +459,11 @@ impl Stage {
         Ok(answer)
     }
 
-    /// Delivers the call of the management canister that was sent last, and no other message.
-    fn deliver_management(&mut self, method: &str) -> Result<()> {
-        let management = Principal::management_canister();
+    /// Delivers the user's call that was sent last, and no other message.
+    fn deliver_ingress(&mut self, to: Principal, method: &str) -> Result<()> {
         // A call that was refused at once does not wait.
         let is_it = |message: &WaitingMessage| {
-            message.kind == Kind::Ingress && message.to == management && message.method == method
+            message.kind == Kind::Ingress && message.to == to && message.method == method
         };
         match self.waiting()?.iter().any(is_it) {
             true => self.deliver(is_it, Delivery::Normally),
@@ -534,5 +549,17 @@ pub fn decode<T: CandidType + DeserializeOwned>(method: &str, answer: &Answer) -
             candid::decode_one(reply).with_context(|| format!("{method} returned something else"))
         }
         Err(reject) => bail!("{method}: {}", reject.reject_message),
+    }
+}
+
+/// Nothing, if a controller's command was accepted.
+///
+/// # Errors
+///
+/// If it was refused.
+pub fn accepted(answer: Answer) -> Result<()> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(reject) => bail!("{}", reject.reject_message),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
+use serde::{Deserialize, Serialize};
 
 use crate::fees;
 use crate::message::{
@@ -84,7 +85,7 @@ pub struct LogRecord {
 }
 
 /// What queries have used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct QueryStatistics {
     /// The number of queries.
     pub calls: u64,
@@ -133,6 +134,8 @@ pub struct Canister {
     next_log_index: u64,
     history: VecDeque<Change>,
     total_changes: u64,
+    created_at: Time,
+    installed_at: Time,
     next_id: u64,
 }
 
@@ -160,6 +163,8 @@ impl Canister {
             next_log_index: 0,
             history: VecDeque::new(),
             total_changes: 0,
+            created_at: 0,
+            installed_at: 0,
             next_id: 0,
         }
     }
@@ -322,6 +327,11 @@ impl Canister {
 
     /// Remembers a change, or the creation, under the present version.
     pub fn record(&mut self, time: Time, origin: ChangeOrigin, details: ChangeDetails) {
+        match &details {
+            ChangeDetails::Creation(_) => self.created_at = time,
+            ChangeDetails::CodeDeployment(_) => self.installed_at = time,
+            _ => {}
+        }
         self.history.push_back(Change {
             timestamp_nanos: time,
             canister_version: self.version,
@@ -337,6 +347,16 @@ impl Canister {
     /// The last changes, oldest first, and how many there ever were.
     pub fn history(&self) -> (&VecDeque<Change>, u64) {
         (&self.history, self.total_changes)
+    }
+
+    /// When it was created.
+    pub fn created_at(&self) -> Time {
+        self.created_at
+    }
+
+    /// When its code was installed, reinstalled or upgraded, unless it is empty.
+    pub fn installed_at(&self) -> Option<Time> {
+        self.code.as_ref().map(|_| self.installed_at)
     }
 
     fn fresh_id(&mut self) -> u64 {

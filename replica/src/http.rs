@@ -3,6 +3,7 @@
 mod authentication;
 mod call;
 mod control;
+mod envelope;
 mod query;
 mod read_state;
 mod server;
@@ -25,6 +26,7 @@ use tower_http::cors::CorsLayer;
 
 pub use server::serve;
 
+use crate::message::CanisterId;
 use crate::owner::{Handle, Stopped};
 
 /// The largest body of a request, in bytes.
@@ -61,8 +63,10 @@ pub fn router(owner: Handle) -> Router {
         .route("/api/v2/canister/{id}/call", post(call::asynchronous))
         .route("/api/v3/canister/{id}/call", post(call::synchronous))
         .route("/api/v4/canister/{id}/call", post(call::synchronous))
+        .route("/api/v4/subnet/{id}/call", post(call::at_subnet))
         .route("/api/v2/canister/{id}/query", post(query::query))
         .route("/api/v3/canister/{id}/query", post(query::query))
+        .route("/api/v3/subnet/{id}/query", post(query::at_subnet))
         .route(
             "/api/v2/canister/{id}/read_state",
             post(read_state::canister),
@@ -157,6 +161,36 @@ impl IntoResponse for Failure {
 fn cbor(value: &impl Serialize) -> Response {
     let bytes = Bytes::from(crate::certificate::to_cbor(value));
     ([(header::CONTENT_TYPE, "application/cbor")], bytes).into_response()
+}
+
+/// Where a request was sent: its effective canister id or effective subnet id.
+#[derive(Clone, Copy)]
+enum Effective {
+    Canister(CanisterId),
+    Subnet(Principal),
+}
+
+impl Effective {
+    /// The canister in a path.
+    fn canister(text: &str) -> Result<Self, Failure> {
+        principal(text).map(Effective::Canister)
+    }
+
+    /// The subnet in a path, which is this one.
+    fn subnet(text: &str, shared: &Shared) -> Result<Self, Failure> {
+        let (subnet, this) = (principal(text)?, shared.owner.subnet().id);
+        match subnet == this {
+            true => Ok(Effective::Subnet(subnet)),
+            false => Err(Failure::bad_request(format!(
+                "there is no subnet {subnet} here; this one is {this}"
+            ))),
+        }
+    }
+
+    fn id(self) -> Principal {
+        let (Effective::Canister(id) | Effective::Subnet(id)) = self;
+        id
+    }
 }
 
 /// The principal in a path.

@@ -12,8 +12,9 @@ const UNDERSTOOD: [&str; 5] = [
     "--interface-version",
 ];
 
-/// The options of the launcher interface that change nothing here: state is kept in memory, and
-/// every domain is served.
+/// The options of the launcher interface that change nothing here. `icp network start` empties the
+/// folder of `--state-dir` first, so that keeping the state there would only cost time; and every
+/// domain is served.
 const HARMLESS: [&str; 4] = [
     "--state-dir",
     "--domain",

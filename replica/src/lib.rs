@@ -78,6 +78,8 @@ pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+pub mod journal;
 pub mod limits;
 mod management;
 pub mod message;

@@ -1,7 +1,9 @@
 //! How much canisters may do and send. The defaults are the network's, but for instructions.
 
+use serde::Serialize;
+
 /// The limits of a replica. All can be changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// The instructions of an update, a callback or a system task.
     ///

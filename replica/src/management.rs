@@ -83,6 +83,7 @@ pub(crate) fn query(
     match method {
         "canister_status" => observe::canister_status(replica, caller, argument),
         "fetch_canister_logs" => observe::fetch_canister_logs(replica, caller, argument),
+        "list_canisters" => Err(unknown(method)),
         _ => Err(Reject::new(
             ErrorCode::CanisterMethodNotFound,
             format!("Management canister has no query method '{method}'"),

@@ -207,6 +207,7 @@ impl Evaluation<'_> {
                 Ok(reply) => reply.len() as u64,
                 Err(reject) => reject.message.len() as u64,
             };
+            self.replica.queried.insert(receiver, *statistics);
         }
         result
     }

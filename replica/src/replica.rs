@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use candid::Principal;
+use serde::Serialize;
 
-use crate::canister::Canister;
+use crate::canister::{Canister, QueryStatistics};
 use crate::certificate::RootKey;
 use crate::execution::Environment;
 use crate::fees;
@@ -32,7 +33,7 @@ const KEPT_ANSWERS: usize = 10_000;
 const KEPT_ANSWERS_SIZE: usize = 64 * 1024 * 1024;
 
 /// How a replica is made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Config {
     /// What its keys and its random numbers follow from.
     pub seed: Vec<u8>,
@@ -119,6 +120,8 @@ pub struct Replica {
     /// Canisters with a task that could not be executed when it was due.
     pub(crate) postponed: BTreeSet<CanisterId>,
     pub(crate) native: BTreeMap<CanisterId, Box<dyn NativeCanister>>,
+    /// What queries have used, of the canisters whose figures grew since somebody looked.
+    pub(crate) queried: BTreeMap<CanisterId, QueryStatistics>,
 }
 
 impl Replica {
@@ -159,6 +162,7 @@ impl Replica {
             watched: BTreeMap::new(),
             postponed: BTreeSet::new(),
             native: BTreeMap::new(),
+            queried: BTreeMap::new(),
         }
     }
 
@@ -220,11 +224,6 @@ impl Replica {
     /// The id of the subnet that this replica is.
     pub fn subnet_id(&self) -> Principal {
         self.environment.subnet.id
-    }
-
-    /// A certificate, CBOR-encoded, of a tree, signed with the root key.
-    pub fn certify(&self, tree: ic_certification::HashTree) -> Vec<u8> {
-        self.environment.subnet.root_key.certify(tree)
     }
 
     /// What happened so far.

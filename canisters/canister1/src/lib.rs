@@ -4,11 +4,13 @@
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
 
+mod callees;
 mod guard;
 mod interleaving;
 mod peer;
 mod refund;
 mod rollback;
+mod upgrades;
 
 use std::cell::RefCell;
 
@@ -60,6 +62,8 @@ struct Saved {
     drops: Nat,
     interleaving: Option<interleaving::State>,
     refund: Option<refund::State>,
+    callees: Option<callees::State>,
+    upgrades: Option<upgrades::State>,
 }
 
 #[pre_upgrade]
@@ -69,6 +73,8 @@ fn save() {
         drops: rollback::get_drops(),
         interleaving: Some(interleaving::save()),
         refund: Some(refund::save()),
+        callees: Some(callees::save()),
+        upgrades: Some(upgrades::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -83,6 +89,8 @@ fn restore() {
             rollback::set_drops(saved.drops);
             interleaving::restore(saved.interleaving.unwrap_or_default());
             refund::restore(saved.refund.unwrap_or_default());
+            callees::restore(saved.callees.unwrap_or_default());
+            upgrades::restore(saved.upgrades.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
@@ -99,7 +107,9 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callees::NameReply;
     use crate::rollback::CallOutcome;
+    use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};
 
     candid::export_service!();

@@ -1,7 +1,9 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
+mod callees;
 mod interleaving;
 mod refund;
+mod upgrades;
 
 use std::cell::RefCell;
 
@@ -56,6 +58,7 @@ struct Saved {
     counter: Nat,
     interleaving: Option<interleaving::State>,
     refund: Option<refund::State>,
+    upgrades: Option<upgrades::State>,
 }
 
 #[pre_upgrade]
@@ -64,6 +67,7 @@ fn save() {
         counter: get(),
         interleaving: Some(interleaving::save()),
         refund: Some(refund::save()),
+        upgrades: Some(upgrades::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -77,6 +81,7 @@ fn restore() {
             COUNTER.set(saved.counter);
             interleaving::restore(saved.interleaving.unwrap_or_default());
             refund::restore(saved.refund.unwrap_or_default());
+            upgrades::restore(saved.upgrades.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
@@ -92,7 +97,10 @@ static CANDID: [u8; include_bytes!("../../../candid/canister2.did").len()] =
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
+    use crate::callees::NameReply;
     use crate::refund::PaymentFate;
     use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};

@@ -17,7 +17,10 @@ pub const LESSON: Lesson = Lesson {
     name: "refund",
     about: "When to give back what was taken for a payment that failed.",
     experiments,
-    layout: Layout::List,
+    layout: Layout::Table(
+        "pending: how many payments were pending, which were then settled. paid: by canister2 in the end.\n\
+         left: in the account in the end. predicted, observed: both together, of 100.\n",
+    ),
 };
 
 /// What goes wrong with a withdrawal.
@@ -35,6 +38,8 @@ enum Fault {
     SystemRejects,
     /// canister2 rejects, as it does above 90.
     CalleeRejects,
+    /// canister2 does not answer for as long as a call with bounded wait can last.
+    CalleeIsSilent,
 }
 
 impl Fault {
@@ -45,7 +50,7 @@ impl Fault {
         }
     }
 
-    /// Does it to the one payment that waits, and lets time pass until no answer can come any more.
+    /// Does it to the one payment that waits, and lets time pass until a lost answer is given up.
     fn happen(self, stage: &mut Stage) -> Result<()> {
         let request = |message: &WaitingMessage| message.kind == Kind::Request;
         let response = |message: &WaitingMessage| message.kind == Kind::Response;
@@ -62,9 +67,13 @@ impl Fault {
             Fault::CalleeTraps => stage.deliver(request, Delivery::Trap)?,
             Fault::SystemRejects => stage.deliver(request, Delivery::Reject)?,
             Fault::CalleeRejects => stage.deliver(request, Delivery::Normally)?,
+            Fault::CalleeIsSilent => {}
         }
         stage.advance_time(LONGEST_WAIT)?;
-        stage.deliver_all()
+        while stage.waiting()?.iter().any(response) {
+            stage.deliver(response, Delivery::Normally)?;
+        }
+        Ok(())
     }
 }
 
@@ -73,274 +82,250 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 // ---- The facts -------------------------------------------------------------------------------
 
-const GOT: &str = "the caller got";
-const PAID: &str = "paid by canister2";
-const LEFT: &str = "left in the account";
-const SUM: &str = "both together, of 100";
-const PENDING: &str = "pending payments";
-
-const ERR: &str = "reply: Err";
-const TRAP: &str = "reject 5, IC0503";
-
-/// What was paid for an account and what is left in it.
-#[derive(Clone, Copy)]
-struct Money {
+/// The facts of a withdrawal from an account with 100.
+struct Outcome {
+    /// What the caller got, in the words of [`Got::words`].
+    got: &'static str,
+    /// How many payments were pending, before they were settled.
+    pending: usize,
+    /// What canister2 has paid in the end.
     paid: u64,
+    /// What the account has in the end.
     left: u64,
 }
 
-impl Money {
-    fn of(stage: &mut Stage, account: u64) -> Result<Self> {
+const ERR: &str = "reply: Err";
+const TRAP: &str = "reject 5, IC0503";
+const NOTHING_YET: &str = "nothing yet";
+
+/// The fact that is asked for.
+const SUM: &str = "paid and left together";
+
+impl Outcome {
+    fn compare(&self, stage: &mut Stage, account: u64, got: String) -> Result<Vec<Fact>> {
         let (canister1, canister2) = (stage.canister1, stage.canister2);
+        let pending: Vec<u64> = stage.query(canister1, "refund_pending", (account,))?;
+        for number in &pending {
+            stage
+                .reply::<Result<(), String>>(canister1, "refund_settle", (number,))?
+                .map_err(|message| anyhow!(message))?;
+        }
+        let paid: u64 = stage.query(canister2, "refund_paid", (canister1, account))?;
         let left: Option<u64> = stage.query(canister1, "refund_balance", (account,))?;
-        Ok(Money {
-            paid: stage.query(canister2, "refund_paid", (canister1, account))?,
-            left: left.context("the account is gone")?,
-        })
-    }
-
-    fn facts(predicted: [u64; 3], observed: Money) -> [Fact; 3] {
-        let Money { paid, left } = observed;
-        [
-            fact(PAID, predicted[0], paid),
-            fact(LEFT, predicted[1], left),
-            fact(SUM, predicted[2], paid + left),
-        ]
+        let left = left.context("the account is gone")?;
+        Ok(vec![
+            fact("the caller got", self.got, got),
+            fact("pending", self.pending, pending.len()),
+            fact("paid", self.paid, paid),
+            fact("left", self.left, left),
+            fact(SUM, self.paid + self.left, paid + left),
+        ])
     }
 }
 
-fn pending(stage: &mut Stage, account: u64) -> Result<Vec<u64>> {
-    stage.query(stage.canister1, "refund_pending", (account,))
-}
+// ---- The experiments -------------------------------------------------------------------------
 
-// ---- What is done ----------------------------------------------------------------------------
-
-/// A withdrawal with a fault. Returns the account and what the caller got.
-fn withdraw(stage: &mut Stage, method: &str, fault: Fault) -> Result<(u64, String)> {
-    let account: u64 = stage.reply(stage.canister1, "refund_open", ())?;
-    stage.begin_scene()?;
-    stage.hold()?;
-    let sent = stage.send(stage.canister1, method, (account, fault.amount()))?;
-    stage.deliver_call(method)?;
-    fault.happen(stage)?;
-    let got = Got::read(&stage.answer(&sent)?).words();
-    Ok((account, got))
-}
-
-/// A withdrawal that keeps no record.
-fn without_record(
-    stage: &mut Stage,
-    method: &str,
+/// A withdrawal with a fault.
+struct Row {
+    side: Side,
+    method: &'static str,
+    what: &'static str,
     fault: Fault,
-    answer: &str,
-    money: [u64; 3],
-) -> Result<Vec<Fact>> {
-    let (account, got) = withdraw(stage, method, fault)?;
-    let mut facts = vec![fact(GOT, answer, got)];
-    facts.extend(Money::facts(money, Money::of(stage, account)?));
-    Ok(facts)
+    predicted: Outcome,
+    why: &'static str,
 }
 
-/// A withdrawal that keeps a record: what is pending after it is settled.
-fn with_record(
-    stage: &mut Stage,
-    fault: Fault,
-    answer: &str,
-    left_pending: usize,
-    money: [u64; 3],
-) -> Result<Vec<Fact>> {
-    let (account, got) = withdraw(stage, "refund_withdraw", fault)?;
-    let open = pending(stage, account)?;
-    let mut facts = vec![
-        fact(GOT, answer, got),
-        fact(PENDING, left_pending, open.len()),
-    ];
-    for number in open {
-        stage
-            .reply::<Result<(), String>>(stage.canister1, "refund_settle", (number,))?
-            .map_err(|message| anyhow!(message))?;
+impl Row {
+    fn experiment(self) -> Experiment {
+        Experiment {
+            method: self.method,
+            what: self.what,
+            side: self.side,
+            needs_local_replica: true,
+            question: Some(self.question()),
+            run: Box::new(move |stage| self.run(stage)),
+        }
     }
-    facts.push(fact(
-        "pending when settled",
-        0,
-        pending(stage, account)?.len(),
-    ));
-    facts.extend(Money::facts(money, Money::of(stage, account)?));
-    Ok(facts)
-}
 
-/// Whether canister1 can be stopped 300 seconds after a withdrawal that canister2 leaves without an
-/// answer: with bounded wait, and without.
-fn stop_while_callee_is_silent(stage: &mut Stage) -> Result<Vec<Fact>> {
-    let mut facts = Vec::new();
-    for (method, what, predicted) in [
-        ("refund_withdraw", "after bounded wait it stops", "at once"),
-        (
-            "refund_withdraw_unbounded",
-            "after unbounded wait",
-            "when canister2 has answered",
-        ),
-    ] {
+    fn question(&self) -> Question {
+        let amount = self.fault.amount();
+        Question {
+            ask: format!(
+                "{amount} are withdrawn from an account with 100. {}. What is pending is settled. \
+                 How much is paid by canister2 and left in the account, together?",
+                self.what
+            ),
+            choices: ["20", "100", "180"].map(str::to_owned).to_vec(),
+            fact: SUM,
+            why: self.why,
+        }
+    }
+
+    fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
         let account: u64 = stage.reply(stage.canister1, "refund_open", ())?;
+        stage.begin_scene()?;
         stage.hold()?;
-        let sent = stage.send(stage.canister1, method, (account, 80u64))?;
-        stage.deliver_call(method)?;
-        stage.advance_time(LONGEST_WAIT)?;
-        // Everything but the request to canister2, where it still waits.
-        let goes_on = |message: &WaitingMessage| message.kind != Kind::Request;
-        while stage.waiting()?.iter().any(goes_on) {
-            stage.deliver(goes_on, Delivery::Normally)?;
-        }
-        let stop = stage.send_command(stage.canister1, "stop_canister")?;
-        let stopped = match stage.answer_so_far(&stop)? {
-            Some(_) => "at once",
-            None => "when canister2 has answered",
+        let arguments = (account, self.fault.amount());
+        let sent = stage.send(stage.canister1, self.method, arguments)?;
+        stage.deliver_call(self.method)?;
+        self.fault.happen(stage)?;
+        let got = match stage.answer_so_far(&sent)? {
+            Some(answer) => Got::read(&answer).words(),
+            None => NOTHING_YET.to_owned(),
         };
-        facts.push(fact(what, predicted, stopped));
-        stage.release()?;
-        for sent in [sent, stop] {
-            // Both must be answered by now; what the answer is does not matter here.
-            drop(stage.answer(&sent)?);
-        }
-        let started = stage.command(stage.canister1, "start_canister")?;
-        started.map_err(|reject| anyhow!(reject.reject_message))?;
+        self.predicted.compare(stage, account, got)
     }
-    Ok(facts)
 }
-
-// ---- All of them -----------------------------------------------------------------------------
 
 fn experiments() -> Vec<Experiment> {
-    let on_any_error = "refund_withdraw_giving_back_on_any_error";
-    let mut all = vec![
-        Experiment {
-            method: "refund_withdraw_giving_back_in_drop",
-            what: "a trap after the payout, and Drop gives back",
-            side: Side::Mistake,
-            needs_local_replica: true,
-            question: Some(sum_question(
-                "An account has 100. 80 are taken, canister2 pays them, and canister1 traps after its await. A Drop gives back what was not paid. How much is paid and left, together?",
-                "The line that says that it was paid is behind the await, and was undone. Cleanup drops what was there at the await, and gives back.",
-            )),
-            run: Box::new(|stage| {
-                let method = "refund_withdraw_giving_back_in_drop";
-                without_record(stage, method, Fault::TrapAfterPayout, TRAP, [80, 100, 180])
-            }),
-        },
-        Experiment {
-            method: on_any_error,
-            what: "the answer is lost, and any Err gives back",
-            side: Side::Mistake,
-            needs_local_replica: true,
-            question: Some(sum_question(
-                "The call has bounded wait. canister2 pays, but its answer is lost; after 300 seconds canister1 gets Err (SYS_UNKNOWN), and gives back. How much is paid and left, together?",
-                "SYS_UNKNOWN says that nobody knows, not that nothing happened.",
-            )),
-            run: Box::new(move |stage| {
-                without_record(stage, on_any_error, Fault::AnswerLost, ERR, [80, 100, 180])
-            }),
-        },
-    ];
-    for (fault, what, answer, left_pending, money) in [
-        (
-            Fault::TrapAfterPayout,
-            "a trap after the payout",
-            TRAP,
-            1,
-            [80, 20, 100],
-        ),
-        (
-            Fault::AnswerLost,
-            "the answer is lost",
-            ERR,
-            1,
-            [80, 20, 100],
-        ),
-        (
-            Fault::RequestLost,
-            "the request is lost",
-            ERR,
-            1,
-            [0, 100, 100],
-        ),
-        (Fault::CalleeTraps, "canister2 traps", ERR, 1, [0, 100, 100]),
-        (
-            Fault::CalleeRejects,
-            "canister2 rejects, and promises that nothing was paid",
-            ERR,
-            0,
-            [0, 100, 100],
-        ),
-        (
-            Fault::SystemRejects,
-            "the system rejects before canister2 saw it",
-            ERR,
-            0,
-            [0, 100, 100],
-        ),
-    ] {
-        all.push(Experiment {
-            method: "refund_withdraw",
-            what,
-            side: Side::RightWay,
-            needs_local_replica: true,
-            question: None,
-            run: Box::new(move |stage| with_record(stage, fault, answer, left_pending, money)),
-        });
-    }
-    for (fault, what, answer, money) in [
-        (
-            Fault::TrapAfterPayout,
-            "unbounded wait: a trap after the payout",
-            TRAP,
-            [80, 20, 100],
-        ),
-        (
-            Fault::CalleeTraps,
-            "unbounded wait: canister2 traps",
-            ERR,
-            [0, 100, 100],
-        ),
-        (
-            Fault::CalleeRejects,
-            "unbounded wait: canister2 rejects",
-            ERR,
-            [0, 100, 100],
-        ),
-        (
-            Fault::SystemRejects,
-            "unbounded wait: the system rejects",
-            ERR,
-            [0, 100, 100],
-        ),
-    ] {
-        all.push(Experiment {
-            method: "refund_withdraw_unbounded",
-            what,
-            side: Side::RightWay,
-            needs_local_replica: true,
-            question: None,
-            run: Box::new(move |stage| {
-                without_record(stage, "refund_withdraw_unbounded", fault, answer, money)
-            }),
-        });
-    }
-    all.push(Experiment {
-        method: "refund_withdraw_unbounded",
-        what: "unbounded wait, its price: canister1 is to be stopped while canister2 is silent",
-        side: Side::Rule,
-        needs_local_replica: true,
-        question: None,
-        run: Box::new(stop_while_callee_is_silent),
-    });
-    all
+    rows().into_iter().map(Row::experiment).collect()
 }
 
-fn sum_question(ask: &str, why: &'static str) -> Question {
-    Question {
-        ask: ask.to_owned(),
-        choices: ["20", "100", "180"].map(str::to_owned).to_vec(),
-        fact: SUM,
+fn rows() -> Vec<Row> {
+    let row = |side, method, what, fault, got, [pending, paid, left]: [u64; 3], why| Row {
+        side,
+        method,
+        what,
+        fault,
+        predicted: Outcome {
+            got,
+            pending: pending as usize,
+            paid,
+            left,
+        },
         why,
-    }
+    };
+    let in_drop = "refund_withdraw_giving_back_in_drop";
+    let on_any_error = "refund_withdraw_giving_back_on_any_error";
+    let record = "refund_withdraw";
+    let unbounded = "refund_withdraw_unbounded";
+    // What is predicted: what is pending, what is paid, what is left.
+    vec![
+        row(
+            Side::Mistake,
+            in_drop,
+            "The mistake, Drop gives back: a trap after the payout",
+            Fault::TrapAfterPayout,
+            TRAP,
+            [0, 80, 100],
+            "The line that says that it was paid is behind the await, and was undone. Cleanup drops what was there at the await, and gives back.",
+        ),
+        row(
+            Side::Mistake,
+            on_any_error,
+            "The mistake, any Err gives back: the answer is lost",
+            Fault::AnswerLost,
+            ERR,
+            [0, 80, 100],
+            "After 300 seconds canister1 sees SYS_UNKNOWN: nobody knows. It does not say that nothing was paid.",
+        ),
+        row(
+            Side::RightWay,
+            record,
+            "A record is kept: a trap after the payout",
+            Fault::TrapAfterPayout,
+            TRAP,
+            [1, 80, 20],
+            "The record was written before the await, so the trap left it. canister2 says that it paid.",
+        ),
+        row(
+            Side::RightWay,
+            record,
+            "A record is kept: the answer is lost",
+            Fault::AnswerLost,
+            ERR,
+            [1, 80, 20],
+            "SYS_UNKNOWN proves nothing, so the payment stays pending. canister2 says that it paid.",
+        ),
+        row(
+            Side::RightWay,
+            record,
+            "A record is kept: the request is lost",
+            Fault::RequestLost,
+            ERR,
+            [1, 0, 100],
+            "SYS_UNKNOWN proves nothing, so the payment stays pending. canister2 says that it did not pay.",
+        ),
+        row(
+            Side::RightWay,
+            record,
+            "A record is kept: canister2 traps",
+            Fault::CalleeTraps,
+            ERR,
+            [1, 0, 100],
+            "Of CANISTER_ERROR one does not know in general. canister2 says that it did not pay.",
+        ),
+        row(
+            Side::RightWay,
+            record,
+            "A record is kept: canister2 is silent for 300 s",
+            Fault::CalleeIsSilent,
+            ERR,
+            [1, 80, 20],
+            "The request was still on its way. The question of the settlement came after it, and so the answer was: paid.",
+        ),
+        row(
+            Side::RightWay,
+            record,
+            "A record is kept: canister2 rejects",
+            Fault::CalleeRejects,
+            ERR,
+            [0, 0, 100],
+            "canister2 promises that it pays nothing when it rejects, so the amount is given back at once.",
+        ),
+        row(
+            Side::RightWay,
+            record,
+            "A record is kept: the system rejects",
+            Fault::SystemRejects,
+            ERR,
+            [0, 0, 100],
+            "SYS_TRANSIENT is a clean reject: canister2 never saw the request. The amount is given back at once.",
+        ),
+        row(
+            Side::RightWay,
+            unbounded,
+            "Unbounded wait: a trap after the payout",
+            Fault::TrapAfterPayout,
+            TRAP,
+            [0, 80, 20],
+            "The amount was taken before the await, and nothing gives it back in cleanup.",
+        ),
+        row(
+            Side::RightWay,
+            unbounded,
+            "Unbounded wait: canister2 traps",
+            Fault::CalleeTraps,
+            ERR,
+            [0, 0, 100],
+            "canister2 pays in the message that answers. It trapped, so nothing was paid.",
+        ),
+        row(
+            Side::RightWay,
+            unbounded,
+            "Unbounded wait: canister2 rejects",
+            Fault::CalleeRejects,
+            ERR,
+            [0, 0, 100],
+            "canister2 promises that it pays nothing when it rejects.",
+        ),
+        row(
+            Side::RightWay,
+            unbounded,
+            "Unbounded wait: the system rejects",
+            Fault::SystemRejects,
+            ERR,
+            [0, 0, 100],
+            "canister2 never saw the request.",
+        ),
+        row(
+            Side::Rule,
+            unbounded,
+            "Unbounded wait, its price: canister2 is silent for 300 s",
+            Fault::CalleeIsSilent,
+            NOTHING_YET,
+            [0, 0, 20],
+            "canister1 still waits: the 80 are taken, and neither paid nor given back.",
+        ),
+    ]
 }

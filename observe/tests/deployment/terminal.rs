@@ -9,27 +9,28 @@ use std::process::{Command, Output};
 
 use crate::project::{ProjectCopy, WASM, path_with_icp, project};
 
-/// `icp`, at home in a folder of its own, in the copy of the project.
+/// `icp`, at home in a folder of its own, in a folder of the copy of the project.
 struct Terminal {
     project: ProjectCopy,
+    folder: PathBuf,
     path: OsString,
     launcher: PathBuf,
 }
 
 impl Terminal {
-    /// A project whose network is the local replica, at a free port.
-    fn open() -> Self {
+    /// In this folder of the project, with the local replica as its network, at a free port.
+    fn open(folder: &str) -> Self {
         let path = path_with_icp();
         let project = ProjectCopy::new();
-        for old in [".icp", ".home"] {
-            let old = project.root.join(old);
+        let folder = project.root.join(folder);
+        for old in [folder.join(".icp"), project.root.join(".home")] {
             if old.exists() {
                 fs::remove_dir_all(old).unwrap();
             }
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = port.local_addr().unwrap().port();
-        let manifest = project.root.join("icp.yaml");
+        let manifest = folder.join("icp.yaml");
         let mut yaml = fs::read_to_string(&manifest).unwrap();
         yaml.push_str(&format!(
             "\nnetworks:\n  - name: local\n    mode: managed\n    gateway:\n      port: {port}\n"
@@ -37,6 +38,7 @@ impl Terminal {
         fs::write(&manifest, yaml).unwrap();
         let terminal = Terminal {
             project,
+            folder,
             path,
             launcher: launcher(),
         };
@@ -55,6 +57,7 @@ impl Terminal {
             }
         }
         command
+            .current_dir(&self.folder)
             .args(arguments)
             .env("PATH", &self.path)
             .env("HOME", home)
@@ -117,7 +120,7 @@ fn launcher() -> PathBuf {
 
 #[test]
 fn icp_does_on_the_local_replica_what_a_user_does_at_the_terminal() {
-    let terminal = Terminal::open();
+    let terminal = Terminal::open("");
     let icp = |arguments: &[&str]| terminal.icp(arguments);
 
     // Somebody of one's own, not the anonymous user.
@@ -220,6 +223,43 @@ fn icp_does_on_the_local_replica_what_a_user_does_at_the_terminal() {
     );
     icp(&["network", "stop"]);
     terminal.fails(&["canister", "call", "canister1", "get", "()"]);
+}
+
+#[test]
+fn icp_deploys_the_motoko_pair_from_its_own_folder_and_an_upgrade_keeps_its_counters() {
+    let terminal = Terminal::open("canisters/motoko");
+    terminal.icp(&["network", "start", "--background"]);
+    terminal.icp(&["deploy"]);
+    let call = |method| ["canister", "call", "canister1", method, "()"];
+    let answer = terminal.icp(&call("increment_both"));
+    assert_eq!(
+        answer.trim(),
+        r#"(variant { Err = "Failed to complete the operation." })"#
+    );
+    let reject = terminal.fails(&call("increment_both_then_throw"));
+    assert!(
+        reject.contains("IC0406") && reject.contains("thrown on purpose"),
+        "{reject}"
+    );
+    assert_eq!(terminal.counters(), ["(3 : nat)", "(2 : nat)"]);
+
+    // icp reads that the modules keep their memory, and says so to the network.
+    let before = terminal.icp(&["canister", "status", "canister1"]);
+    let source = terminal.folder.join("canister1.mo");
+    let changed = fs::read_to_string(&source).unwrap();
+    let changed = changed.replace("thrown on purpose", "thrown anew");
+    fs::write(&source, changed).unwrap();
+    terminal.icp(&["deploy"]);
+    let after = terminal.icp(&["canister", "status", "canister1"]);
+    let hash = |status: &str| {
+        let line = status.lines().find(|line| line.contains("Module hash"));
+        line.unwrap_or_else(|| panic!("no hash in: {status}"))
+            .to_owned()
+    };
+    assert_ne!(hash(&before), hash(&after));
+    assert_eq!(terminal.counters(), ["(3 : nat)", "(2 : nat)"]);
+    let reject = terminal.fails(&call("increment_both_then_throw"));
+    assert!(reject.contains("thrown anew"), "{reject}");
 }
 
 /// A custom section of this size.

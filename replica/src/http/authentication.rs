@@ -1,7 +1,6 @@
 //! Who sent a request (the specification's section "Authentication").
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 
 use axum::body::Bytes;
 use candid::Principal;
@@ -12,6 +11,7 @@ use k256::pkcs8::DecodePublicKey;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use super::envelope::decode;
 use crate::message::{CanisterId, Time};
 use crate::owner::{RequestId, now};
 
@@ -67,7 +67,7 @@ enum Use {
 
 /// Reads an envelope, and checks that its sender sent it and that it is not too old.
 pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
-    let envelope: Envelope<'_> = serde_cbor::from_slice(body).map_err(no_envelope)?;
+    let envelope: Envelope<'_> = decode(body)?;
     let content = envelope.content.into_owned();
     let mut id: RequestId = *content.to_request_id();
     let nonce_of_read;
@@ -161,15 +161,11 @@ fn nonce_beside(
         #[serde(with = "serde_bytes")]
         nonce: &'a [u8],
     }
-    let beside: Beside = serde_cbor::from_slice(body).map_err(no_envelope)?;
+    let beside: Beside = decode(body)?;
     if let Some(nonce) = &beside.content.nonce {
-        *id = *to_request_id(&Whole { content, nonce }).map_err(no_envelope)?;
+        *id = *to_request_id(&Whole { content, nonce }).map_err(Failure::bad_request)?;
     }
     Ok(beside.content.nonce)
-}
-
-fn no_envelope(error: impl Display) -> Failure {
-    Failure::bad_request(format!("the body is no envelope: {error}"))
 }
 
 fn check_expiry(expiry: Time) -> Result<(), Failure> {

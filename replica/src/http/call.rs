@@ -14,7 +14,7 @@ use serde_bytes::ByteBuf;
 use tokio::time::timeout;
 
 use super::authentication::authenticate;
-use super::{Failure, Shared, cbor, principal, read_state};
+use super::{Effective, Failure, Shared, cbor, read_state};
 use crate::message::{CanisterId, Reject};
 use crate::owner::{NewRequest, Node};
 
@@ -27,7 +27,7 @@ pub(super) async fn asynchronous(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let request = read(&id, &body)?;
+    let request = read(Effective::canister(&id)?, &body)?;
     let submitted = shared.owner.with(move |node| node.submit(request)).await?;
     Ok(match submitted {
         Ok(_) => StatusCode::ACCEPTED.into_response(),
@@ -41,7 +41,21 @@ pub(super) async fn synchronous(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let request = read(&id, &body)?;
+    answer(shared, Effective::canister(&id)?, &body).await
+}
+
+/// Takes in a call that creates a canister on this subnet, and waits for its answer for a while.
+pub(super) async fn at_subnet(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let subnet = Effective::subnet(&id, &shared)?;
+    answer(shared, subnet, &body).await
+}
+
+async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Response, Failure> {
+    let request = read(effective, body)?;
     let request_id = request.id;
     let submit = move |node: &mut Node| (node.submit(request), node.replica.holds_messages());
     let (submitted, held) = shared.owner.with(submit).await?;
@@ -58,10 +72,9 @@ pub(super) async fn synchronous(
     if timeout(patience, answered).await.is_err() {
         return Ok(StatusCode::ACCEPTED.into_response());
     }
-    let certificate = shared
-        .owner
-        .with(move |node| read_state::certify_request(node, &request_id))
-        .await?;
+    let read = move |node: &mut Node| read_state::status_of(node, &request_id);
+    let tree = shared.owner.with(read).await?;
+    let certificate = read_state::certify(&shared.owner, tree);
     Ok(cbor(&Replied {
         status: "replied",
         certificate: ByteBuf::from(certificate),
@@ -94,8 +107,10 @@ impl Rejection {
     }
 }
 
-fn read(path: &str, body: &Bytes) -> Result<NewRequest, Failure> {
-    let effective_canister_id = principal(path)?;
+/// The methods of the management canister that can be called at a subnet's path.
+const CREATION: &[&str] = &["create_canister", "provisional_create_canister_with_cycles"];
+
+fn read(effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
     let request = authenticate(body)?;
     let EnvelopeContent::Call {
         sender,
@@ -108,11 +123,14 @@ fn read(path: &str, body: &Bytes) -> Result<NewRequest, Failure> {
     else {
         return Err(Failure::bad_request("this is not a call"));
     };
-    check_effective_id(effective_canister_id, canister_id, &method_name, &arg)?;
+    match effective {
+        Effective::Canister(id) => check_effective_id(id, canister_id, &method_name, &arg)?,
+        Effective::Subnet(_) => check_at_subnet(canister_id, &method_name, CREATION)?,
+    }
     Ok(NewRequest {
         id: request.id,
         sender,
-        effective_canister_id,
+        effective_canister_id: effective.id(),
         expiry: ingress_expiry,
         receiver: canister_id,
         method: method_name,
@@ -128,6 +146,23 @@ struct OfCanister {
 #[derive(CandidType, Deserialize)]
 struct OfTarget {
     target_canister: CanisterId,
+}
+
+/// Refuses a request at a subnet's path that is not for one of these methods of the management
+/// canister.
+pub(super) fn check_at_subnet(
+    receiver: CanisterId,
+    method: &str,
+    methods: &[&str],
+) -> Result<(), Failure> {
+    match receiver == Principal::management_canister() && methods.contains(&method) {
+        true => Ok(()),
+        false => Err(Failure::bad_request(format!(
+            "at a subnet's path, only these methods of the management canister can be called like \
+             this: {}; send this request to the path of its effective canister id",
+            methods.join(", ")
+        ))),
+    }
 }
 
 /// Refuses a request that was sent to another canister's path.

@@ -87,7 +87,7 @@ struct Hold {
 
 pub(super) async fn hold(State(shared): State<Shared>, body: Bytes) -> Result<Response, Failure> {
     let Hold { hold } = read(&body, r#"{"hold": true}"#)?;
-    let set = move |node: &mut Node| node.replica.hold_messages(hold);
+    let set = move |node: &mut Node| node.hold(hold);
     shared.owner.with(set).await?;
     Ok(json(&serde_json::json!({ "held": hold })))
 }

@@ -9,8 +9,8 @@ use ic_transport_types::{
 };
 
 use super::authentication::authenticate;
-use super::call::check_effective_id;
-use super::{Failure, NodeKey, Shared, cbor, principal};
+use super::call::{check_at_subnet, check_effective_id};
+use super::{Effective, Failure, NodeKey, Shared, cbor};
 use crate::message::CallResult;
 use crate::owner::now;
 
@@ -19,8 +19,21 @@ pub(super) async fn query(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let effective = principal(&id)?;
-    let request = authenticate(&body)?;
+    answer(shared, Effective::canister(&id)?, &body).await
+}
+
+/// A query about this subnet.
+pub(super) async fn at_subnet(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let subnet = Effective::subnet(&id, &shared)?;
+    answer(shared, subnet, &body).await
+}
+
+async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Response, Failure> {
+    let request = authenticate(body)?;
     let EnvelopeContent::Query {
         sender,
         canister_id,
@@ -31,7 +44,10 @@ pub(super) async fn query(
     else {
         return Err(Failure::bad_request("this is not a query"));
     };
-    check_effective_id(effective, canister_id, &method_name, &arg)?;
+    match effective {
+        Effective::Canister(id) => check_effective_id(id, canister_id, &method_name, &arg)?,
+        Effective::Subnet(_) => check_at_subnet(canister_id, &method_name, &["list_canisters"])?,
+    }
     let evaluate = move |node: &mut crate::owner::Node| {
         node.replica.query(sender, canister_id, &method_name, &arg)
     };

@@ -1,39 +1,33 @@
 //! Certified parts of the state (the specification's sections "Request: Read state" and "The system
 //! state tree").
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use candid::Principal;
-use ic_transport_types::{EnvelopeContent, ReadStateResponse};
+use ic_transport_types::{EnvelopeContent, ReadStateResponse, SubnetMetrics};
 use serde_bytes::ByteBuf;
 
 use super::authentication::authenticate;
 use super::tree::Tree;
-use super::{Failure, NodeKey, Shared, cbor, principal};
-use crate::IngressStatus;
+use super::{Effective, Failure, NodeKey, Shared, cbor};
+use crate::canister::Canister;
 use crate::certificate::{leb128, to_cbor};
-use crate::message::CanisterId;
-use crate::owner::{Node, Request, RequestId, now};
+use crate::owner::{Handle, Node, Request, RequestId, now};
+use crate::{IngressStatus, Replica};
 
 /// The most paths in a request, and the most labels in a path.
 const MAX_PATHS: usize = 1000;
 const MAX_LABELS: usize = 127;
-
-/// Where a request was sent.
-#[derive(Clone, Copy)]
-enum Scope {
-    Canister(CanisterId),
-    Subnet(Principal),
-}
 
 pub(super) async fn canister(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let scope = Scope::Canister(principal(&id)?);
-    answer(shared, scope, body).await
+    answer(shared, Effective::canister(&id)?, body).await
 }
 
 pub(super) async fn subnet(
@@ -41,11 +35,11 @@ pub(super) async fn subnet(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let subnet = principal(&id)?;
-    answer(shared, Scope::Subnet(subnet), body).await
+    let subnet = Effective::subnet(&id, &shared)?;
+    answer(shared, subnet, body).await
 }
 
-async fn answer(shared: Shared, scope: Scope, body: Bytes) -> Result<Response, Failure> {
+async fn answer(shared: Shared, effective: Effective, body: Bytes) -> Result<Response, Failure> {
     let request = authenticate(&body)?;
     let targets = request.targets;
     let EnvelopeContent::ReadState { sender, paths, .. } = request.content else {
@@ -62,27 +56,20 @@ async fn answer(shared: Shared, scope: Scope, body: Bytes) -> Result<Response, F
         .into_iter()
         .map(|path| path.iter().map(|label| label.as_bytes().to_vec()).collect())
         .collect();
-    let key = shared.node;
+    let key = Arc::clone(&shared.node);
     let read = move |node: &mut Node| {
-        let this = node.replica.subnet_id();
-        if let Scope::Subnet(subnet) = scope
-            && subnet != this
-        {
-            return Err(Failure::bad_request(format!(
-                "there is no subnet {subnet} here; this one is {this}"
-            )));
-        }
         let mut tree = Tree::default();
         for path in &paths {
             let path: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
             if let Some(call) = requested(node, &path) {
                 targets.check(&call.receiver)?;
             }
-            reveal(&mut tree, node, &key, scope, sender, &path)?;
+            reveal(&mut tree, node, &key, effective, sender, &path)?;
         }
-        Ok::<_, Failure>(certify(node, tree))
+        Ok::<_, Failure>(with_time(tree))
     };
-    let certificate = shared.owner.with(read).await??;
+    let tree = shared.owner.with(read).await??;
+    let certificate = certify(&shared.owner, tree);
     Ok(cbor(&ReadStateResponse { certificate }))
 }
 
@@ -94,16 +81,23 @@ fn requested<'a>(node: &'a Node, path: &[&[u8]]) -> Option<&'a Request> {
     }
 }
 
-/// A certificate of the status of one request.
-pub(super) fn certify_request(node: &Node, id: &RequestId) -> Vec<u8> {
+/// The status of one request, to be certified.
+pub(super) fn status_of(node: &Node, id: &RequestId) -> Tree {
     let mut tree = Tree::default();
     request_status(&mut tree, node, id);
-    certify(node, tree)
+    with_time(tree)
 }
 
-fn certify(node: &Node, mut tree: Tree) -> Vec<u8> {
+/// A tree with the time when it was read.
+fn with_time(mut tree: Tree) -> Tree {
     tree.insert(&[b"time"], leb128(now()));
-    node.replica.certify(tree.into_hash_tree())
+    tree
+}
+
+/// A certificate of a tree. Signing takes longer than most executions: the owner does not wait
+/// for it.
+pub(super) fn certify(owner: &Handle, tree: Tree) -> Vec<u8> {
+    owner.subnet().root_key.certify(tree.into_hash_tree())
 }
 
 /// Puts everything that lies at `path` or below into the tree, if `sender` may see it.
@@ -111,13 +105,16 @@ fn reveal(
     tree: &mut Tree,
     node: &Node,
     key: &NodeKey,
-    scope: Scope,
+    effective: Effective,
     sender: Principal,
     path: &[&[u8]],
 ) -> Result<(), Failure> {
     match path {
         [b"time"] => Ok(()),
-        [b"subnet", ..] => subnet_information(tree, node, key, path),
+        [b"subnet", _, b"metrics"] if matches!(effective, Effective::Canister(_)) => Err(
+            Failure::bad_request("a subnet's metrics can be read only at its own path"),
+        ),
+        [b"subnet", ..] => subnet_information(tree, node, key, effective, path),
         [b"canister_ranges", subnet, ..] if *subnet == node.replica.subnet_id().as_slice() => {
             let lowest = CANISTER_RANGE[0];
             let path: [&[u8]; 3] = [b"canister_ranges", subnet, lowest];
@@ -131,11 +128,7 @@ fn reveal(
             let Some(request) = node.request(&id) else {
                 return Ok(());
             };
-            let same_canister = match scope {
-                Scope::Canister(canister) => canister == request.effective_canister_id,
-                Scope::Subnet(_) => true,
-            };
-            if request.sender != sender || !same_canister {
+            if request.sender != sender || request.effective_canister_id != effective.id() {
                 return Err(Failure::forbidden(
                     "the status of a request is only for its sender, at its effective canister id",
                 ));
@@ -144,8 +137,8 @@ fn reveal(
             Ok(())
         }
         [b"canister", id, information @ ..] => {
-            match scope {
-                Scope::Canister(canister) if canister.as_slice() == *id => {}
+            match effective {
+                Effective::Canister(canister) if canister.as_slice() == *id => {}
                 _ => {
                     return Err(Failure::bad_request(
                         "a canister's information can be read only at its own path",
@@ -213,6 +206,20 @@ fn canister_information(
             }
             Ok(())
         }
+        [b"canister_creation_timestamp"] => {
+            if let Some(canister) = canister {
+                let path: [&[u8]; 3] = [b"canister", id, b"canister_creation_timestamp"];
+                tree.insert(&path, leb128(canister.created_at()));
+            }
+            Ok(())
+        }
+        [b"last_install_timestamp"] => {
+            if let Some(time) = canister.and_then(Canister::installed_at) {
+                let path: [&[u8]; 3] = [b"canister", id, b"last_install_timestamp"];
+                tree.insert(&path, leb128(time));
+            }
+            Ok(())
+        }
         [b"metadata", name] => {
             let name = std::str::from_utf8(name)
                 .map_err(|_| Failure::bad_request("the name of a metadata section is UTF-8"))?;
@@ -232,7 +239,8 @@ fn canister_information(
             Ok(())
         }
         _ => Err(Failure::bad_request(
-            "of a canister can be read: module_hash, controllers, metadata/<name>",
+            "of a canister can be read: module_hash, controllers, metadata/<name>, \
+             canister_creation_timestamp, last_install_timestamp",
         )),
     }
 }
@@ -241,11 +249,12 @@ fn subnet_information(
     tree: &mut Tree,
     node: &Node,
     key: &NodeKey,
+    effective: Effective,
     path: &[&[u8]],
 ) -> Result<(), Failure> {
     let subnet = node.replica.subnet_id();
     let (subnet, node_id) = (subnet.as_slice(), key.id);
-    let values: [(Vec<&[u8]>, Vec<u8>); 4] = [
+    let mut values: Vec<(Vec<&[u8]>, Vec<u8>)> = vec![
         (vec![b"public_key"], node.replica.root_key().to_vec()),
         (vec![b"type"], b"application".to_vec()),
         (vec![b"canister_ranges"], canister_ranges()),
@@ -254,6 +263,9 @@ fn subnet_information(
             key.der.clone(),
         ),
     ];
+    if let Effective::Subnet(_) = effective {
+        values.push((vec![b"metrics"], to_cbor(&metrics(&node.replica))));
+    }
     for (rest, value) in values {
         let full: Vec<&[u8]> = [&[b"subnet".as_slice(), subnet][..], &rest].concat();
         if full.starts_with(path) {
@@ -261,6 +273,16 @@ fn subnet_information(
         }
     }
     Ok(())
+}
+
+/// What the subnet uses, and what it has done.
+fn metrics(replica: &Replica) -> SubnetMetrics {
+    SubnetMetrics {
+        num_canisters: replica.canisters().count() as u64,
+        canister_state_bytes: replica.canisters().map(Canister::memory_size).sum(),
+        consumed_cycles_total: replica.cycles().consumed,
+        update_transactions_total: replica.timeline().next_number(),
+    }
 }
 
 /// The ids that a canister can have here: all. The lowest and the highest.

@@ -16,8 +16,10 @@ use tokio::time::{sleep, timeout};
 /// How many connections are served at the same time; more have to wait.
 const MAX_CONNECTIONS: usize = 4096;
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take to send the head of a request, and so how long a connection may be
+/// idle. It is longer than clients keep idle connections (90 seconds in the agent's), so that they
+/// end them: a request that crosses the server's end of a connection is lost.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 
 /// How long a connection may last.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10 * 60);

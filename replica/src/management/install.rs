@@ -263,7 +263,7 @@ impl Installation<'_> {
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
-        let keep = self.keeps_memory(old, &module, flags)?;
+        let keep = decide_memory(&old.module, &module, flags)?;
         if flags.skip_pre_upgrade != Some(true) {
             self.hook(
                 old,
@@ -300,34 +300,6 @@ impl Installation<'_> {
         match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
             true => Ok(()),
             false => Err(out_of_cycles(canister.id)),
-        }
-    }
-
-    /// Whether the memory is kept, if the modules and the options agree about it.
-    fn keeps_memory(
-        &self,
-        old: &Code,
-        new: &CanisterModule,
-        flags: UpgradeFlags,
-    ) -> Result<bool, Reject> {
-        let refuse = |text: &str| {
-            let id = self.canister.id;
-            let text = format!("Error from Canister {id}: {text}");
-            Err(Reject::new(ErrorCode::CanisterContractViolation, text))
-        };
-        match flags.wasm_memory_persistence {
-            Some(WasmMemoryPersistence::Keep) if !keeps_memory(new) => refuse(
-                "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade \
-                     option requires that the new canister module supports enhanced orthogonal \
-                     persistence.",
-            ),
-            Some(WasmMemoryPersistence::Keep) => Ok(true),
-            Some(WasmMemoryPersistence::Replace) => Ok(false),
-            None if keeps_memory(&old.module) => refuse(
-                "Missing upgrade option: Enhanced orthogonal persistence requires the \
-                 `wasm_memory_persistence` upgrade option.",
-            ),
-            None => Ok(false),
         }
     }
 
@@ -426,6 +398,28 @@ impl Installation<'_> {
                 self.canister.id
             ),
         )
+    }
+}
+
+/// Whether an upgrade keeps the memory, if the modules and the options agree about it.
+fn decide_memory(
+    old: &CanisterModule,
+    new: &CanisterModule,
+    flags: UpgradeFlags,
+) -> Result<bool, Reject> {
+    let refuse = |text: &str| Err(Reject::new(ErrorCode::CanisterContractViolation, text));
+    match flags.wasm_memory_persistence {
+        Some(WasmMemoryPersistence::Keep) if !keeps_memory(new) => refuse(
+            "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade option \
+             requires that the new canister module supports enhanced orthogonal persistence.",
+        ),
+        Some(WasmMemoryPersistence::Keep) => Ok(true),
+        Some(WasmMemoryPersistence::Replace) => Ok(false),
+        None if keeps_memory(old) => refuse(
+            "Missing upgrade option: Enhanced orthogonal persistence requires the \
+             `wasm_memory_persistence` upgrade option.",
+        ),
+        None => Ok(false),
     }
 }
 

@@ -7,7 +7,7 @@ use ic_agent::identity::AnonymousIdentity;
 use crate::harness::{Network, counter, get, refused};
 use crate::identities::ed25519;
 use crate::raw::{exchange, request};
-use crate::requests::{call, envelope, read, signed};
+use crate::requests::{Label, call, envelope, read, signed};
 
 /// Where requests are posted, for a canister.
 fn doors(canister: Principal) -> Vec<String> {
@@ -75,6 +75,49 @@ async fn request_nested_deeply_within_a_field_is_refused() {
             .await
             .expect(400, "the body is no envelope");
     }
+}
+
+#[tokio::test]
+async fn request_of_too_many_values_is_refused() {
+    let network = Network::start().await;
+    let counter = counter(&network.user().await).await;
+    let head = b"\xa1\x67content\xa2\x6crequest_type\x6aread_state\x65paths";
+    let list = |length: u32| [&[0x9a], &length.to_be_bytes()[..]].concat();
+    for value in [0x00, 0x40, 0x80, 0xa0] {
+        let values = vec![value; 5 << 19];
+        let list = list(5 << 19);
+        for body in [
+            [head, &list[..], &values].concat(),
+            [head, &b"\x9f"[..], &values, b"\xff"].concat(),
+            [b"\xa1\x61x", &list[..], &values].concat(),
+        ] {
+            for door in doors(counter) {
+                let answer = network.post(&door, &body).await;
+                answer.expect(400, "more than 150000 values");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn longest_list_of_paths_is_no_request_of_too_many_values() {
+    let network = Network::start().await;
+    let user = network.user().await;
+    let counter = counter(&user).await;
+    let paths = vec![vec![Label::from("x"); 127]; 1000];
+    // The paths are read, and lead nowhere.
+    assert_eq!(refused(user.read_state_raw(paths, counter).await).0, 404);
+}
+
+#[tokio::test]
+async fn id_in_pieces_is_refused_with_the_reason() {
+    let network = Network::start().await;
+    let body = b"\xa1\x67content\xa4\x6crequest_type\x6aread_state\x66sender\x5f\x41\x04\xff\
+                 \x6eingress_expiry\x00\x65paths\x80";
+    let answer = network.post("/api/v3/canister/aaaaa-aa/read_state", body);
+    answer
+        .await
+        .expect(400, "bytes of indefinite length can't be an id");
 }
 
 #[tokio::test]

@@ -83,3 +83,42 @@ pub const PICKY: &str = r#"
   (export "canister_update add" (func $nothing))
   (export "canister_update reset" (func $nothing)))
 "#;
+
+/// Pays into the cycles ledger: `deposit` takes the amount in eight bytes and then the argument of
+/// the ledger's method of the same name, and passes its answer on.
+pub const PAYER: &str = r#"
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (import "ic0" "msg_reject" (func $reject (param i32 i32)))
+  (import "ic0" "msg_reject_msg_size" (func $reason_size (result i32)))
+  (import "ic0" "msg_reject_msg_copy" (func $reason_copy (param i32 i32 i32)))
+  (import "ic0" "msg_arg_data_size" (func $argument_size (result i32)))
+  (import "ic0" "msg_arg_data_copy" (func $argument_copy (param i32 i32 i32)))
+  (import "ic0" "call_new"
+    (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
+  (import "ic0" "call_data_append" (func $call_append (param i32 i32)))
+  (import "ic0" "call_cycles_add128" (func $call_cycles (param i64 i64)))
+  (import "ic0" "call_perform" (func $call_perform (result i32)))
+  (memory 1)
+  (table 2 funcref)
+  (elem (i32.const 0) $pass_on $give_up)
+  ;; um5iw-rqaaa-aaaaq-qaaba-cai
+  (data (i32.const 100) "\00\00\00\00\02\10\00\02\01\01")
+  (data (i32.const 120) "deposit")
+  (func $pass_on (param i32)
+    (call $argument_copy (i32.const 1000) (i32.const 0) (call $argument_size))
+    (call $append (i32.const 1000) (call $argument_size))
+    (call $reply))
+  (func $give_up (param i32)
+    (call $reason_copy (i32.const 1000) (i32.const 0) (call $reason_size))
+    (call $reject (i32.const 1000) (call $reason_size)))
+  (func (export "canister_update deposit")
+    (call $argument_copy (i32.const 1000) (i32.const 0) (call $argument_size))
+    (call $call_new
+      (i32.const 100) (i32.const 10) (i32.const 120) (i32.const 7)
+      (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0))
+    (call $call_append (i32.const 1008) (i32.sub (call $argument_size) (i32.const 8)))
+    (call $call_cycles (i64.const 0) (i64.load (i32.const 1000)))
+    (drop (call $call_perform))))
+"#;

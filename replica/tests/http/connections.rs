@@ -95,6 +95,22 @@ async fn pass(seconds: u64) {
     tokio::time::resume();
 }
 
+/// Agents keep idle connections for 90 seconds, and lose a request if the server does not.
+#[tokio::test(flavor = "current_thread")]
+async fn connection_that_was_idle_for_90_seconds_serves_the_next_request() {
+    let network = Network::start().await;
+    let mut stream = TcpStream::connect(network.address).await.unwrap();
+    let ask = b"GET /api/v2/status HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for _ in 0..3 {
+        stream.write_all(ask).await.unwrap();
+        let mut answer = [0; 1000];
+        assert!(stream.read(&mut answer).await.unwrap() > 0);
+        assert!(answer.starts_with(b"HTTP/1.1 200 "));
+        pass(90).await;
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A connection lasts for ten minutes.
 #[tokio::test(flavor = "current_thread")]
 async fn request_at_the_end_of_a_connection_is_answered() {

@@ -38,7 +38,7 @@ impl Network {
         answer["messages"].as_array().unwrap().clone()
     }
 
-    async fn advance(&self, seconds: u64) -> u64 {
+    pub async fn advance(&self, seconds: u64) -> u64 {
         let body = json!({ "seconds": seconds }).to_string();
         let answer = self
             .json("POST", "/local-replica/advance_time", body.as_bytes())

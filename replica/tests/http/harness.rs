@@ -123,8 +123,19 @@ pub async fn create(agent: &Agent) -> Principal {
 /// A new canister of the agent's user with this module.
 pub async fn install(agent: &Agent, module: &str) -> Principal {
     let canister = create(agent).await;
+    install_code(agent, canister, module, CanisterInstallMode::Install).await;
+    canister
+}
+
+/// Installs a module in one of the ways.
+pub async fn install_code(
+    agent: &Agent,
+    canister: Principal,
+    module: &str,
+    mode: CanisterInstallMode,
+) {
     let args = InstallCodeArgs {
-        mode: CanisterInstallMode::Install,
+        mode,
         canister_id: canister,
         wasm_module: wat::parse_str(module).unwrap(),
         arg: vec![],
@@ -136,7 +147,6 @@ pub async fn install(agent: &Agent, module: &str) -> Principal {
         .with_arg(encode_one(args).unwrap())
         .await
         .unwrap();
-    canister
 }
 
 /// A new counter of the agent's user.

@@ -1,9 +1,11 @@
 //! Many calls at the same time: each is executed once, and none is lost.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc;
 use std::time::Instant;
 
 use ic_agent::{Agent, Identity};
+use local_replica::owner::Node;
 use tokio::task::JoinSet;
 
 use crate::harness::{Network, add, counter, get};
@@ -62,4 +64,24 @@ async fn queries_are_answered_while_calls_are_made() {
     }
     assert!(seen.is_sorted(), "{seen:?}");
     calls.join_all().await;
+}
+
+#[tokio::test]
+async fn status_is_answered_while_the_replica_is_busy() {
+    let network = Network::start().await;
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let owner = network.owner.clone();
+    let long = tokio::spawn(async move {
+        let work = move |_: &mut Node| {
+            begin.send(()).unwrap();
+            // An error: the other end was dropped.
+            ended.recv().unwrap_err();
+        };
+        owner.with(work).await.unwrap();
+    });
+    begun.await.unwrap();
+    network.check().await;
+    drop(end);
+    long.await.unwrap();
 }

@@ -22,4 +22,5 @@ mod raw;
 mod rejects;
 mod requests;
 mod state;
+mod subnet;
 mod system_canisters;

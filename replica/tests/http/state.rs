@@ -1,16 +1,17 @@
 //! Certified parts of the state: what is there, who may read it, and proof that something is not
 //! there.
 
-use candid::Principal;
+use candid::{Nat, Principal};
 use ic_agent::agent::EffectiveId;
 use ic_agent::hash_tree::LookupResult;
 use ic_agent::identity::AnonymousIdentity;
 use ic_agent::{Agent, AgentError, Certificate, Identity};
+use ic_management_canister_types::CanisterInstallMode;
 use ic_transport_types::RequestId;
 use sha2::{Digest, Sha256};
 
 use crate::canisters::COUNTER;
-use crate::harness::{Network, counter, create, refused};
+use crate::harness::{Network, counter, create, install_code, refused};
 use crate::identities::ed25519;
 use crate::requests::{Label, status_path};
 
@@ -40,6 +41,38 @@ async fn module_hash_and_controllers_can_be_read_by_anybody() {
         .await
         .unwrap();
     assert_eq!(controllers, [ed25519(1).sender().unwrap()]);
+}
+
+#[tokio::test]
+async fn times_of_creation_and_of_the_last_installation_can_be_read() {
+    let network = Network::start().await;
+    let user = network.user().await;
+    let canister = create(&user).await;
+    let created = time_of(&user, canister, "canister_creation_timestamp").await;
+    for mode in [
+        CanisterInstallMode::Install,
+        CanisterInstallMode::Upgrade(None),
+        CanisterInstallMode::Reinstall,
+    ] {
+        let before = network.advance(1).await;
+        install_code(&user, canister, COUNTER, mode).await;
+        let installed = time_of(&user, canister, "last_install_timestamp").await;
+        assert!(installed >= before, "{mode:?}");
+    }
+    let still = time_of(&user, canister, "canister_creation_timestamp").await;
+    assert_eq!(still, created);
+}
+
+async fn time_of(agent: &Agent, canister: Principal, what: &str) -> u64 {
+    let path = path([b"canister", canister.as_slice(), what.as_bytes()]);
+    let certificate = read(agent, canister, vec![path.clone()]).await;
+    match certificate.tree.lookup_path(&path) {
+        LookupResult::Found(mut time) => {
+            let time = Nat::decode(&mut time).unwrap();
+            u64::try_from(time.0).unwrap()
+        }
+        other => panic!("{what}: {other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -79,8 +112,11 @@ async fn absence_is_proved() {
         (full, "metadata/none"),
         (empty, "metadata/about"),
         (empty, "module_hash"),
+        (empty, "last_install_timestamp"),
         (nobody, "module_hash"),
         (nobody, "controllers"),
+        (nobody, "canister_creation_timestamp"),
+        (nobody, "last_install_timestamp"),
         (nobody, "metadata/about"),
     ] {
         let mut labels = vec![

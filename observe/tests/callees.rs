@@ -1,0 +1,156 @@
+//! The lesson `callees`: waiting with and without a deadline, and replies that are made to harm.
+
+mod support;
+
+use candid::{CandidType, Deserialize};
+use observe::answer::Got;
+use observe::lessons::callees::LESSON;
+use observe::network::Answer;
+use observe::network::timeline::{Event, Step};
+use observe::stage::Stage;
+use support::{observe, stage, text};
+
+#[derive(CandidType, Deserialize)]
+enum NameReply {
+    WrongType,
+    Bomb,
+}
+
+fn open(stage: &mut Stage) -> u64 {
+    stage.reply(stage.canister1, "callees_open", ()).unwrap()
+}
+
+fn ask(stage: &mut Stage, method: &str, account: u64, reply: NameReply) -> Answer {
+    stage
+        .call(stage.canister1, method, (account, reply))
+        .unwrap()
+}
+
+fn waits(stage: &mut Stage, account: u64) -> Result<bool, String> {
+    stage
+        .query(stage.canister1, "callees_waits", (account,))
+        .unwrap()
+}
+
+fn error(answer: &Answer) -> String {
+    let name: Result<String, String> = candid::decode_one(answer.as_ref().unwrap()).unwrap();
+    name.unwrap_err()
+}
+
+#[test]
+fn the_whole_lesson_is_as_predicted() {
+    let output = observe(&["callees"]);
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).ends_with("\n4 of 4 as predicted.\n"));
+}
+
+#[test]
+fn only_the_call_with_a_deadline_lets_canister1_stop() {
+    let mut stage = stage();
+    let mut stopped = |method: &str| {
+        let experiments = (LESSON.experiments)();
+        let experiment = experiments.iter().find(|e| e.method == method).unwrap();
+        let finding = experiment.observe(LESSON.name, &mut stage).unwrap();
+        let fact = |what: &str| finding.facts.iter().find(|fact| fact.what == what).unwrap();
+        fact("stop_canister, after 5 minutes").observed.clone()
+    };
+    assert_eq!(stopped("callees_wait_for_ever"), "reject 2, IC0206");
+    assert_eq!(
+        stopped("callees_wait_with_deadline"),
+        "canister1 has stopped"
+    );
+}
+
+#[test]
+fn a_callee_that_is_uninstalled_has_its_open_calls_rejected_and_so_frees_its_caller() {
+    let mut stage = stage();
+    let (canister1, canister2) = (stage.canister1, stage.canister2);
+    stage.hold().unwrap();
+    let sent = stage.send(canister1, "callees_wait_for_ever", ()).unwrap();
+    stage.deliver_call("callees_wait_for_ever").unwrap();
+    stage.deliver_call("callees_dawdle").unwrap();
+    let stop = stage.send_command(canister1, "stop_canister").unwrap();
+
+    let uninstalled = stage.command(canister2, "uninstall_code").unwrap();
+    uninstalled.unwrap();
+    stage.deliver_response("callees_dawdle").unwrap();
+
+    stage.answer(&stop).unwrap().unwrap();
+    let got = Got::read(&stage.answer(&sent).unwrap());
+    assert_eq!(got.words(), "reply: saw reject 4");
+}
+
+#[test]
+fn canister2_dawdles_for_a_few_messages_and_not_for_ever() {
+    let mut stage = stage();
+    stage
+        .call(stage.canister2, "callees_dawdle", ())
+        .unwrap()
+        .unwrap();
+    let rests =
+        |event: &&Event| matches!(&event.step, Step::Method { name, .. } if name == "callees_rest");
+    assert_eq!(stage.events().filter(rests).count(), 3);
+    assert_eq!(stage.counters().unwrap().canister2, 1);
+}
+
+#[test]
+fn a_quota_ends_the_decoding_of_a_bomb_after_a_thousandth_of_the_work() {
+    let mut stage = stage();
+    let mut instructions = |method: &str| {
+        let account = open(&mut stage);
+        stage.begin_scene().unwrap();
+        let _answer = ask(&mut stage, method, account, NameReply::Bomb);
+        let is_callback = |event: &&Event| matches!(event.step, Step::Callback { .. });
+        stage.events().find(is_callback).unwrap().instructions
+    };
+    let careful = instructions("callees_ask_careful");
+    let trusting = instructions("callees_ask_trusting");
+    assert!(careful * 1000 < trusting, "{careful} and {trusting}");
+}
+
+#[test]
+fn an_account_that_waits_takes_no_other_call_and_so_it_is_after_an_upgrade() {
+    let mut stage = stage();
+    let (stuck, free) = (open(&mut stage), open(&mut stage));
+    ask(
+        &mut stage,
+        "callees_ask_trusting",
+        stuck,
+        NameReply::WrongType,
+    )
+    .unwrap_err();
+    stage.upgrade(stage.canister1).unwrap().unwrap();
+    assert_eq!(waits(&mut stage, stuck), Ok(true));
+    assert_eq!(waits(&mut stage, free), Ok(false));
+    for method in ["callees_ask_trusting", "callees_ask_careful"] {
+        let answer = ask(&mut stage, method, stuck, NameReply::WrongType);
+        assert_eq!(error(&answer), "this account still waits for a reply");
+    }
+    assert!(![stuck, free].contains(&open(&mut stage)));
+}
+
+#[test]
+fn a_refused_reply_leaves_the_account_as_it_was_before() {
+    let mut stage = stage();
+    let account = open(&mut stage);
+    for _ in 0..2 {
+        let answer = ask(
+            &mut stage,
+            "callees_ask_careful",
+            account,
+            NameReply::WrongType,
+        );
+        assert!(error(&answer).starts_with("no name: "));
+        assert_eq!(waits(&mut stage, account), Ok(false));
+    }
+}
+
+#[test]
+fn an_account_that_nobody_opened_is_named_as_the_error() {
+    let mut stage = stage();
+    let unknown = "there is no such account; callees_open opens one";
+    let answer = ask(&mut stage, "callees_ask_careful", 7, NameReply::WrongType);
+    assert_eq!(error(&answer), unknown);
+    assert_eq!(waits(&mut stage, 7), Err(unknown.to_owned()));
+}

@@ -1,0 +1,232 @@
+//! What only Motoko can show: the counters, the answer, and whether each message was kept or undone.
+
+use crate::pair::{Counters, Language, Pair, Story};
+
+fn story(method: &str) -> Story {
+    Pair::deploy(Language::Motoko, Language::Motoko).story(method)
+}
+
+fn grown(canister1: u64, canister2: u64, drops: u64) -> Counters {
+    Counters {
+        canister1,
+        canister2,
+        drops,
+    }
+}
+
+/// What `throw` gives to the caller: a reject on purpose, with the error's text and no more.
+fn assert_threw(story: &Story, text: &str) {
+    let reject = story.answer.as_ref().unwrap_err();
+    assert_eq!(
+        (reject.code as u32, reject.error_code.to_string().as_str()),
+        (4, "IC0406")
+    );
+    assert_eq!(reject.message, text);
+}
+
+fn assert_trapped(story: &Story, text: &str) {
+    let reject = story.answer.as_ref().unwrap_err();
+    assert_eq!(
+        (reject.code as u32, reject.error_code.to_string().as_str()),
+        (5, "IC0503")
+    );
+    let text = format!("Canister called `ic0.trap` with message: '{text}'");
+    assert!(reject.message.contains(&text), "{}", reject.message);
+}
+
+#[test]
+fn a_throw_before_any_await_undoes_nothing() {
+    let story = story("increment_then_throw");
+    assert_eq!(story.grown, grown(1, 0, 0));
+    assert_threw(&story, "thrown on purpose");
+    assert_eq!(story.steps, ["canister1: method, kept"]);
+}
+
+#[test]
+fn a_throw_after_the_await_undoes_nothing() {
+    let story = story("increment_both_then_throw");
+    assert_eq!(story.grown, grown(2, 1, 0));
+    assert_threw(&story, "thrown on purpose");
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister2: method, kept",
+            "canister1: reply callback, kept",
+        ]
+    );
+}
+
+#[test]
+fn a_throw_runs_finally_in_the_same_message_and_what_it_did_is_kept() {
+    let story = story("increment_both_then_throw_with_finally");
+    assert_eq!(story.grown, grown(2, 1, 1));
+    assert_threw(&story, "thrown on purpose");
+    // There is no cleanup.
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister2: method, kept",
+            "canister1: reply callback, kept",
+        ]
+    );
+}
+
+#[test]
+fn a_trap_runs_finally_in_cleanup_and_what_it_did_is_kept() {
+    let story = story("increment_both_then_trap_with_guard");
+    assert_eq!(story.grown, grown(1, 1, 1));
+    assert_trapped(&story, "trapped on purpose");
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister2: method, kept",
+            "canister1: reply callback, undone",
+            "canister1: cleanup, kept",
+        ]
+    );
+}
+
+#[test]
+fn a_trap_in_finally_undoes_what_went_well_and_repeats_in_cleanup() {
+    let story = story("increment_both_then_trap_in_finally");
+    assert_eq!(story.grown, grown(1, 1, 0));
+    assert_trapped(&story, "trapped on purpose, in finally");
+    let message = &story.answer.as_ref().unwrap_err().message;
+    let (first, second) = message
+        .split_once("\ncall_on_cleanup also failed: ")
+        .unwrap();
+    assert_eq!(first, second);
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister2: method, kept",
+            "canister1: reply callback, undone",
+            "canister1: cleanup, undone",
+        ]
+    );
+}
+
+#[test]
+fn a_reject_that_nobody_catches_is_passed_on_as_it_is() {
+    let story = story("increment_then_call_rejecting_callee_uncaught");
+    assert_eq!(story.grown, grown(1, 1, 0));
+    assert_threw(&story, "canister2 rejected on purpose");
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister2: method, kept",
+            "canister1: reject callback, kept",
+        ]
+    );
+}
+
+#[test]
+fn a_trap_of_the_callee_that_nobody_catches_becomes_a_reject_with_code_4() {
+    let mut pair = Pair::deploy(Language::Motoko, Language::Motoko);
+    let story = pair.story("increment_then_call_trapping_callee_uncaught");
+    assert_eq!(story.grown, grown(1, 0, 0));
+    let text = format!(
+        "IC0503: Error from Canister {}: Canister called `ic0.trap` with message: 'canister2 \
+         trapped on purpose'",
+        pair.canister2
+    );
+    assert_threw(&story, &text);
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister2: method, undone",
+            "canister1: reject callback, kept",
+        ]
+    );
+}
+
+#[test]
+fn an_await_of_an_async_block_is_a_commit_point() {
+    let story = story("increment_then_await_async_block_then_trap");
+    assert_eq!(story.grown, grown(2, 0, 0));
+    assert_trapped(&story, "trapped on purpose");
+    // The second message is the block: canister1 calls itself.
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister1: method, kept",
+            "canister1: reply callback, undone",
+            "canister1: cleanup, kept",
+        ]
+    );
+}
+
+#[test]
+fn an_await_star_of_a_local_function_is_no_commit_point() {
+    let story = story("increment_then_await_nothing_then_trap");
+    assert_eq!(story.grown, grown(0, 0, 0));
+    assert_trapped(&story, "trapped on purpose");
+    assert_eq!(story.steps, ["canister1: method, undone"]);
+}
+
+#[test]
+fn a_trap_discards_the_call_that_was_not_awaited() {
+    let story = story("increment_both_without_await_then_trap");
+    assert_eq!(story.grown, grown(0, 0, 0));
+    assert_trapped(&story, "trapped on purpose");
+    // canister2 is never called.
+    assert_eq!(story.steps, ["canister1: method, undone"]);
+}
+
+#[test]
+fn an_assert_that_does_not_hold_is_a_trap() {
+    let story = story("increment_both_then_assert_false");
+    assert_eq!(story.grown, grown(1, 1, 0));
+    let source = include_str!("../../../canisters/motoko/canister1.mo");
+    let line = source
+        .lines()
+        .position(|line| line.contains("assert false;"));
+    let line = line.unwrap() + 1;
+    let place = format!("canister1.mo:{line}.5-{line}.17");
+    assert_trapped(&story, &format!("assertion failed at {place}"));
+    assert_eq!(
+        story.steps,
+        [
+            "canister1: method, kept",
+            "canister2: method, kept",
+            "canister1: reply callback, undone",
+            "canister1: cleanup, kept",
+        ]
+    );
+}
+
+#[test]
+fn attaching_more_cycles_than_there_are_is_a_trap() {
+    let story = story("increment_then_call_with_too_many_cycles");
+    assert_eq!(story.grown, grown(0, 0, 0));
+    let reject = story.answer.as_ref().unwrap_err();
+    assert_eq!(
+        (reject.code as u32, reject.error_code.to_string().as_str()),
+        (5, "IC0520")
+    );
+    assert_eq!(story.steps, ["canister1: method, undone"]);
+}
+
+#[test]
+fn canister1_traps_and_changes_nothing_until_it_knows_canister2() {
+    let mut pair = Pair::deploy(Language::Motoko, Language::Motoko);
+    for (id, expected) in [
+        (None, "Deploy both with `icp deploy` or `dfx deploy`"),
+        (Some("canister2"), "invalid principal"),
+    ] {
+        pair.introduce(id);
+        let story = pair.story("increment_both");
+        assert_eq!(story.grown, Counters::default());
+        let reject = story.answer.unwrap_err();
+        assert!(reject.message.contains(expected), "{}", reject.message);
+    }
+    pair.introduce(Some(&pair.canister2.to_text()));
+    assert_eq!(pair.story("increment_both").grown, grown(1, 1, 0));
+}

@@ -1,0 +1,12 @@
+//! `local-replica --state-dir`: what was answered is still so when the program starts anew, however
+//! it ended. All through the real program, by `ic-agent`.
+
+mod harness;
+mod killing;
+mod measuring;
+mod refusing;
+mod surviving;
+
+#[path = "../http/canisters.rs"]
+#[expect(dead_code, reason = "not all of them are needed here")]
+mod canisters;
