@@ -38,8 +38,8 @@ enum Fault {
     SystemRejects,
     /// canister2 rejects, as it does above 90.
     CalleeRejects,
-    /// canister2 does not answer for as long as a call with bounded wait can last.
-    CalleeIsSilent,
+    /// The request does not get to canister2 for as long as a call with bounded wait can last.
+    RequestWaits,
 }
 
 impl Fault {
@@ -67,7 +67,7 @@ impl Fault {
             Fault::CalleeTraps => stage.deliver(request, Delivery::Trap)?,
             Fault::SystemRejects => stage.deliver(request, Delivery::Reject)?,
             Fault::CalleeRejects => stage.deliver(request, Delivery::Normally)?,
-            Fault::CalleeIsSilent => {}
+            Fault::RequestWaits => {}
         }
         stage.advance_time(LONGEST_WAIT)?;
         while stage.waiting()?.iter().any(response) {
@@ -258,11 +258,11 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: canister2 is silent for 300 s",
-            Fault::CalleeIsSilent,
+            "A record is kept: the request waits for 300 s",
+            Fault::RequestWaits,
             ERR,
-            [1, 80, 20],
-            "The request was still on its way. The question of the settlement came after it, and so the answer was: paid.",
+            [1, 0, 100],
+            "The call is over, and the request with it, but SYS_UNKNOWN does not say so. canister2 says that it did not pay.",
         ),
         row(
             Side::RightWay,
@@ -321,11 +321,11 @@ fn rows() -> Vec<Row> {
         row(
             Side::Rule,
             unbounded,
-            "Unbounded wait, its price: canister2 is silent for 300 s",
-            Fault::CalleeIsSilent,
+            "Unbounded wait, its price: the request waits for 300 s",
+            Fault::RequestWaits,
             NOTHING_YET,
             [0, 0, 20],
-            "canister1 still waits: the 80 are taken, and neither paid nor given back.",
+            "canister1 still waits, and could not be stopped: the 80 are taken, and neither paid nor given back.",
         ),
     ]
 }
