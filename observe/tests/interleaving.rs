@@ -5,7 +5,7 @@ mod support;
 
 use observe::answer::Got;
 use observe::lessons::interleaving::LESSON;
-use observe::network::{Kind, Sent};
+use observe::network::{Delivery, Kind, Sent, WaitingMessage};
 use observe::stage::Stage;
 use support::{found, in_every_order, observe, stage, text};
 
@@ -198,8 +198,39 @@ fn a_settlement_asks_only_after_the_payouts_that_were_sent_before() {
         [("interleaving_pay", true), ("interleaving_paid", false)]
     );
     stage.release().unwrap();
-    let got = got(&mut stage, &withdrawal);
-    assert_err(&got, "paid; the account was settled meanwhile");
+    assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
+    assert_eq!(balance(&mut stage, account), Some(20));
+}
+
+#[test]
+fn an_account_stays_locked_until_a_settlement_has_its_answer() {
+    let mut stage = stage();
+    for (kind, fault) in [
+        (Kind::Request, Delivery::Reject),
+        (Kind::Request, Delivery::Trap),
+        (Kind::Response, Delivery::Trap),
+    ] {
+        let account = open(&mut stage);
+        stage.hold().unwrap();
+        let withdrawal = send_withdrawal(&mut stage, account);
+        stage.deliver_call("interleaving_withdraw").unwrap();
+        let settlement = send_settlement(&mut stage, account);
+        stage.deliver_call("interleaving_settle").unwrap();
+        stage.deliver_call("interleaving_pay").unwrap();
+        if kind == Kind::Response {
+            stage.deliver_call("interleaving_paid").unwrap();
+        }
+        let question = |one: &WaitingMessage| one.method == "interleaving_paid" && one.kind == kind;
+        stage.deliver(question, fault).unwrap();
+        stage.release().unwrap();
+        assert_ne!(got(&mut stage, &settlement), Got::ReplyOk);
+        assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
+        let locked = withdraw(&mut stage, "interleaving_withdraw", account, 10);
+        assert_err(&locked, "busy");
+        assert_eq!(settle(&mut stage, account), Got::ReplyOk);
+        assert_eq!(paid(&mut stage, account), 80);
+        assert_eq!(balance(&mut stage, account), Some(20));
+    }
 }
 
 #[test]

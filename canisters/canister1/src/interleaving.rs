@@ -5,6 +5,7 @@
 //! The lines that differ are those about the guard.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 
 use bounded::BoundedMap;
 use candid::{CandidType, Principal};
@@ -144,10 +145,10 @@ async fn interleaving_withdraw(account: u64, amount: u64) -> Result<(), String> 
     check(account, amount)?;
     // COMMIT POINT: the guard is part of the state that is kept, and so seen by other calls.
     pay_out(account, amount).await?;
-    if !guard.is_held() {
-        return Err("paid; the account was settled meanwhile".to_string());
-    }
-    charge(account, amount)
+    if guard.is_held() {
+        charge(account, amount)?;
+    } // Else it is charged by the settlement that took the guard over.
+    Ok(())
     // COMMIT POINT: the charge and the release of the guard are kept together.
 }
 
@@ -164,11 +165,14 @@ async fn interleaving_withdraw_one_per_caller(account: u64, amount: u64) -> Resu
 /// for each account, and two of all accounts together.
 #[update(guard = "peer::is_known")]
 async fn interleaving_withdraw_at_most_two(account: u64, amount: u64) -> Result<(), String> {
-    let _one = Guard::new(Key::Account(account), 1)?;
-    let _two = Guard::new(Key::All, 2)?;
+    let guard = Guard::new(Key::Account(account), 1)?;
+    let _one_of_two = Guard::new(Key::All, 2)?;
     check(account, amount)?;
     pay_out(account, amount).await?; // COMMIT POINT: with both guards.
-    charge(account, amount)
+    if guard.is_held() {
+        charge(account, amount)?;
+    }
+    Ok(())
 }
 
 // ---- Another method on the same account ----------------------------------------------------
@@ -237,8 +241,8 @@ async fn interleaving_withdraw_then_trap_in_cleanup_too(
     trap("trapped on purpose") // Undoes the charge. Cleanup traps: `_guard` was never dropped.
 }
 
-/// The way out of both: the owner takes the guard over, asks canister2 what it paid, and charges
-/// that.
+/// The way out of both, where the guard is that of the account: the owner takes it over, asks
+/// canister2 what it paid, and charges that.
 ///
 /// It may be called at any time. Requests arrive in the order in which they were sent, so the
 /// answer counts every payout that was asked for before; a withdrawal that still waits finds its
@@ -246,19 +250,23 @@ async fn interleaving_withdraw_then_trap_in_cleanup_too(
 #[update(guard = "peer::is_known")]
 async fn interleaving_settle(account: u64) -> Result<(), String> {
     with_own(account, |_| ())?;
-    let guard = Guard::take_over(Key::Account(account));
-    // COMMIT POINT: the account is locked by this call now.
+    // No error and no trap may release this guard, only the answer: until then, nobody knows what
+    // the account has. If there is none, settle again.
+    let guard = ManuallyDrop::new(Guard::take_over(Key::Account(account)));
+    // COMMIT POINT: the account is locked.
     let response = Call::unbounded_wait(peer::canister2(), "interleaving_paid")
         .with_args(&(canister_self(), account))
         .await
-        .map_err(|error| format!("canister2 does not say what it paid: {error}"))?;
+        .map_err(|error| format!("still locked, settle again: {error}"))?;
     let paid: u64 = response.candid().map_err(|error| error.to_string())?;
     if !guard.is_held() {
-        return Err("settled by another call meanwhile".to_string());
+        return Err("another settlement has begun meanwhile".to_string());
     }
     with_own(account, |account| {
         account.charged = account.charged.max(paid)
-    })
+    })?;
+    drop(ManuallyDrop::into_inner(guard));
+    Ok(())
 }
 
 // ---- Without a guard -----------------------------------------------------------------------

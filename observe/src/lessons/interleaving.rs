@@ -28,6 +28,8 @@ const MOVED: &str = "moved to another account";
 const FIRST: &str = "the first call got";
 const SECOND: &str = "the second call got";
 const NEXT: &str = "another withdrawal got";
+const THIRD: &str = "one for a third account got";
+const REST: &str = "a withdrawal of 20 got";
 
 const OK: &str = "reply: Ok";
 const ERR: &str = "reply: Err";
@@ -108,7 +110,7 @@ fn four_withdrawals(stage: &mut Stage, method: &str) -> Result<Vec<Fact>> {
         fact(FIRST, OK, got(stage, &sent[0])?),
         fact(SECOND, ERR, got(stage, &sent[1])?),
         fact("one for another account got", OK, got(stage, &sent[2])?),
-        fact("one for a third account got", ERR, got(stage, &sent[3])?),
+        fact(THIRD, ERR, got(stage, &sent[3])?),
     ];
     facts.extend(paid_and_left(stage, account, [80, 20])?);
     Ok(facts)
@@ -178,7 +180,7 @@ fn settle_after_trap(stage: &mut Stage, method: &str) -> Result<Vec<Fact>> {
         fact(FIRST, TRAP, first),
         fact("the settlement got", OK, settled),
         fact("another withdrawal of 80 got", ERR, again),
-        fact("a withdrawal of 20 got", OK, rest),
+        fact(REST, OK, rest),
     ];
     facts.extend(paid_and_left(stage, account, [100, 0])?);
     Ok(facts)
@@ -251,7 +253,10 @@ fn experiments() -> Vec<Experiment> {
             what: "two withdrawals, and a guard for each caller",
             side: Side::RightWay,
             needs_local_replica: true,
-            question: None,
+            question: Some(paid_question(
+                "The same with a guard for each caller; both calls come from the owner. How much does canister2 pay?",
+                "Only the owner may withdraw, so what keeps out the caller's second call keeps out every second call.",
+            )),
             run: Box::new(|stage| {
                 let method = "interleaving_withdraw_one_per_caller";
                 two_withdrawals(stage, method, [OK, ERR], [80, 20])
@@ -262,7 +267,12 @@ fn experiments() -> Vec<Experiment> {
             what: "the same and two more, with a guard for each account and at most two in all",
             side: Side::RightWay,
             needs_local_replica: true,
-            question: None,
+            question: Some(Question {
+                ask: "Two withdrawals from one account, then one from another and one from a third; no more than two may go on at a time. What does the one for the third account get?".to_owned(),
+                choices: [OK, ERR, TRAP].map(str::to_owned).to_vec(),
+                fact: THIRD,
+                why: "The first and that for the other account go on already: these are two. The second was refused, and holds nothing.",
+            }),
             run: Box::new(|stage| four_withdrawals(stage, "interleaving_withdraw_at_most_two")),
         },
         Experiment {
@@ -286,7 +296,13 @@ fn experiments() -> Vec<Experiment> {
             what: "a transfer that shares the guard of the withdrawal",
             side: Side::RightWay,
             needs_local_replica: true,
-            question: None,
+            question: Some(Question {
+                ask: "The same, but the transfer takes the guard of the withdrawal. How much is moved?"
+                    .to_owned(),
+                choices: ["0", "20", "80"].map(str::to_owned).to_vec(),
+                fact: MOVED,
+                why: "The guard is held by the withdrawal, so the transfer is refused and may be tried again.",
+            }),
             run: Box::new(|stage| {
                 transfer_during_withdrawal(stage, "interleaving_transfer", ERR, [80, 20, 0])
             }),
@@ -325,7 +341,12 @@ fn experiments() -> Vec<Experiment> {
             what: "after a trap that released the guard, the owner settles before anything else",
             side: Side::RightWay,
             needs_local_replica: false,
-            question: None,
+            question: Some(Question {
+                ask: "A withdrawal of 80 from 100 trapped after the payout, and cleanup released its guard. Then the owner settles: canister2 is asked what it paid, and that is charged. What does a withdrawal of 20 get?".to_owned(),
+                choices: [OK, ERR, TRAP].map(str::to_owned).to_vec(),
+                fact: REST,
+                why: "canister2 paid 80, so 20 are left, and these can be withdrawn.",
+            }),
             run: Box::new(|stage| settle_after_trap(stage, "interleaving_withdraw_then_trap")),
         },
         Experiment {
@@ -333,7 +354,12 @@ fn experiments() -> Vec<Experiment> {
             what: "after a trap that left the guard behind, the owner settles",
             side: Side::RightWay,
             needs_local_replica: false,
-            question: None,
+            question: Some(Question {
+                ask: "A withdrawal of 80 from 100 trapped after the payout, and its guard was left behind. Then the owner settles: canister2 is asked what it paid, and that is charged. What does a withdrawal of 20 get?".to_owned(),
+                choices: [OK, ERR, TRAP].map(str::to_owned).to_vec(),
+                fact: REST,
+                why: "The settlement takes the guard over and releases it when it knows what was paid. 20 are left.",
+            }),
             run: Box::new(|stage| {
                 settle_after_trap(stage, "interleaving_withdraw_then_trap_in_cleanup_too")
             }),
@@ -343,7 +369,10 @@ fn experiments() -> Vec<Experiment> {
             what: "two withdrawals without a guard that charge before they await, and a trap",
             side: Side::RightWay,
             needs_local_replica: true,
-            question: None,
+            question: Some(paid_question(
+                "Two calls withdraw 80 each, without a guard; each charges before it awaits. The first traps after its await. How much does canister2 pay?",
+                "The account was checked and charged in one message, so the second call found 20. The trap came later and could not undo it.",
+            )),
             run: Box::new(|stage| {
                 two_withdrawals_and_a_trap(stage, "interleaving_withdraw_charge_first")
             }),
