@@ -1,9 +1,9 @@
 /// canister1, the caller: it adds 1 to a counter of its own, then asks canister2 to do the same.
 ///
-/// It serves every method of the Rust canister1, under the same name and type, and below them
-/// what only Motoko can show. A comment `COMMIT POINT` marks where everything so far becomes
-/// final: at an `await`, and at the normal end of a message. `return` and `throw` are normal ends;
-/// a trap is not.
+/// It serves every method of the lesson `rollback`, with the names and types of the Rust canister1,
+/// and below them what only Motoko can show. A comment `COMMIT POINT` marks where everything so far
+/// becomes final: at an `await`, and at the normal end of a message. `return` and `throw` are normal
+/// ends; a trap is not.
 
 import Error "mo:core/Error";
 import Nat32 "mo:core/Nat32";

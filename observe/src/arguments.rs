@@ -6,13 +6,14 @@ use anyhow::{Result, bail};
 use candid::Principal;
 use clap::Parser;
 use observe::lesson::{Experiment, Lesson};
-use observe::lessons::LESSONS;
+use observe::lessons::{self, LESSONS, motoko};
+use observe::stage::MOTOKO_FOLDER;
 
 /// Runs the lessons on real Wasm: each is a set of experiments, predicted and observed.
 ///
-/// Without a lesson it runs all of them. Without --network it starts a local replica inside itself
-/// and deploys the pair there. The exit status is 0 if everything is as predicted, 1 if something is
-/// not, and 2 if something could not be observed.
+/// Without a lesson it runs all of the tutorial. Without --network it starts a local replica inside
+/// itself and deploys the pair there. The exit status is 0 if everything is as predicted, 1 if
+/// something is not, and 2 if something could not be observed.
 #[derive(Parser)]
 #[command(version)]
 pub struct Arguments {
@@ -67,6 +68,15 @@ pub struct Arguments {
         default_value = "target/wasm32-unknown-unknown/release"
     )]
     pub wasm: PathBuf,
+
+    /// Where the Motoko ones are, for the lesson motoko
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        overrides_with = "motoko",
+        default_value = MOTOKO_FOLDER
+    )]
+    pub motoko: PathBuf,
 }
 
 /// A lesson, or a part of one.
@@ -89,7 +99,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// If there is no such lesson or method.
+    /// If there is no such lesson or method, or the lesson can't be run in this way.
     pub fn chosen(&self) -> Result<Vec<Chosen>> {
         let whole = |lesson: &'static Lesson| Chosen {
             lesson,
@@ -99,13 +109,16 @@ impl Arguments {
         let Some(name) = &self.lesson else {
             return Ok(LESSONS.iter().copied().map(whole).collect());
         };
-        let Some(lesson) = LESSONS.iter().find(|lesson| lesson.name == name) else {
-            let known: Vec<&str> = LESSONS.iter().map(|lesson| lesson.name).collect();
+        let Some(lesson) = lessons::all().find(|lesson| lesson.name == name) else {
+            let known: Vec<&str> = lessons::all().map(|lesson| lesson.name).collect();
             bail!(
                 "there is no lesson '{name}'; there is: {}",
                 known.join(", ")
             );
         };
+        if *name == motoko::LESSON.name && self.canister1.is_some() {
+            bail!("{name} deploys pairs of its own; leave out --canister1 and --canister2");
+        }
         let mut chosen = whole(lesson);
         if let Some(method) = &self.method {
             let known: Vec<&str> = chosen.experiments.iter().map(|e| e.method).collect();

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::network::timeline::{Answer, Ending, Event, Step};
 use crate::stage::Stage;
+use crate::story;
 
 /// What happened on the stage, as a diagram.
 pub fn draw(stage: &Stage) -> String {
@@ -79,7 +80,10 @@ fn arrive(text: &mut String, stage: &Stage, event: &Event) {
 fn note(text: &mut String, stage: &Stage, event: &Event) {
     let mut lines = Vec::new();
     match &event.step {
-        Step::Cleanup => lines.push("cleanup: local variables are dropped".to_owned()),
+        Step::Cleanup => {
+            let done = story::cleanup(stage, &event.canister);
+            lines.push(format!("cleanup: {done}"));
+        }
         Step::SystemTask(task) => lines.push(task.export().to_owned()),
         Step::Hook(entry_point) => lines.push(format!("{entry_point}")),
         Step::Management(_) | Step::AnsweredBySystem(_) => return,

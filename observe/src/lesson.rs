@@ -72,6 +72,18 @@ pub struct Question {
     pub why: &'static str,
 }
 
+impl Question {
+    /// A question.
+    pub fn new(ask: &str, choices: &[&str], fact: &'static str, why: &'static str) -> Self {
+        Question {
+            ask: ask.to_owned(),
+            choices: choices.iter().map(ToString::to_string).collect(),
+            fact,
+            why,
+        }
+    }
+}
+
 /// One thing that was predicted and observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fact {

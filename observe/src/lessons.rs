@@ -1,18 +1,33 @@
 //! The lessons, one file each.
 
 pub mod callees;
+pub mod cycles;
 pub mod interleaving;
+pub mod motoko;
+pub mod ordering;
 pub mod refund;
+pub mod reservation;
 pub mod rollback;
 pub mod upgrades;
 
 use crate::lesson::Lesson;
 
-/// All lessons, in the order of the tutorial.
+/// The lessons of the tutorial, in its order.
 pub const LESSONS: &[&Lesson] = &[
     &rollback::LESSON,
     &interleaving::LESSON,
     &refund::LESSON,
+    &reservation::LESSON,
+    &ordering::LESSON,
     &callees::LESSON,
     &upgrades::LESSON,
+    &cycles::LESSON,
 ];
+
+/// Lessons beside the tutorial, which need more than Rust to be built.
+pub const EXTRA: &[&Lesson] = &[&motoko::LESSON];
+
+/// All lessons.
+pub fn all() -> impl Iterator<Item = &'static Lesson> {
+    LESSONS.iter().chain(EXTRA).copied()
+}

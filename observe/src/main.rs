@@ -10,7 +10,7 @@ use anyhow::Result;
 use arguments::{Arguments, Chosen};
 use clap::Parser;
 use observe::lesson::{Experiment, Finding};
-use observe::lessons::{LESSONS, rollback};
+use observe::lessons::{self, rollback};
 use observe::network::Network;
 use observe::pair::Pair;
 use observe::stage::Stage;
@@ -104,7 +104,9 @@ fn set_up(arguments: &Arguments) -> Result<Stage> {
         (Some(canister1), Some(canister2)) => Pair::deployed(canister1, canister2, &arguments.wasm),
         _ => Pair::deploy(&mut network, &arguments.wasm)?,
     };
-    Stage::new(network, pair)
+    let mut stage = Stage::new(network, pair)?;
+    stage.motoko.clone_from(&arguments.motoko);
+    Ok(stage)
 }
 
 /// Does one experiment, and shows what is to be shown at once.
@@ -147,7 +149,7 @@ fn perform(
 /// How much was as predicted, for each lesson.
 fn summary(findings: &[Finding]) -> String {
     let mut text = String::new();
-    let lessons = LESSONS.iter().filter_map(|lesson| {
+    let lessons = lessons::all().filter_map(|lesson| {
         let own: Vec<_> = findings
             .iter()
             .filter(|f| f.lesson == lesson.name)
@@ -177,10 +179,9 @@ fn summary(findings: &[Finding]) -> String {
 
 /// All lessons.
 fn list() -> String {
-    let lines = LESSONS
-        .iter()
-        .map(|lesson| format!("{:14}{}\n", lesson.name, lesson.about));
-    lines.collect()
+    lessons::all()
+        .map(|lesson| format!("{:14}{}\n", lesson.name, lesson.about))
+        .collect()
 }
 
 /// Writes to the standard output. A reader who has seen enough may close it.

@@ -18,8 +18,35 @@ pub struct Pair {
     pub canister1: Principal,
     /// The callee.
     pub canister2: Principal,
-    /// Where the modules are.
-    wasm_folder: PathBuf,
+    folders: Folders,
+}
+
+/// What a canister is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// As `canisters/canister1` and `canisters/canister2`.
+    Rust,
+    /// As `canisters/motoko`.
+    Motoko,
+}
+
+/// Where the modules of a pair are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folders {
+    /// The folder with canister1.wasm.
+    pub canister1: PathBuf,
+    /// The folder with canister2.wasm.
+    pub canister2: PathBuf,
+}
+
+impl Folders {
+    /// Both in the same folder.
+    pub fn both(folder: &Path) -> Self {
+        Folders {
+            canister1: folder.to_owned(),
+            canister2: folder.to_owned(),
+        }
+    }
 }
 
 /// What the two canisters have counted.
@@ -64,7 +91,17 @@ impl Pair {
     ///
     /// If a file can't be read, or the network refuses it.
     pub fn deploy(network: &mut Network, wasm_folder: &Path) -> Result<Self> {
-        let (first, second) = (path(wasm_folder, 1), path(wasm_folder, 2));
+        Pair::deploy_from(network, Folders::both(wasm_folder))
+    }
+
+    /// Does so with the modules of two folders.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Pair::deploy`].
+    pub fn deploy_from(network: &mut Network, folders: Folders) -> Result<Self> {
+        let first = folders.canister1.join("canister1.wasm");
+        let second = folders.canister2.join("canister2.wasm");
         let (module1, module2) = (read(&first)?, read(&second)?);
         let canister1 = network.create_canister()?;
         let canister2 = network.create_canister()?;
@@ -76,7 +113,11 @@ impl Pair {
                 .install(canister, module, CanisterInstallMode::Install)
                 .with_context(|| format!("can't install {}", path.display()))?;
         }
-        Ok(Pair::deployed(canister1, canister2, wasm_folder))
+        Ok(Pair {
+            canister1,
+            canister2,
+            folders,
+        })
     }
 
     /// A pair that was deployed before, by icp or dfx. The modules of the folder are those that it
@@ -85,8 +126,13 @@ impl Pair {
         Pair {
             canister1,
             canister2,
-            wasm_folder: wasm_folder.to_owned(),
+            folders: Folders::both(wasm_folder),
         }
+    }
+
+    /// Where its modules are.
+    pub fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     /// The module of canister1 or canister2.
@@ -95,8 +141,14 @@ impl Pair {
     ///
     /// If it can't be read.
     pub fn module(&self, canister: Principal) -> Result<Vec<u8>> {
-        let number = if canister == self.canister1 { 1 } else { 2 };
-        read(&path(&self.wasm_folder, number))
+        let Folders {
+            canister1,
+            canister2,
+        } = &self.folders;
+        match canister == self.canister1 {
+            true => read(&canister1.join("canister1.wasm")),
+            false => read(&canister2.join("canister2.wasm")),
+        }
     }
 
     /// Reads all counters.
@@ -118,14 +170,11 @@ impl Pair {
     }
 }
 
-fn path(wasm_folder: &Path, number: u8) -> PathBuf {
-    wasm_folder.join(format!("canister{number}.wasm"))
-}
-
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| {
         format!(
-            "can't read {}; ./scripts/observe.sh builds the canisters",
+            "can't read {}; ./scripts/observe.sh builds the canisters, and ./scripts/observe.sh \
+             motoko builds them in Motoko",
             path.display()
         )
     })

@@ -1,12 +1,15 @@
 //! Where experiments are done: the pair, a hand on its messages and its clock, and a record of
 //! everything that happens.
 
+mod pairs;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
-use ic_management_canister_types::{CanisterIdRecord, CanisterInstallMode};
+use ic_management_canister_types::{CanisterIdRecord, CanisterInstallMode, UpgradeFlags};
 use serde::de::DeserializeOwned;
 
 use crate::answer::Got;
@@ -14,6 +17,8 @@ use crate::lesson::Fact;
 use crate::network::timeline::Event;
 use crate::network::{Answer, Delivery, Kind, Network, Sent, WaitingMessage, install_args};
 use crate::pair::{Counters, Pair};
+
+pub use pairs::MOTOKO_FOLDER;
 
 /// The pair and what happens to it.
 pub struct Stage {
@@ -23,7 +28,11 @@ pub struct Stage {
     pub canister1: Principal,
     /// The callee.
     pub canister2: Principal,
+    /// Where the Motoko modules are, for who needs them.
+    pub motoko: PathBuf,
     pair: Pair,
+    /// Further pairs on the same network.
+    others: Vec<Pair>,
     scene: Vec<Moment>,
     /// The number of the next event of the network's timeline.
     next_event: u64,
@@ -60,7 +69,9 @@ impl Stage {
             network,
             canister1: pair.canister1,
             canister2: pair.canister2,
+            motoko: PathBuf::from(MOTOKO_FOLDER),
             pair,
+            others: Vec::new(),
             scene: Vec::new(),
             next_event: 0,
             holding: false,
@@ -108,27 +119,6 @@ impl Stage {
         Ok(())
     }
 
-    /// Does something with another pair on the same network, then goes on with the first.
-    ///
-    /// # Errors
-    ///
-    /// Those of what is done.
-    pub fn with_pair<T>(
-        &mut self,
-        pair: Pair,
-        act: impl FnOnce(&mut Stage) -> Result<T>,
-    ) -> Result<T> {
-        let first = self.take_place(pair);
-        let result = act(self);
-        self.take_place(first);
-        result
-    }
-
-    fn take_place(&mut self, pair: Pair) -> Pair {
-        (self.canister1, self.canister2) = (pair.canister1, pair.canister2);
-        std::mem::replace(&mut self.pair, pair)
-    }
-
     /// Reads all counters.
     ///
     /// # Errors
@@ -140,11 +130,13 @@ impl Stage {
 
     /// What to call a principal in a text: by its part in the lesson, if it has one.
     pub fn name(&self, principal: &Principal) -> String {
-        if *principal == self.canister1 {
-            return "canister1".to_owned();
-        }
-        if *principal == self.canister2 {
-            return "canister2".to_owned();
+        for pair in self.pairs() {
+            if *principal == pair.canister1 {
+                return "canister1".to_owned();
+            }
+            if *principal == pair.canister2 {
+                return "canister2".to_owned();
+            }
         }
         if *principal == Principal::management_canister() {
             return "the management canister".to_owned();
@@ -396,8 +388,21 @@ impl Stage {
     ///
     /// If there is no answer. A refusal is an answer.
     pub fn upgrade(&mut self, canister: Principal) -> Result<Answer> {
+        self.upgrade_with(canister, None)
+    }
+
+    /// Does so with what such an upgrade may be told, as those of Motoko have to be.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Stage::upgrade`].
+    pub fn upgrade_with(
+        &mut self,
+        canister: Principal,
+        flags: Option<UpgradeFlags>,
+    ) -> Result<Answer> {
         let module = self.pair.module(canister)?;
-        let args = install_args(canister, module, CanisterInstallMode::Upgrade(None))?;
+        let args = install_args(canister, module, CanisterInstallMode::Upgrade(flags))?;
         self.manage(canister, "install_code", (args,))
     }
 

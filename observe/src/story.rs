@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use candid::Principal;
 use local_replica::message::Reject;
 
 use crate::network::timeline::{Answer, Ending, Event, Step};
-use crate::pair::Counters;
+use crate::pair::{Counters, Language};
 use crate::stage::{Moment, Stage};
 use crate::style;
 
@@ -65,7 +66,10 @@ fn message(text: &mut String, stage: &Stage, number: usize, event: &Event) {
             let from = stage.name(from);
             format!("{where_} goes on after its await, with {answer} of {from}.{method}")
         }
-        Step::Cleanup => format!("{where_} cleans up: the method's local variables are dropped"),
+        Step::Cleanup => format!(
+            "{where_} cleans up: the method's {}",
+            cleanup(stage, &event.canister)
+        ),
         Step::SystemTask(task) => format!("{where_} executes {}", task.export()),
         Step::AnsweredBySystem(method) => {
             format!("the system answers in place of {where_}: {method} is not executed")
@@ -94,6 +98,14 @@ fn message(text: &mut String, stage: &Stage, number: usize, event: &Event) {
             let _ = writeln!(text, "       {}", style::kept(line));
         }
         Ending::Committed => {}
+    }
+}
+
+/// What a canister does in cleanup, by the rules of its language.
+pub fn cleanup(stage: &Stage, canister: &Principal) -> &'static str {
+    match stage.language(canister) {
+        Language::Rust => "local variables are dropped",
+        Language::Motoko => "finally is run, if there is one",
     }
 }
 
@@ -130,8 +142,10 @@ fn reason(reject: &Reject) -> &str {
         .map_or(message, |(_, reason)| reason)
 }
 
-/// A text with the names of the pair in place of their ids.
+/// A text with the names of the canisters in place of their ids.
 pub fn with_names(stage: &Stage, text: &str) -> String {
-    text.replace(&stage.canister1.to_text(), "canister1")
-        .replace(&stage.canister2.to_text(), "canister2")
+    stage.pairs().fold(text.to_owned(), |text, pair| {
+        text.replace(&pair.canister1.to_text(), "canister1")
+            .replace(&pair.canister2.to_text(), "canister2")
+    })
 }

@@ -74,9 +74,9 @@ fn table(findings: &[Finding], legend: &str) -> String {
     let Some((grown, columns)) = findings.iter().find_map(|f| f.facts.split_last()) else {
         return format!("{NOT_HERE}\n");
     };
-    let mut widths = vec![width(
-        findings.iter().map(|f| f.what).chain(["what happens"]),
-    )];
+    let whats: Vec<String> = findings.iter().map(what).collect();
+    let titles = whats.iter().map(String::as_str);
+    let mut widths = vec![width(titles.chain(["what happens"]))];
     for (index, fact) in columns.iter().enumerate() {
         let cells = findings.iter().filter_map(|f| f.facts.get(index));
         let cells = cells.map(|fact| fact.observed.as_str());
@@ -105,7 +105,7 @@ fn line(text: &mut String, finding: &Finding, widths: &[usize]) {
     let _ = write!(
         text,
         "{:width$}{:GAP$}",
-        finding.what,
+        what(finding),
         "",
         width = widths[0]
     );
@@ -130,6 +130,16 @@ fn line(text: &mut String, finding: &Finding, widths: &[usize]) {
         );
         let _ = writeln!(text, "{}", style::wrong(line));
     }
+}
+
+/// What happens, and whether that is the mistake or the right way.
+fn what(finding: &Finding) -> String {
+    let side = match finding.side {
+        Side::Rule => "",
+        Side::Mistake => "mistake: ",
+        Side::RightWay => "right way: ",
+    };
+    format!("{side}{}", finding.what)
 }
 
 fn coloured(word: &str, cell: String) -> String {

@@ -7,7 +7,7 @@ use observe::answer::Got;
 use observe::lessons::interleaving::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
 use observe::stage::Stage;
-use support::{found, in_every_order, observe, stage, text};
+use support::{assert_questions_can_be_answered, found, in_every_order, observe, stage, text};
 
 fn open(stage: &mut Stage) -> u64 {
     let opened = stage.reply(stage.canister1, "interleaving_open", ());
@@ -63,6 +63,11 @@ fn the_lesson_as_a_whole_is_as_predicted() {
     assert_eq!(text(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).ends_with("\n12 of 12 as predicted.\n"));
+}
+
+#[test]
+fn every_question_has_its_answer_among_the_choices() {
+    assert_questions_can_be_answered(&LESSON);
 }
 
 #[test]

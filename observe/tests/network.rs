@@ -89,6 +89,14 @@ fn another_network_shows_the_same_table_and_has_no_timeline() {
 }
 
 #[test]
+fn the_lesson_motoko_deploys_its_pairs_on_any_network() {
+    let server = Server::another_network();
+    let arguments = ["motoko", "increment_both_then_trap_from_motoko_to_rust"];
+    let inside = text(&observe(&arguments).stdout).to_owned();
+    assert_eq!(server.observe(&arguments), (inside, Some(0)));
+}
+
+#[test]
 fn what_only_the_local_replica_can_show_is_said_and_is_no_failure() {
     let server = Server::another_network();
     let (printed, status) = server.observe(&["interleaving"]);

@@ -9,7 +9,7 @@ use observe::answer::Got;
 use observe::lessons::refund::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
 use observe::stage::Stage;
-use support::{found, in_every_order, observe, stage, text};
+use support::{assert_questions_can_be_answered, found, in_every_order, observe, stage, text};
 
 fn open(stage: &mut Stage) -> u64 {
     stage.reply(stage.canister1, "refund_open", ()).unwrap()
@@ -74,6 +74,11 @@ fn the_lesson_as_a_whole_is_as_predicted() {
     assert_eq!(text(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).ends_with("\n14 of 14 as predicted.\n"));
+}
+
+#[test]
+fn every_question_has_its_answer_among_the_choices() {
+    assert_questions_can_be_answered(&LESSON);
 }
 
 #[test]

@@ -123,8 +123,9 @@ fn increment(criterion: &mut Criterion) {
 
     let engine: Engine<SystemApi> = Engine::new("ic0", functions());
     let module = CanisterModule::new(&engine, &wasm).expect("a module");
-    let mut instance = engine
-        .instantiate(&module.compiled, 4096 * MIB)
+    let mut instance = module
+        .compiled
+        .instantiate(4096 * MIB)
         .expect("an instance");
     let root_key = RootKey::from_seed(b"bench");
     let id = root_key.subnet_id();

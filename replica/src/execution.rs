@@ -170,7 +170,7 @@ impl Environment {
 
         // Before the message: remember everything that it could change.
         let mut checkpoint = std::mem::take(&mut self.checkpoint);
-        code.instance.begin(&self.engine, &mut checkpoint);
+        code.instance.begin(&mut checkpoint);
         let memory_before = code.instance.memory_size() + canister.stable.pages() * PAGE_SIZE;
 
         let api = SystemApi::new(
@@ -203,7 +203,7 @@ impl Environment {
         // After it: all or nothing. (A query changes nothing but cycles, also when it is called
         // like an update.)
         if result.is_err() || task.is_query() {
-            code.instance.roll_back(&self.engine, &checkpoint);
+            code.instance.roll_back(&checkpoint);
             canister.stable.roll_back();
         }
         self.checkpoint = checkpoint;

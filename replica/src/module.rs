@@ -76,7 +76,7 @@ pub struct CanisterModule {
     /// The name under which its start function is exported, if it has one.
     pub start: Option<String>,
     /// What the engine instantiates.
-    pub compiled: CompiledModule,
+    pub compiled: CompiledModule<SystemApi>,
 }
 
 impl CanisterModule {

@@ -74,9 +74,9 @@ fn run_and_discard(
         unreachable!("only canisters with code are inspected");
     };
     let mut before = std::mem::take(&mut environment.checkpoint);
-    code.instance.begin(&environment.engine, &mut before);
+    code.instance.begin(&mut before);
     let ended = run_in_place(canister, entry, view, balance, limit);
-    put_back(environment, canister, &before);
+    put_back(canister, &before);
     environment.checkpoint = before;
     ended
 }
@@ -105,10 +105,10 @@ fn run_in_place(
     (api, result, instructions)
 }
 
-fn put_back(environment: &Environment, canister: &mut Canister, before: &Checkpoint) {
+fn put_back(canister: &mut Canister, before: &Checkpoint) {
     canister.stable.roll_back();
     if let Some(code) = &mut canister.code {
-        code.instance.roll_back(&environment.engine, before);
+        code.instance.roll_back(before);
     }
 }
 
@@ -330,8 +330,7 @@ impl Evaluation<'_> {
             canister.stable.make_again(changes.clone());
             state.stable = Some(changes);
             if let Some(code) = &mut canister.code {
-                let engine = &self.replica.environment.engine;
-                code.instance.begin(engine, &mut state.instance);
+                code.instance.begin(&mut state.instance);
             }
         }
         state
@@ -339,7 +338,7 @@ impl Evaluation<'_> {
 
     fn back_to(&mut self, receiver: CanisterId, state: &State) {
         if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
-            put_back(&self.replica.environment, canister, &state.instance);
+            put_back(canister, &state.instance);
             if let Some(changes) = &state.stable {
                 canister.stable.make_again(changes.clone());
             }

@@ -5,10 +5,13 @@
 //! that sends a call, and at the normal end of a message.
 
 mod callees;
+mod cycles;
 mod guard;
 mod interleaving;
+mod ordering;
 mod peer;
 mod refund;
+mod reservation;
 mod rollback;
 mod upgrades;
 
@@ -62,6 +65,7 @@ struct Saved {
     drops: Nat,
     interleaving: Option<interleaving::State>,
     refund: Option<refund::State>,
+    reservation: Option<reservation::State>,
     callees: Option<callees::State>,
     upgrades: Option<upgrades::State>,
 }
@@ -73,6 +77,7 @@ fn save() {
         drops: rollback::get_drops(),
         interleaving: Some(interleaving::save()),
         refund: Some(refund::save()),
+        reservation: Some(reservation::save()),
         callees: Some(callees::save()),
         upgrades: Some(upgrades::save()),
     };
@@ -89,6 +94,7 @@ fn restore() {
             rollback::set_drops(saved.drops);
             interleaving::restore(saved.interleaving.unwrap_or_default());
             refund::restore(saved.refund.unwrap_or_default());
+            reservation::restore(saved.reservation.unwrap_or_default());
             callees::restore(saved.callees.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
         }
@@ -108,6 +114,8 @@ static CANDID: [u8; include_bytes!("../../../candid/canister1.did").len()] =
 mod tests {
     use super::*;
     use crate::callees::NameReply;
+    use crate::cycles::{Report, Work};
+    use crate::reservation::Buyer;
     use crate::rollback::CallOutcome;
     use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};

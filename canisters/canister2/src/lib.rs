@@ -1,8 +1,11 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
 mod callees;
+mod cycles;
 mod interleaving;
+mod ordering;
 mod refund;
+mod reservation;
 mod upgrades;
 
 use std::cell::RefCell;
@@ -58,7 +61,10 @@ struct Saved {
     counter: Nat,
     interleaving: Option<interleaving::State>,
     refund: Option<refund::State>,
+    reservation: Option<reservation::State>,
+    ordering: Option<ordering::State>,
     upgrades: Option<upgrades::State>,
+    cycles: Option<cycles::State>,
 }
 
 #[pre_upgrade]
@@ -67,7 +73,10 @@ fn save() {
         counter: get(),
         interleaving: Some(interleaving::save()),
         refund: Some(refund::save()),
+        reservation: Some(reservation::save()),
+        ordering: Some(ordering::save()),
         upgrades: Some(upgrades::save()),
+        cycles: Some(cycles::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -81,7 +90,10 @@ fn restore() {
             COUNTER.set(saved.counter);
             interleaving::restore(saved.interleaving.unwrap_or_default());
             refund::restore(saved.refund.unwrap_or_default());
+            reservation::restore(saved.reservation.unwrap_or_default());
+            ordering::restore(saved.ordering.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
+            cycles::restore(saved.cycles.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
@@ -101,7 +113,9 @@ mod tests {
 
     use super::*;
     use crate::callees::NameReply;
+    use crate::cycles::{Account, Work};
     use crate::refund::PaymentFate;
+    use crate::reservation::{Commit, Seats};
     use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};
 

@@ -26,31 +26,42 @@ pub const LESSON: Lesson = Lesson {
 
 /// One way to fail.
 #[derive(Clone, Copy)]
-struct Row {
+pub(super) struct Row {
     /// What happens.
-    what: &'static str,
+    pub what: &'static str,
     /// The method of canister1 that does it.
-    method: &'static str,
+    pub method: &'static str,
     /// What the two canisters try to change.
-    tried: Tried,
+    pub tried: Tried,
     /// How much the counters grow: what is kept of that.
-    predicted: Counters,
+    pub predicted: Counters,
     /// What the caller gets, in the words of [`Got::words`].
-    answer: &'static str,
+    pub answer: &'static str,
     /// Why it is so.
-    why: &'static str,
+    pub why: &'static str,
+    /// What counts in cleanup.
+    pub cleanup: &'static str,
+}
+
+/// What came of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// How much the counters grew.
+    pub grown: Counters,
+    /// What the caller got, in the words of [`Got::words`].
+    pub got: String,
 }
 
 /// How often 1 is added.
 #[derive(Clone, Copy)]
-struct Tried {
+pub(super) struct Tried {
     /// By canister1, before its last await (or all, if there is none).
     before: u64,
     /// By canister1, after its last await.
     after: u64,
     /// By canister2, where it executes anything.
     callee: u64,
-    /// By the `Drop` of a guard.
+    /// In cleanup.
     drops: u64,
 }
 
@@ -62,14 +73,22 @@ impl Row {
             side: Side::Rule,
             needs_local_replica: false,
             question: Some(self.question()),
-            run: Box::new(move |stage| self.run(stage)),
+            run: Box::new(move |stage| Ok(self.facts(&self.act(stage)?))),
         }
     }
 
-    fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
+    /// Calls the method.
+    pub fn act(&self, stage: &mut Stage) -> Result<Outcome> {
         let before = stage.counters()?;
         let answer = stage.call(stage.canister1, self.method, ())?;
-        let observed = stage.counters()?.since(before);
+        Ok(Outcome {
+            grown: stage.counters()?.since(before),
+            got: Got::read(&answer).words(),
+        })
+    }
+
+    /// What was predicted and what came of it.
+    pub fn facts(&self, outcome: &Outcome) -> Vec<Fact> {
         let fates = |grown: Counters| {
             // canister1 keeps its changes in the order in which it made them: what is kept at all
             // of those after the await comes on top of those before it.
@@ -81,19 +100,19 @@ impl Row {
                 Fate::of(grown.drops, self.tried.drops),
             ]
         };
-        let names = ["C1 before", "C1 after", "C2", "Drop"];
-        let fates = fates(self.predicted).into_iter().zip(fates(observed));
+        let names = ["C1 before", "C1 after", "C2", self.cleanup];
+        let fates = fates(self.predicted).into_iter().zip(fates(outcome.grown));
         let facts = names.into_iter().zip(fates);
         let mut facts: Vec<Fact> = facts
             .map(|(name, (predicted, observed))| fact(name, predicted, observed))
             .collect();
-        let got = Got::read(&answer);
-        facts.push(fact("the caller got", self.answer, got.words()));
-        facts.push(fact(GROWN, self.predicted, observed));
-        Ok(facts)
+        facts.push(fact(ANSWER, self.answer, &outcome.got));
+        facts.push(fact(GROWN, self.predicted, outcome.grown));
+        facts
     }
 
-    fn question(&self) -> Question {
+    /// What the reader is asked.
+    pub fn question(&self) -> Question {
         let Tried {
             before,
             after,
@@ -102,7 +121,7 @@ impl Row {
         } = self.tried;
         let counted = match drops {
             0 => String::new(),
-            _ => ", and a Drop counts".to_owned(),
+            _ => format!(", and {} counts", self.cleanup),
         };
         let times = |number| match number {
             0 => "nothing".to_owned(),
@@ -126,10 +145,11 @@ impl Row {
         Question {
             ask: format!(
                 "canister1 adds {} before its last await and {} after it, canister2 adds {}{counted}. \
-                 By how much have canister1, canister2 and the drops grown?",
+                 By how much have canister1, canister2 and the count of {} grown?",
                 times(before),
                 times(after),
                 times(callee),
+                self.cleanup,
             ),
             choices,
             fact: GROWN,
@@ -137,6 +157,9 @@ impl Row {
         }
     }
 }
+
+/// The fact that tells the answer.
+pub(super) const ANSWER: &str = "the caller got";
 
 /// The fact that tells the counters.
 const GROWN: &str = "how much C1, C2 and the drops grew";
@@ -176,13 +199,23 @@ impl fmt::Display for Fate {
     }
 }
 
-/// All rows, in the order of the table.
 fn experiments() -> Vec<Experiment> {
     rows().into_iter().map(Row::experiment).collect()
 }
 
-fn rows() -> Vec<Row> {
-    let row = |what, method, tried: [u64; 4], predicted: [u64; 3], answer, why| Row {
+/// A row.
+///
+/// What is tried: by canister1 before and after its last await, by canister2, by `Drop`. What is
+/// predicted: how much canister1, canister2 and the count of drops grow.
+pub(super) fn row(
+    what: &'static str,
+    method: &'static str,
+    tried: [u64; 4],
+    predicted: [u64; 3],
+    answer: &'static str,
+    why: &'static str,
+) -> Row {
+    Row {
         what,
         method,
         tried: Tried {
@@ -198,10 +231,13 @@ fn rows() -> Vec<Row> {
         },
         answer,
         why,
-    };
+        cleanup: "Drop",
+    }
+}
+
+/// All rows, in the order of the table.
+pub(super) fn rows() -> Vec<Row> {
     let trap = "reject 5, IC0503";
-    // What is tried: by canister1 before and after its last await, by canister2, by Drop.
-    // What is predicted: how much canister1, canister2 and the count of drops grow.
     vec![
         row(
             "returns Err after the await",

@@ -1,9 +1,25 @@
 //! What only Motoko can show: the counters, the answer, and whether each message was kept or undone.
 
-use crate::pair::{Counters, Language, Pair, Story};
+use observe::answer::Got;
+use observe::pair::Counters;
+
+use crate::support::{Story, story_on};
+use crate::{introduce, stage};
 
 fn story(method: &str) -> Story {
-    Pair::deploy(Language::Motoko, Language::Motoko).story(method)
+    story_on(&mut stage(), method)
+}
+
+/// The reject code, the error code and the text that the caller got.
+fn reject(story: &Story) -> (u32, &str, &str) {
+    match &story.got {
+        Got::Reject {
+            code,
+            error_code,
+            message,
+        } => (*code, error_code, message),
+        got => panic!("not a reject: {got}"),
+    }
 }
 
 fn grown(canister1: u64, canister2: u64, drops: u64) -> Counters {
@@ -16,22 +32,14 @@ fn grown(canister1: u64, canister2: u64, drops: u64) -> Counters {
 
 /// What `throw` gives to the caller: a reject on purpose, with the error's text and no more.
 fn assert_threw(story: &Story, text: &str) {
-    let reject = story.answer.as_ref().unwrap_err();
-    assert_eq!(
-        (reject.code as u32, reject.error_code.to_string().as_str()),
-        (4, "IC0406")
-    );
-    assert_eq!(reject.message, text);
+    assert_eq!(reject(story), (4, "IC0406", text));
 }
 
 fn assert_trapped(story: &Story, text: &str) {
-    let reject = story.answer.as_ref().unwrap_err();
-    assert_eq!(
-        (reject.code as u32, reject.error_code.to_string().as_str()),
-        (5, "IC0503")
-    );
+    let (code, error_code, message) = reject(story);
+    assert_eq!((code, error_code), (5, "IC0503"));
     let text = format!("Canister called `ic0.trap` with message: '{text}'");
-    assert!(reject.message.contains(&text), "{}", reject.message);
+    assert!(message.contains(&text), "{message}");
 }
 
 #[test]
@@ -39,7 +47,7 @@ fn a_throw_before_any_await_undoes_nothing() {
     let story = story("increment_then_throw");
     assert_eq!(story.grown, grown(1, 0, 0));
     assert_threw(&story, "thrown on purpose");
-    assert_eq!(story.steps, ["canister1: method, kept"]);
+    assert_eq!(story.steps, ["canister1: method, change kept"]);
 }
 
 #[test]
@@ -50,9 +58,9 @@ fn a_throw_after_the_await_undoes_nothing() {
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister2: method, kept",
-            "canister1: reply callback, kept",
+            "canister1: method, change kept",
+            "canister2: method, change kept",
+            "canister1: reply callback, change kept",
         ]
     );
 }
@@ -66,9 +74,9 @@ fn a_throw_runs_finally_in_the_same_message_and_what_it_did_is_kept() {
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister2: method, kept",
-            "canister1: reply callback, kept",
+            "canister1: method, change kept",
+            "canister2: method, change kept",
+            "canister1: reply callback, change kept",
         ]
     );
 }
@@ -81,10 +89,10 @@ fn a_trap_runs_finally_in_cleanup_and_what_it_did_is_kept() {
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister2: method, kept",
-            "canister1: reply callback, undone",
-            "canister1: cleanup, kept",
+            "canister1: method, change kept",
+            "canister2: method, change kept",
+            "canister1: reply callback, change undone",
+            "canister1: cleanup, change kept",
         ]
     );
 }
@@ -94,7 +102,7 @@ fn a_trap_in_finally_undoes_what_went_well_and_repeats_in_cleanup() {
     let story = story("increment_both_then_trap_in_finally");
     assert_eq!(story.grown, grown(1, 1, 0));
     assert_trapped(&story, "trapped on purpose, in finally");
-    let message = &story.answer.as_ref().unwrap_err().message;
+    let (_, _, message) = reject(&story);
     let (first, second) = message
         .split_once("\ncall_on_cleanup also failed: ")
         .unwrap();
@@ -102,10 +110,10 @@ fn a_trap_in_finally_undoes_what_went_well_and_repeats_in_cleanup() {
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister2: method, kept",
-            "canister1: reply callback, undone",
-            "canister1: cleanup, undone",
+            "canister1: method, change kept",
+            "canister2: method, change kept",
+            "canister1: reply callback, change undone",
+            "canister1: cleanup, change undone",
         ]
     );
 }
@@ -118,30 +126,30 @@ fn a_reject_that_nobody_catches_is_passed_on_as_it_is() {
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister2: method, kept",
-            "canister1: reject callback, kept",
+            "canister1: method, change kept",
+            "canister2: method, change kept",
+            "canister1: reject callback, change kept",
         ]
     );
 }
 
 #[test]
 fn a_trap_of_the_callee_that_nobody_catches_becomes_a_reject_with_code_4() {
-    let mut pair = Pair::deploy(Language::Motoko, Language::Motoko);
-    let story = pair.story("increment_then_call_trapping_callee_uncaught");
+    let mut stage = stage();
+    let story = story_on(&mut stage, "increment_then_call_trapping_callee_uncaught");
     assert_eq!(story.grown, grown(1, 0, 0));
     let text = format!(
         "IC0503: Error from Canister {}: Canister called `ic0.trap` with message: 'canister2 \
          trapped on purpose'",
-        pair.canister2
+        stage.canister2
     );
     assert_threw(&story, &text);
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister2: method, undone",
-            "canister1: reject callback, kept",
+            "canister1: method, change kept",
+            "canister2: method, change undone",
+            "canister1: reject callback, change kept",
         ]
     );
 }
@@ -155,10 +163,10 @@ fn an_await_of_an_async_block_is_a_commit_point() {
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister1: method, kept",
-            "canister1: reply callback, undone",
-            "canister1: cleanup, kept",
+            "canister1: method, change kept",
+            "canister1: method, change kept",
+            "canister1: reply callback, change undone",
+            "canister1: cleanup, change kept",
         ]
     );
 }
@@ -168,7 +176,7 @@ fn an_await_star_of_a_local_function_is_no_commit_point() {
     let story = story("increment_then_await_nothing_then_trap");
     assert_eq!(story.grown, grown(0, 0, 0));
     assert_trapped(&story, "trapped on purpose");
-    assert_eq!(story.steps, ["canister1: method, undone"]);
+    assert_eq!(story.steps, ["canister1: method, change undone"]);
 }
 
 #[test]
@@ -177,7 +185,7 @@ fn a_trap_discards_the_call_that_was_not_awaited() {
     assert_eq!(story.grown, grown(0, 0, 0));
     assert_trapped(&story, "trapped on purpose");
     // canister2 is never called.
-    assert_eq!(story.steps, ["canister1: method, undone"]);
+    assert_eq!(story.steps, ["canister1: method, change undone"]);
 }
 
 #[test]
@@ -194,10 +202,10 @@ fn an_assert_that_does_not_hold_is_a_trap() {
     assert_eq!(
         story.steps,
         [
-            "canister1: method, kept",
-            "canister2: method, kept",
-            "canister1: reply callback, undone",
-            "canister1: cleanup, kept",
+            "canister1: method, change kept",
+            "canister2: method, change kept",
+            "canister1: reply callback, change undone",
+            "canister1: cleanup, change kept",
         ]
     );
 }
@@ -206,27 +214,25 @@ fn an_assert_that_does_not_hold_is_a_trap() {
 fn attaching_more_cycles_than_there_are_is_a_trap() {
     let story = story("increment_then_call_with_too_many_cycles");
     assert_eq!(story.grown, grown(0, 0, 0));
-    let reject = story.answer.as_ref().unwrap_err();
-    assert_eq!(
-        (reject.code as u32, reject.error_code.to_string().as_str()),
-        (5, "IC0520")
-    );
-    assert_eq!(story.steps, ["canister1: method, undone"]);
+    let (code, error_code, _) = reject(&story);
+    assert_eq!((code, error_code), (5, "IC0520"));
+    assert_eq!(story.steps, ["canister1: method, change undone"]);
 }
 
 #[test]
 fn canister1_traps_and_changes_nothing_until_it_knows_canister2() {
-    let mut pair = Pair::deploy(Language::Motoko, Language::Motoko);
+    let mut stage = stage();
     for (id, expected) in [
         (None, "Deploy both with `icp deploy` or `dfx deploy`"),
         (Some("canister2"), "invalid principal"),
     ] {
-        pair.introduce(id);
-        let story = pair.story("increment_both");
+        introduce(&mut stage.network, stage.canister1, id);
+        let story = story_on(&mut stage, "increment_both");
         assert_eq!(story.grown, Counters::default());
-        let reject = story.answer.unwrap_err();
-        assert!(reject.message.contains(expected), "{}", reject.message);
+        let (_, _, message) = reject(&story);
+        assert!(message.contains(expected), "{message}");
     }
-    pair.introduce(Some(&pair.canister2.to_text()));
-    assert_eq!(pair.story("increment_both").grown, grown(1, 1, 0));
+    let canister2 = stage.canister2.to_text();
+    introduce(&mut stage.network, stage.canister1, Some(&canister2));
+    assert_eq!(story_on(&mut stage, "increment_both").grown, grown(1, 1, 0));
 }

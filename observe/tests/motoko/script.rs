@@ -8,11 +8,12 @@ use std::process::{Command, Output};
 
 use ic_management_canister_types::CanisterInstallMode;
 
-use crate::pair::{Language, Pair, project};
+use crate::support::{motoko, project, story_on};
+use crate::{introduce, stage};
 
 /// A copy of what the script reads, with the compiler that is installed already.
 fn copy(name: &str) -> PathBuf {
-    Language::Motoko.module("canister1");
+    motoko();
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if root.exists() {
         fs::remove_dir_all(&root).unwrap();
@@ -80,7 +81,7 @@ fn it_compiles_without_a_warning_and_only_what_has_changed() {
         ["canister2", "canister1"].map(|c| format!("== Compiling canisters/motoko/{c}.mo\n"));
     assert_eq!(complaint(&first), both.concat());
     let built = fs::read(root.join("target/motoko/canister1.wasm")).unwrap();
-    assert!(built == Language::Motoko.module("canister1"));
+    assert!(built == fs::read(motoko().join("canister1.wasm")).unwrap());
 
     let second = run(&root);
     assert!(second.status.success());
@@ -95,20 +96,24 @@ fn it_compiles_without_a_warning_and_only_what_has_changed() {
 /// dfx knows all ids before it builds, and gives them to the compiler.
 #[test]
 fn an_id_that_is_given_to_the_build_is_used_where_none_is_given_at_run_time() {
-    let mut pair = Pair::deploy(Language::Motoko, Language::Motoko);
+    let mut stage = stage();
+    let canister1 = stage.canister1;
     let root = copy("motoko-id");
     let mut script = Command::new(root.join("scripts/motoko.sh"));
-    script.env("CANISTER_ID_CANISTER2", pair.canister2.to_text());
+    script.env("CANISTER_ID_CANISTER2", stage.canister2.to_text());
     assert!(script.arg("canister1").status().unwrap().success());
     let module = fs::read(root.join("target/motoko/canister1.wasm")).unwrap();
-    pair.introduce(None);
-    pair.install(pair.canister1, module, CanisterInstallMode::Reinstall)
+    introduce(&mut stage.network, canister1, None);
+    stage
+        .network
+        .install(canister1, module, CanisterInstallMode::Reinstall)
         .unwrap();
-    assert_eq!(pair.story("increment_both").grown.canister2, 1);
+    assert_eq!(story_on(&mut stage, "increment_both").grown.canister2, 1);
 
     // The one given at run time goes first.
-    pair.introduce(Some("ghzi7-pdon5-3wqzl-smuqq-cai"));
-    assert_eq!(pair.story("increment_both").grown.canister2, 0);
+    let nobody = "ghzi7-pdon5-3wqzl-smuqq-cai";
+    introduce(&mut stage.network, canister1, Some(nobody));
+    assert_eq!(story_on(&mut stage, "increment_both").grown.canister2, 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use observe::answer::Got;
 use observe::lesson::Lesson;
 use observe::network::timeline::{Ending, Step};
 use observe::network::{Delivery, Network};
-use observe::pair::{Counters, Pair};
+use observe::pair::{Counters, Folders, Language, Pair};
 use observe::stage::Stage;
 
 /// The root of the project.
@@ -36,14 +36,45 @@ pub fn wasm() -> &'static Path {
     })
 }
 
+/// The folder with the Motoko pair's Wasm. Builds it if it is not up to date; this needs Node.js.
+pub fn motoko() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let status = Command::new(project().join("scripts/motoko.sh"))
+            .env_remove("CANISTER_ID_CANISTER2")
+            .status()
+            .expect("the script starts");
+        assert!(status.success(), "the Motoko pair can't be built");
+        project().join("target/motoko")
+    })
+}
+
+/// The folder with a language's Wasm.
+pub fn folder(language: Language) -> &'static Path {
+    match language {
+        Language::Rust => wasm(),
+        Language::Motoko => motoko(),
+    }
+}
+
 /// A pair on a replica of its own.
 pub fn stage() -> Stage {
+    stage_in(Language::Rust, Language::Rust)
+}
+
+/// A pair of a caller and a callee in these languages, on a replica of its own.
+pub fn stage_in(caller: Language, callee: Language) -> Stage {
     let mut network = Network::local().expect("the local replica starts");
-    let pair = Pair::deploy(&mut network, wasm()).expect("the pair can be deployed");
+    let folders = Folders {
+        canister1: folder(caller).to_owned(),
+        canister2: folder(callee).to_owned(),
+    };
+    let pair = Pair::deploy_from(&mut network, folders).expect("the pair can be deployed");
     Stage::new(network, pair).expect("the local replica answers")
 }
 
-/// What one call of canister1 did to a new pair.
+/// What one call of canister1 did.
+#[derive(Debug, PartialEq)]
 pub struct Story {
     /// By how much the counters grew.
     pub grown: Counters,
@@ -55,14 +86,19 @@ pub struct Story {
 
 /// Calls `method` of canister1 on a new pair.
 pub fn story(method: &str) -> Story {
-    let mut stage = stage();
+    story_on(&mut stage(), method)
+}
+
+/// Calls `method` of canister1.
+pub fn story_on(stage: &mut Stage, method: &str) -> Story {
+    stage.begin_scene().expect("the network answers");
     let before = stage.counters().expect("counters can be read");
     let answer = stage.call(stage.canister1, method, ());
     let after = stage.counters().expect("counters can be read");
     Story {
         grown: after.since(before),
         got: Got::read(&answer.expect("it is answered")),
-        steps: steps(&stage),
+        steps: steps(stage),
     }
 }
 
@@ -89,11 +125,29 @@ fn steps(stage: &Stage) -> Vec<String> {
     steps.collect()
 }
 
-/// Runs the program with these arguments.
+/// Every question of a lesson has the right answer among its choices.
+pub fn assert_questions_can_be_answered(lesson: &'static Lesson) {
+    let mut stage = stage();
+    for experiment in (lesson.experiments)() {
+        let finding = experiment.observe(lesson.name, &mut stage);
+        let finding = finding.expect("it can be observed");
+        let question = experiment.question.expect("it has a question");
+        let mut facts = finding.facts.iter();
+        let asked = facts.find(|fact| fact.what == question.fact);
+        let right = &asked.expect("the question is about a fact").predicted;
+        assert!(question.choices.contains(right), "{}", question.ask);
+        assert!((3..=5).contains(&question.choices.len()));
+    }
+}
+
+/// Runs the program with these arguments, as `scripts/observe.sh` does.
 pub fn observe(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_observe"))
-        .arg("--wasm")
-        .arg(wasm())
+    let mut command = Command::new(env!("CARGO_BIN_EXE_observe"));
+    command.arg("--wasm").arg(wasm());
+    if arguments.contains(&"motoko") {
+        command.arg("--motoko").arg(motoko());
+    }
+    command
         .args(arguments)
         .env_remove("CLICOLOR_FORCE")
         .output()

@@ -243,13 +243,13 @@ impl Installation<'_> {
             unreachable!("the mode was checked");
         };
         let mut before = Checkpoint::default();
-        old.instance.begin(&self.environment.engine, &mut before);
+        old.instance.begin(&mut before);
         let result = self.replace(&mut old, module, argument, flags);
         match result {
             Ok(_) => self.canister.stable.commit(),
             Err(_) => {
                 self.canister.stable.roll_back();
-                old.instance.roll_back(&self.environment.engine, &before);
+                old.instance.roll_back(&before);
             }
         }
         self.canister.code = Some(old);
@@ -311,7 +311,7 @@ impl Installation<'_> {
 
     fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
         let limit = module.memory_limit(&self.environment.limits);
-        let instance = self.environment.engine.instantiate(&module.compiled, limit);
+        let instance = module.compiled.instantiate(limit);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;
         Ok(Code { module, instance })
     }

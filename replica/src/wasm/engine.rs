@@ -1,7 +1,7 @@
 //! The engine itself: modules, and how their imports reach the host.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use wasmi::{
     Caller, CompilationMode, Config, CustomFuelCosts, Error, Extern, FuncType, Linker, Memory,
@@ -10,26 +10,37 @@ use wasmi::{
 
 use super::{Allowance, Fault, Host, HostCall, HostFunction, Instance, PRIVATE_EXPORT, ValueType};
 
-/// A module that the engine has validated and can instantiate.
-#[derive(Clone)]
-pub struct CompiledModule {
+/// A module that was validated, and can be instantiated.
+pub struct CompiledModule<H: Host> {
     module: Module,
+    /// What its imports are.
+    linker: Arc<Linker<HostState<H>>>,
     pub(super) memory64: bool,
     /// Whether the module can change its tables: most can't, and then there is nothing to keep.
     pub(super) mutates_tables: bool,
     pub(super) drops_segments: bool,
 }
 
-/// Compiles and instantiates modules.
+impl<H: Host> Clone for CompiledModule<H> {
+    fn clone(&self) -> Self {
+        CompiledModule {
+            module: self.module.clone(),
+            linker: Arc::clone(&self.linker),
+            ..*self
+        }
+    }
+}
+
+/// Compiles modules.
 pub struct Engine<H: Host> {
-    engine: wasmi::Engine,
-    linker32: Linker<HostState<H>>,
-    linker64: Linker<HostState<H>>,
+    config: Config,
+    namespace: &'static str,
+    functions: &'static [HostFunction<H>],
 }
 
 impl<H: Host> Engine<H> {
     /// An engine whose modules may import `functions` from the module named `namespace`.
-    pub fn new(namespace: &str, functions: &'static [HostFunction<H>]) -> Self {
+    pub fn new(namespace: &'static str, functions: &'static [HostFunction<H>]) -> Self {
         let mut config = Config::default();
         config
             .consume_fuel(true)
@@ -45,19 +56,10 @@ impl<H: Host> Engine<H> {
             .wasm_multi_memory(false)
             .set_max_recursion_depth(25_000)
             .set_max_stack_height(16 * 1024 * 1024);
-        let engine = wasmi::Engine::new(&config);
-        let link = |memory64: bool| {
-            let mut linker = Linker::new(&engine);
-            for function in functions.iter().filter(|f| f.in_memory64 || !memory64) {
-                define(&mut linker, namespace, function, memory64);
-            }
-            linker
-        };
-        let (linker32, linker64) = (link(false), link(true));
         Engine {
-            engine,
-            linker32,
-            linker64,
+            config,
+            namespace,
+            functions,
         }
     }
 
@@ -73,28 +75,34 @@ impl<H: Host> Engine<H> {
         memory64: bool,
         mutates_tables: bool,
         drops_segments: bool,
-    ) -> Result<CompiledModule, String> {
-        let module = Module::new(&self.engine, wasm).map_err(|error| error.to_string())?;
+    ) -> Result<CompiledModule<H>, String> {
+        // wasmi's engines keep all code for ever, so each module has one of its own: what a canister
+        // no longer runs is forgotten with it.
+        let engine = wasmi::Engine::new(&self.config);
+        let module = Module::new(&engine, wasm).map_err(|error| error.to_string())?;
+        let mut linker = Linker::new(&engine);
+        for function in self.functions.iter().filter(|f| f.in_memory64 || !memory64) {
+            define(&mut linker, self.namespace, function, memory64);
+        }
         Ok(CompiledModule {
             module,
+            linker: Arc::new(linker),
             memory64,
             mutates_tables,
             drops_segments,
         })
     }
+}
 
+impl<H: Host> CompiledModule<H> {
     /// Makes an instance with the memory, globals and tables that the module declares.
     ///
     /// # Errors
     ///
     /// What failed: a segment that does not fit, or an initial memory that exceeds the limit.
-    pub fn instantiate(
-        &self,
-        compiled: &CompiledModule,
-        memory_limit: u64,
-    ) -> Result<Instance<H>, String> {
+    pub fn instantiate(&self, memory_limit: u64) -> Result<Instance<H>, String> {
         let mut store = Store::new(
-            &self.engine,
+            self.module.engine(),
             HostState {
                 host: None,
                 memory: None,
@@ -106,13 +114,9 @@ impl<H: Host> Engine<H> {
         // Instantiation runs no code of the module (a start function was made an export), but it
         // copies segments, and that is paid for with fuel.
         store.set_fuel(u64::MAX).map_err(|e| e.to_string())?;
-        let linker = if compiled.memory64 {
-            &self.linker64
-        } else {
-            &self.linker32
-        };
-        let instance = linker
-            .instantiate_and_start(&mut store, &compiled.module)
+        let instance = self
+            .linker
+            .instantiate_and_start(&mut store, &self.module)
             .map_err(|error| error.to_string())?;
         let mut globals = Vec::new();
         let mut tables = Vec::new();
@@ -132,7 +136,7 @@ impl<H: Host> Engine<H> {
         }
         store.data_mut().memory = memory;
         Ok(Instance {
-            compiled: compiled.clone(),
+            compiled: self.clone(),
             store,
             instance,
             memory,

@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 use wasmi::{Func, Global, Memory, Nullable, Ref, RefType, Store, Table, Val};
 
 use super::engine::{HostState, growth_limits, into_fault};
-use super::{Allowance, CompiledModule, Engine, Entry, Fault, Host, PAGE_SIZE};
+use super::{Allowance, CompiledModule, Entry, Fault, Host, PAGE_SIZE};
 
 /// An instance of a module: its memory, globals and tables.
 pub struct Instance<H: Host> {
-    pub(super) compiled: CompiledModule,
+    pub(super) compiled: CompiledModule<H>,
     pub(super) store: Store<HostState<H>>,
     pub(super) instance: wasmi::Instance,
     pub(super) memory: Option<Memory>,
@@ -156,17 +156,17 @@ impl<H: Host> Instance<H> {
     ///
     /// A module that drops segments gets a new instance for every message, as on the network: in
     /// it all segments are there again.
-    pub fn begin(&mut self, engine: &Engine<H>, checkpoint: &mut Checkpoint) {
+    pub fn begin(&mut self, checkpoint: &mut Checkpoint) {
         self.checkpoint(checkpoint);
         if self.compiled.drops_segments {
-            self.restore_in_new_instance(engine, checkpoint);
+            self.restore_in_new_instance(checkpoint);
             // References in the checkpoint belong to the instance from now on.
             self.checkpoint(checkpoint);
         }
     }
 
     /// Puts the state back to what it was when `checkpoint` was written.
-    pub fn roll_back(&mut self, engine: &Engine<H>, checkpoint: &Checkpoint) {
+    pub fn roll_back(&mut self, checkpoint: &Checkpoint) {
         let tables = self.tables.iter().zip(&checkpoint.tables);
         let same_size = self.memory_size() == checkpoint.memory.len() as u64
             && tables
@@ -174,7 +174,7 @@ impl<H: Host> Instance<H> {
                 .all(|(now, then)| now == then);
         match same_size && !self.compiled.drops_segments {
             true => self.restore(checkpoint),
-            false => self.restore_in_new_instance(engine, checkpoint),
+            false => self.restore_in_new_instance(checkpoint),
         }
     }
 
@@ -226,9 +226,10 @@ impl<H: Host> Instance<H> {
 
     /// An engine's memories and tables can grow but not shrink, so what grew is undone by a new
     /// instance.
-    fn restore_in_new_instance(&mut self, engine: &Engine<H>, checkpoint: &Checkpoint) {
-        let mut fresh = engine
-            .instantiate(&self.compiled, u64::MAX)
+    fn restore_in_new_instance(&mut self, checkpoint: &Checkpoint) {
+        let mut fresh = self
+            .compiled
+            .instantiate(u64::MAX)
             .expect("the same module was instantiated before");
         fresh
             .replace_memory(&checkpoint.memory)

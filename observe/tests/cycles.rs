@@ -1,0 +1,322 @@
+//! The lesson `cycles`: what its table shows; and that the replica's own account of all cycles agrees
+//! with what the canisters say.
+
+mod support;
+
+use std::time::Duration;
+
+use candid::utils::ArgumentEncoder;
+use candid::{CandidType, Decode, Deserialize, Principal};
+use ic_management_canister_types::{
+    CanisterIdRecord, CanisterInstallMode, CanisterSettings, EnvironmentVariable,
+    ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
+};
+use local_replica::hold::{Delivery, Kind};
+use local_replica::{Config, CyclesAccount, IngressStatus, Replica, fees};
+use observe::network::install_args;
+use support::{observe, stage, text, wasm};
+
+#[derive(CandidType, Clone, Copy, Deserialize)]
+enum Work {
+    Succeeds,
+    Rejects,
+    Traps,
+}
+
+#[derive(CandidType, Deserialize)]
+struct Report {
+    back: u128,
+}
+
+#[derive(CandidType, Deserialize)]
+struct Account {
+    accepted: u128,
+    served: u64,
+}
+
+#[test]
+fn every_question_has_the_right_answer_among_its_choices() {
+    support::assert_questions_can_be_answered(&observe::lessons::cycles::LESSON);
+}
+
+#[test]
+fn every_row_is_as_predicted() {
+    let output = observe(&["cycles"]);
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert_eq!(printed.matches("\nmistake: ").count(), 5, "{printed}");
+    assert_eq!(printed.matches("\nright way: ").count(), 6, "{printed}");
+    assert!(printed.ends_with("\n16 of 16 as predicted.\n"), "{printed}");
+}
+
+#[test]
+fn the_work_is_done_exactly_where_it_is_paid() {
+    let mut stage = stage();
+    for (method, work, expected) in [
+        ("cycles_call_careful_callee", Work::Succeeds, (400, 1)),
+        ("cycles_call_careful_callee", Work::Rejects, (0, 0)),
+        ("cycles_call_careful_callee", Work::Traps, (0, 0)),
+        ("cycles_call_with_too_few", Work::Succeeds, (0, 0)),
+        ("cycles_call_rejecting_callee", Work::Succeeds, (400, 0)),
+        ("cycles_call_awaiting_callee", Work::Succeeds, (400, 0)),
+    ] {
+        let account: u64 = stage
+            .reply(stage.canister2, "cycles_open_account", ())
+            .unwrap();
+        stage
+            .call(stage.canister1, method, (account, work))
+            .unwrap()
+            .unwrap();
+        let account: Option<Account> = stage
+            .query(stage.canister2, "cycles_account", (account,))
+            .unwrap();
+        let account = account.unwrap();
+        assert_eq!((account.accepted, account.served), expected, "{method}");
+    }
+}
+
+#[test]
+fn accounts_survive_an_upgrade() {
+    let mut stage = stage();
+    let account: u64 = stage
+        .reply(stage.canister2, "cycles_open_account", ())
+        .unwrap();
+    let arguments = (account, Work::Succeeds);
+    stage
+        .call(stage.canister1, "cycles_call_careful_callee", arguments)
+        .unwrap()
+        .unwrap();
+    stage.upgrade(stage.canister2).unwrap().unwrap();
+    let account: Option<Account> = stage
+        .query(stage.canister2, "cycles_account", (account,))
+        .unwrap();
+    assert_eq!(account.unwrap().accepted, 400);
+}
+
+#[test]
+fn who_has_no_account_pays_nothing() {
+    let mut world = World::new();
+    let method = "cycles_call_rejecting_callee";
+    let ended = world.call(method, (77u64,), &[]);
+    assert_eq!((ended.back, ended.lost), (1000, 0));
+}
+
+// ---- The replica's own account -----------------------------------------------------------------
+
+/// A replica with the pair, without a network in between.
+struct World {
+    replica: Replica,
+    canister1: Principal,
+    canister2: Principal,
+}
+
+/// How one call ended, by the replica's account.
+struct Ended {
+    /// What canister1 says came back.
+    back: u128,
+    /// What canister2's balance has grown by, without the fees that it paid.
+    gained: i128,
+    /// What the replica says was lost.
+    lost: u128,
+}
+
+/// What is done to the messages of canister1's call.
+type Treatment<'a> = &'a [(Kind, Delivery)];
+
+const USER: Principal = Principal::anonymous();
+
+impl World {
+    fn new() -> Self {
+        let mut world = World {
+            replica: Replica::new(Config::default()),
+            canister1: USER,
+            canister2: USER,
+        };
+        world.canister2 = world.create(None);
+        let variable = EnvironmentVariable {
+            name: "PUBLIC_CANISTER_ID:canister2".to_owned(),
+            value: world.canister2.to_text(),
+        };
+        world.canister1 = world.create(Some(variable));
+        for (canister, file) in [
+            (world.canister1, "canister1.wasm"),
+            (world.canister2, "canister2.wasm"),
+        ] {
+            let module = std::fs::read(wasm().join(file)).unwrap();
+            let args = install_args(canister, module, CanisterInstallMode::Install).unwrap();
+            world.manage("install_code", (args,));
+        }
+        world
+    }
+
+    fn create(&mut self, variable: Option<EnvironmentVariable>) -> Principal {
+        let args = ProvisionalCreateCanisterWithCyclesArgs::default();
+        let reply = self.manage("provisional_create_canister_with_cycles", (args,));
+        let canister_id = Decode!(&reply, CanisterIdRecord).unwrap().canister_id;
+        let settings = CanisterSettings {
+            environment_variables: Some(variable.into_iter().collect()),
+            ..CanisterSettings::default()
+        };
+        let args = UpdateSettingsArgs {
+            canister_id,
+            settings,
+            sender_canister_version: None,
+        };
+        self.manage("update_settings", (args,));
+        canister_id
+    }
+
+    fn manage(&mut self, method: &str, arguments: impl ArgumentEncoder) -> Vec<u8> {
+        let management = Principal::management_canister();
+        let argument = candid::encode_args(arguments).unwrap();
+        let answer = self.replica.call(USER, management, method, &argument);
+        answer.unwrap().unwrap()
+    }
+
+    fn open_account(&mut self) -> u64 {
+        let argument = candid::encode_args(()).unwrap();
+        let method = "cycles_open_account";
+        let answer = self.replica.call(USER, self.canister2, method, &argument);
+        Decode!(&answer.unwrap().unwrap(), u64).unwrap()
+    }
+
+    /// Has canister1 make a call, and checks that every cycle is accounted for.
+    fn call(
+        &mut self,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+        treatment: Treatment,
+    ) -> Ended {
+        let before = self.replica.cycles();
+        let balance_before = self.balance2();
+        let first_event = self.replica.timeline().next_number();
+
+        let argument = candid::encode_args(arguments).unwrap();
+        self.replica.hold_messages(true);
+        let call = self.replica.submit(USER, self.canister1, method, &argument);
+        for (kind, delivery) in treatment {
+            self.deliver_next(*kind, *delivery);
+        }
+        if !treatment.is_empty() {
+            self.replica.advance_time(Duration::from_secs(31));
+        }
+        self.replica.hold_messages(false);
+        self.replica.run(100);
+        let answer = self.replica.ingress_status(call.unwrap());
+        let Some(IngressStatus::Answered(Ok(reply))) = answer else {
+            panic!("{method} was not replied to: {answer:?}");
+        };
+        let Report { back } = Decode!(reply, Report).unwrap();
+
+        let after = self.replica.cycles();
+        assert!(after.is_balanced(), "{method}: {after:?}");
+        let spent = CyclesAccount {
+            balances: before.balances - after.balances,
+            consumed: after.consumed - before.consumed,
+            lost: after.lost - before.lost,
+            ..after
+        };
+        // Nothing is left on its way, nothing came out of nothing, and what the balances have no
+        // more is in fees or lost.
+        assert_eq!((after.in_flight, after.minted), (0, before.minted));
+        assert_eq!(after.burned, before.burned);
+        assert_eq!(spent.balances, spent.consumed + spent.lost, "{method}");
+
+        let events = self.replica.timeline().since(first_event);
+        let executed = events.filter(|event| event.canister == self.canister2);
+        let fees: u128 = executed
+            .map(|event| fees::execution(event.instructions))
+            .sum();
+        Ended {
+            back,
+            gained: self.balance2() as i128 - balance_before as i128 + fees as i128,
+            lost: spent.lost,
+        }
+    }
+
+    /// Delivers messages until one of this kind may go, and delivers that in this way.
+    fn deliver_next(&mut self, kind: Kind, how: Delivery) {
+        loop {
+            let waiting = self.replica.waiting_messages();
+            if let Some(message) = waiting.iter().find(|message| message.kind == kind) {
+                return self.replica.deliver_message(message.number, how).unwrap();
+            }
+            let next = waiting.first().expect("a message waits").number;
+            self.replica
+                .deliver_message(next, Delivery::Normally)
+                .unwrap();
+        }
+    }
+
+    fn balance2(&self) -> u128 {
+        self.replica.canister(&self.canister2).unwrap().balance
+    }
+}
+
+#[test]
+fn what_canister2_says_it_accepted_is_what_its_balance_gained() {
+    let mut world = World::new();
+    for (method, expected) in [
+        ("cycles_call_free_method", 0),
+        ("cycles_call_trapping_callee", 0),
+        ("cycles_call_rejecting_callee", 400),
+    ] {
+        let account = world.open_account();
+        let ended = world.call(method, (account,), &[]);
+        assert_eq!(ended.gained, expected, "{method}");
+        assert_eq!(ended.back as i128, 1000 - expected, "{method}");
+        assert_eq!(ended.lost, 0, "{method}");
+    }
+}
+
+#[test]
+fn every_cycle_is_in_a_balance_or_a_fee_or_lost_in_a_bounded_wait() {
+    let lost_request: Treatment = &[(Kind::Request, Delivery::Lose)];
+    // The first response is that to canister2's call of itself, which can't get lost.
+    let lost_answer: Treatment = &[
+        (Kind::Response, Delivery::Normally),
+        (Kind::Response, Delivery::Lose),
+    ];
+    let late_answer: Treatment = &[(Kind::Request, Delivery::Normally)];
+    let mut world = World::new();
+    for (method, treatment, back, lost) in [
+        ("cycles_call_free_method", &[][..], 1000, 0),
+        ("cycles_call_missing_method", &[], 1000, 0),
+        ("cycles_call_with_too_many", &[], u128::MAX, 0),
+        ("cycles_call_trapping_callee", &[], 1000, 0),
+        ("cycles_call_rejecting_callee", &[], 600, 0),
+        ("cycles_call_awaiting_callee", &[], 600, 0),
+        ("cycles_call_careful_callee", &[], 600, 0),
+        ("cycles_call_careful_callee", late_answer, 600, 0),
+        ("cycles_call_with_too_few", &[], 300, 0),
+        ("cycles_call_bounded_wait", &[], 600, 0),
+        ("cycles_call_bounded_wait", lost_request, 0, 1000),
+        ("cycles_call_bounded_wait", lost_answer, 0, 600),
+        ("cycles_call_bounded_wait", late_answer, 0, 600),
+        (
+            "cycles_call_bounded_wait_with_the_price",
+            lost_request,
+            0,
+            400,
+        ),
+        ("cycles_call_bounded_wait_with_the_price", lost_answer, 0, 0),
+    ] {
+        let account = world.open_account();
+        let ended = world.call(method, (account, Work::Succeeds), treatment);
+        assert_eq!((ended.back, ended.lost), (back, lost), "{method}");
+    }
+}
+
+#[test]
+fn a_call_that_waits_unbounded_cannot_get_lost() {
+    let mut stage = stage();
+    stage.hold().unwrap();
+    let method = "cycles_call_careful_callee";
+    stage
+        .send(stage.canister1, method, (0u64, Work::Succeeds))
+        .unwrap();
+    stage.deliver_call(method).unwrap();
+    let refused = stage.deliver(|message| message.kind == Kind::Request, Delivery::Lose);
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("only a bounded-wait call"), "{error}");
+}
