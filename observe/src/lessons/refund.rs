@@ -151,7 +151,7 @@ impl Row {
         let amount = self.fault.amount();
         Question {
             ask: format!(
-                "{amount} are withdrawn from an account with 100. {}. What is pending is settled. \
+                "{amount} are withdrawn from an account with 100; {}. What is pending is settled. \
                  How much is paid by canister2 and left in the account, together?",
                 self.what
             ),
@@ -204,7 +204,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::Mistake,
             in_drop,
-            "The mistake, Drop gives back: a trap after the payout",
+            "Drop gives back: a trap after the payout",
             Fault::TrapAfterPayout,
             TRAP,
             [0, 80, 100],
@@ -213,7 +213,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::Mistake,
             on_any_error,
-            "The mistake, any Err gives back: the answer is lost",
+            "any Err gives back: the answer is lost",
             Fault::AnswerLost,
             ERR,
             [0, 80, 100],
@@ -222,7 +222,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: a trap after the payout",
+            "a record is kept: a trap after the payout",
             Fault::TrapAfterPayout,
             TRAP,
             [1, 80, 20],
@@ -231,7 +231,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: the answer is lost",
+            "a record is kept: the answer is lost",
             Fault::AnswerLost,
             ERR,
             [1, 80, 20],
@@ -240,7 +240,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: the request is lost",
+            "a record is kept: the request is lost",
             Fault::RequestLost,
             ERR,
             [1, 0, 100],
@@ -249,7 +249,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: canister2 traps",
+            "a record is kept: canister2 traps",
             Fault::CalleeTraps,
             ERR,
             [1, 0, 100],
@@ -258,7 +258,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: the request waits for 300 s",
+            "a record is kept: the request waits for 300 s",
             Fault::RequestWaits,
             ERR,
             [1, 0, 100],
@@ -267,7 +267,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: canister2 rejects",
+            "a record is kept: canister2 rejects",
             Fault::CalleeRejects,
             ERR,
             [0, 0, 100],
@@ -276,7 +276,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             record,
-            "A record is kept: the system rejects",
+            "a record is kept: the system rejects",
             Fault::SystemRejects,
             ERR,
             [0, 0, 100],
@@ -285,7 +285,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             unbounded,
-            "Unbounded wait: a trap after the payout",
+            "unbounded wait: a trap after the payout",
             Fault::TrapAfterPayout,
             TRAP,
             [0, 80, 20],
@@ -294,7 +294,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             unbounded,
-            "Unbounded wait: canister2 traps",
+            "unbounded wait: canister2 traps",
             Fault::CalleeTraps,
             ERR,
             [0, 0, 100],
@@ -303,7 +303,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             unbounded,
-            "Unbounded wait: canister2 rejects",
+            "unbounded wait: canister2 rejects",
             Fault::CalleeRejects,
             ERR,
             [0, 0, 100],
@@ -312,7 +312,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::RightWay,
             unbounded,
-            "Unbounded wait: the system rejects",
+            "unbounded wait: the system rejects",
             Fault::SystemRejects,
             ERR,
             [0, 0, 100],
@@ -321,7 +321,7 @@ fn rows() -> Vec<Row> {
         row(
             Side::Rule,
             unbounded,
-            "Unbounded wait, its price: the request waits for 300 s",
+            "unbounded wait, its price: the request waits for 300 s",
             Fault::RequestWaits,
             NOTHING_YET,
             [0, 0, 20],
