@@ -3,9 +3,11 @@
 pub mod callees;
 pub mod compensation;
 pub mod cycles;
+pub mod interleaving;
 pub mod journal;
 pub mod motoko;
 pub mod ordering;
+pub mod refund;
 pub mod rejects;
 pub mod reservation;
 pub mod retries;
@@ -18,6 +20,8 @@ use crate::lesson::Lesson;
 pub const LESSONS: &[&Lesson] = &[
     &rollback::LESSON,
     &rejects::LESSON,
+    &interleaving::LESSON,
+    &refund::LESSON,
     &compensation::LESSON,
     &reservation::LESSON,
     &journal::LESSON,

@@ -7,9 +7,12 @@
 mod callees;
 mod compensation;
 mod cycles;
+mod guard;
+mod interleaving;
 mod journal;
 mod ordering;
 mod peer;
+mod refund;
 mod rejects;
 mod reservation;
 mod retries;
@@ -64,12 +67,14 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    interleaving: Option<interleaving::State>,
+    refund: Option<refund::State>,
     compensation: Option<compensation::State>,
     reservation: Option<reservation::State>,
     journal: Option<journal::State>,
+    retries: Option<retries::State>,
     callees: Option<callees::State>,
     upgrades: Option<upgrades::State>,
-    retries: Option<retries::State>,
 }
 
 #[pre_upgrade]
@@ -77,12 +82,14 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        interleaving: Some(interleaving::save()),
+        refund: Some(refund::save()),
         compensation: Some(compensation::save()),
         reservation: Some(reservation::save()),
         journal: Some(journal::save()),
+        retries: Some(retries::save()),
         callees: Some(callees::save()),
         upgrades: Some(upgrades::save()),
-        retries: Some(retries::save()),
     };
     if let Err(error) = stable_save((saved,)) {
         trap(format!("the state could not be saved: {error}"));
@@ -95,12 +102,14 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            interleaving::restore(saved.interleaving.unwrap_or_default());
+            refund::restore(saved.refund.unwrap_or_default());
             compensation::restore(saved.compensation.unwrap_or_default());
             reservation::restore(saved.reservation.unwrap_or_default());
             journal::restore(saved.journal.unwrap_or_default());
+            retries::restore(saved.retries.unwrap_or_default());
             callees::restore(saved.callees.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
-            retries::restore(saved.retries.unwrap_or_default());
         }
         // A trap cancels the upgrade; going on would start again at 0.
         Err(error) => trap(format!("the state could not be restored: {error}")),
