@@ -20,7 +20,8 @@ pub struct Arguments {
     /// The lesson; --list names all
     lesson: Option<String>,
 
-    /// Only this method of canister1, for example increment_both_then_trap
+    /// Only this method of canister1, for example increment_both_then_trap; with :2 after it, only
+    /// the second experiment with this method
     #[arg(requires = "lesson")]
     method: Option<String>,
 
@@ -121,16 +122,36 @@ impl Arguments {
         }
         let mut chosen = whole(lesson);
         if let Some(method) = &self.method {
-            let known: Vec<&str> = chosen.experiments.iter().map(|e| e.method).collect();
-            if !known.contains(&method.as_str()) {
-                let known = known.join(", ");
-                bail!("{name} does not observe '{method}'; it observes: {known}");
-            }
+            let (method, number) = match method.split_once(':') {
+                Some((method, number)) => (method, Some(number)),
+                None => (method.as_str(), None),
+            };
+            let mut known: Vec<&str> = chosen.experiments.iter().map(|e| e.method).collect();
+            known.dedup();
             chosen
                 .experiments
                 .retain(|experiment| experiment.method == method);
+            if chosen.experiments.is_empty() {
+                let known = known.join(", ");
+                bail!("{name} does not observe '{method}'; it observes: {known}");
+            }
+            if let Some(number) = number {
+                chosen.experiments = vec![nth(chosen.experiments, number)?];
+            }
             chosen.is_whole = false;
         }
         Ok(vec![chosen])
+    }
+}
+
+/// The experiment with this number, counted from 1.
+fn nth(experiments: Vec<Experiment>, number: &str) -> Result<Experiment> {
+    let count = experiments.len();
+    let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    match index.and_then(|index| experiments.into_iter().nth(index)) {
+        Some(experiment) => Ok(experiment),
+        None => bail!(
+            "there is no experiment ':{number}' with this method; they go from :1 to :{count}"
+        ),
     }
 }

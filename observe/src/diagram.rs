@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::network::timeline::{Answer, Ending, Event, Step};
-use crate::stage::Stage;
+use crate::network::{Kind, WaitingMessage};
+use crate::stage::{Moment, Stage};
 use crate::story;
 
 /// What happened on the stage, as a diagram.
@@ -12,10 +13,17 @@ pub fn draw(stage: &Stage) -> String {
     for participant in participants(stage) {
         let _ = writeln!(text, "    participant {}", actor(&participant));
     }
-    for event in stage.events() {
-        arrive(&mut text, stage, event);
-        note(&mut text, stage, event);
-        answer(&mut text, stage, event);
+    for moment in stage.scene() {
+        match moment {
+            Moment::Event { event, .. } => {
+                arrive(&mut text, stage, event);
+                note(&mut text, stage, event);
+                answer(&mut text, stage, event);
+            }
+            Moment::Lost(message) => lost(&mut text, stage, message),
+            // Where it was given is seen already.
+            Moment::Answer { .. } => {}
+        }
     }
     text
 }
@@ -68,16 +76,35 @@ fn arrive(text: &mut String, stage: &Stage, event: &Event) {
                 "    {caller}-x{here}: {method}, answered by the system"
             )
         }
-        Step::Callback { from, reject, .. } => {
+        Step::Callback {
+            from,
+            method,
+            reject,
+        } => {
             let from = identifier(&stage.name(from));
             match reject {
-                None => writeln!(text, "    {from}-->>{here}: reply"),
+                None => writeln!(text, "    {from}-->>{here}: reply of {}", label(method)),
                 Some(reject) => {
-                    writeln!(text, "    {from}--x{here}: reject {}", reject.code as u64)
+                    let code = reject.code as u64;
+                    writeln!(
+                        text,
+                        "    {from}--x{here}: reject {code} of {}",
+                        label(method)
+                    )
                 }
             }
         }
         Step::Cleanup | Step::SystemTask(_) | Step::Hook(_) => Ok(()),
+    };
+}
+
+/// A message that arrived nowhere.
+fn lost(text: &mut String, stage: &Stage, message: &WaitingMessage) {
+    let from = identifier(&stage.name(&message.from));
+    let to = identifier(&stage.name(&message.to));
+    let _ = match message.kind {
+        Kind::Response => writeln!(text, "    {from}--x{to}: reply of {}, lost", message.method),
+        _ => writeln!(text, "    {from}-x{to}: {}, lost", message.method),
     };
 }
 

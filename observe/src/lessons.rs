@@ -3,10 +3,14 @@
 pub mod callees;
 pub mod compensation;
 pub mod cycles;
+pub mod interleaving;
 pub mod journal;
 pub mod motoko;
 pub mod ordering;
+pub mod refund;
+pub mod rejects;
 pub mod reservation;
+pub mod retries;
 pub mod rollback;
 pub mod upgrades;
 
@@ -15,9 +19,13 @@ use crate::lesson::Lesson;
 /// The lessons of the tutorial, in its order.
 pub const LESSONS: &[&Lesson] = &[
     &rollback::LESSON,
+    &rejects::LESSON,
+    &interleaving::LESSON,
+    &refund::LESSON,
     &compensation::LESSON,
     &reservation::LESSON,
     &journal::LESSON,
+    &retries::LESSON,
     &ordering::LESSON,
     &callees::LESSON,
     &upgrades::LESSON,

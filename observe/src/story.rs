@@ -6,6 +6,7 @@ use candid::Principal;
 use local_replica::message::Reject;
 
 use crate::network::timeline::{Answer, Ending, Event, Step};
+use crate::network::{Kind, WaitingMessage};
 use crate::pair::{Counters, Language};
 use crate::stage::{Moment, Stage};
 use crate::style;
@@ -23,6 +24,9 @@ pub fn tell(stage: &Stage) -> String {
                     show_counters(&mut text, "now", *now);
                 }
             }
+            Moment::Lost(message) => {
+                let _ = writeln!(text, "  {}", style::undone(lost(stage, message)));
+            }
             Moment::Answer { got, .. } => {
                 let got = with_names(stage, &got.to_string());
                 let _ = writeln!(text, "  The caller got {got}");
@@ -37,6 +41,15 @@ pub fn tell_with_counters(stage: &Stage, before: Counters) -> String {
     let mut text = format!("{:61}canister1  canister2\n", "");
     show_counters(&mut text, "before", before);
     text + &tell(stage)
+}
+
+fn lost(stage: &Stage, message: &WaitingMessage) -> String {
+    let (from, to) = (stage.name(&message.from), stage.name(&message.to));
+    let method = &message.method;
+    match message.kind {
+        Kind::Response => format!("The answer of {from}.{method} to {to} gets lost on its way"),
+        _ => format!("The call of {to}.{method} by {from} gets lost on its way"),
+    }
 }
 
 fn show_counters(text: &mut String, when: &str, counters: Counters) {

@@ -118,6 +118,10 @@ fn what_cannot_be_observed_is_said_in_one_line_with_exit_status_2() {
             "rollback does not observe 'increment'",
         ),
         (
+            vec!["retries", "retries_ask:4"],
+            "there is no experiment ':4' with this method; they go from :1 to :3",
+        ),
+        (
             vec!["--wasm", broken.to_str().unwrap()],
             "canister1.wasm: install_code: ",
         ),

@@ -7,10 +7,15 @@
 mod callees;
 mod compensation;
 mod cycles;
+mod guard;
+mod interleaving;
 mod journal;
 mod ordering;
 mod peer;
+mod refund;
+mod rejects;
 mod reservation;
+mod retries;
 mod rollback;
 mod upgrades;
 
@@ -62,9 +67,12 @@ async fn increment_both() -> Result<(), String> {
 struct Saved {
     counter: Nat,
     drops: Nat,
+    interleaving: Option<interleaving::State>,
+    refund: Option<refund::State>,
     compensation: Option<compensation::State>,
     reservation: Option<reservation::State>,
     journal: Option<journal::State>,
+    retries: Option<retries::State>,
     callees: Option<callees::State>,
     upgrades: Option<upgrades::State>,
 }
@@ -74,9 +82,12 @@ fn save() {
     let saved = Saved {
         counter: get(),
         drops: rollback::get_drops(),
+        interleaving: Some(interleaving::save()),
+        refund: Some(refund::save()),
         compensation: Some(compensation::save()),
         reservation: Some(reservation::save()),
         journal: Some(journal::save()),
+        retries: Some(retries::save()),
         callees: Some(callees::save()),
         upgrades: Some(upgrades::save()),
     };
@@ -91,9 +102,12 @@ fn restore() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
             rollback::set_drops(saved.drops);
+            interleaving::restore(saved.interleaving.unwrap_or_default());
+            refund::restore(saved.refund.unwrap_or_default());
             compensation::restore(saved.compensation.unwrap_or_default());
             reservation::restore(saved.reservation.unwrap_or_default());
             journal::restore(saved.journal.unwrap_or_default());
+            retries::restore(saved.retries.unwrap_or_default());
             callees::restore(saved.callees.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
         }
@@ -116,7 +130,9 @@ mod tests {
     use crate::compensation::Trip;
     use crate::cycles::{Report, Work};
     use crate::journal::{Account, Progress, TransferId, TrapAt};
+    use crate::rejects::FailedCall;
     use crate::reservation::Buyer;
+    use crate::retries::Remembered;
     use crate::rollback::CallOutcome;
     use crate::upgrades::OrderStatus;
     use candid_parser::utils::{CandidSource, service_equal};

@@ -3,9 +3,13 @@
 mod callees;
 mod compensation;
 mod cycles;
+mod interleaving;
 mod journal;
 mod ordering;
+mod refund;
+mod rejects;
 mod reservation;
+mod retries;
 mod upgrades;
 
 use std::cell::RefCell;
@@ -59,9 +63,12 @@ fn increment_then_reject() {
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
+    interleaving: Option<interleaving::State>,
+    refund: Option<refund::State>,
     compensation: Option<compensation::State>,
     reservation: Option<reservation::State>,
     journal: Option<journal::State>,
+    retries: Option<retries::State>,
     ordering: Option<ordering::State>,
     upgrades: Option<upgrades::State>,
     cycles: Option<cycles::State>,
@@ -71,9 +78,12 @@ struct Saved {
 fn save() {
     let saved = Saved {
         counter: get(),
+        interleaving: Some(interleaving::save()),
+        refund: Some(refund::save()),
         compensation: Some(compensation::save()),
         reservation: Some(reservation::save()),
         journal: Some(journal::save()),
+        retries: Some(retries::save()),
         ordering: Some(ordering::save()),
         upgrades: Some(upgrades::save()),
         cycles: Some(cycles::save()),
@@ -88,9 +98,12 @@ fn restore() {
     match stable_restore::<(Saved,)>() {
         Ok((saved,)) => {
             COUNTER.set(saved.counter);
+            interleaving::restore(saved.interleaving.unwrap_or_default());
+            refund::restore(saved.refund.unwrap_or_default());
             compensation::restore(saved.compensation.unwrap_or_default());
             reservation::restore(saved.reservation.unwrap_or_default());
             journal::restore(saved.journal.unwrap_or_default());
+            retries::restore(saved.retries.unwrap_or_default());
             ordering::restore(saved.ordering.unwrap_or_default());
             upgrades::restore(saved.upgrades.unwrap_or_default());
             cycles::restore(saved.cycles.unwrap_or_default());
@@ -115,7 +128,9 @@ mod tests {
     use crate::callees::NameReply;
     use crate::cycles::{Account, Work};
     use crate::journal::TransferId;
+    use crate::refund::PaymentFate;
     use crate::reservation::{Commit, Seats};
+    use crate::retries::{IncrementId, Refusal, Remembered};
     use candid::Principal;
     use candid_parser::utils::{CandidSource, service_equal};
 

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use observe::answer::Got;
 use observe::lesson::Lesson;
-use observe::network::Network;
 use observe::network::timeline::{Ending, Step};
+use observe::network::{Delivery, Network};
 use observe::pair::{Counters, Folders, Language, Pair};
 use observe::stage::Stage;
 
@@ -159,4 +159,53 @@ pub fn observe(arguments: &[&str]) -> Output {
 /// What a program printed.
 pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("it prints UTF-8")
+}
+
+/// What an experiment of a lesson found, each fact as a line.
+pub fn found(stage: &mut Stage, lesson: &Lesson, method: &str) -> Vec<String> {
+    let experiments = (lesson.experiments)();
+    let mut lines = Vec::new();
+    for experiment in experiments.iter().filter(|one| one.method == method) {
+        let finding = experiment.observe(lesson.name, stage);
+        let facts = finding.expect("it can be observed").facts;
+        lines.extend(facts.iter().map(|f| format!("{}: {}", f.what, f.observed)));
+    }
+    lines
+}
+
+/// Begins the same again and again, each time with the messages in another order, until all orders
+/// were tried. Returns how many there are.
+///
+/// `begin` is to send its calls while messages are held back; `check` looks at what became of them.
+pub fn in_every_order<T>(
+    stage: &mut Stage,
+    begin: impl Fn(&mut Stage) -> T,
+    check: impl Fn(&mut Stage, T),
+) -> usize {
+    let mut chosen: Vec<usize> = Vec::new();
+    for orders in 1.. {
+        let begun = begin(stage);
+        // Which message was delivered at each step, and of how many.
+        let mut steps: Vec<(usize, usize)> = Vec::new();
+        loop {
+            let waiting = stage.waiting().expect("the local replica answers");
+            let next: Vec<_> = waiting.iter().filter(|one| one.deliverable).collect();
+            let choice = chosen.get(steps.len()).copied().unwrap_or(0);
+            let Some(message) = next.get(choice) else {
+                break;
+            };
+            stage
+                .deliver(|one| one.number == message.number, Delivery::Normally)
+                .expect("it is deliverable");
+            steps.push((choice, next.len()));
+        }
+        check(stage, begun);
+        // The last step at which another message could have been delivered.
+        let Some(last) = steps.iter().rposition(|(choice, of)| choice + 1 < *of) else {
+            return orders;
+        };
+        chosen = steps[..=last].iter().map(|(choice, _)| *choice).collect();
+        chosen[last] += 1;
+    }
+    unreachable!("there are not so many orders")
 }

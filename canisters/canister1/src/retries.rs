@@ -1,0 +1,201 @@
+//! The lesson `retries`: calling again without doing it twice.
+//!
+//! A call with bounded wait can end with the reject code SysUnknown: it may or may not have
+//! happened. To call again without an id may do it twice; not to call again may leave it undone. With
+//! an id that canister2 remembers, to call again is always right.
+
+use std::cell::RefCell;
+
+use bounded::BoundedMap;
+use candid::{CandidType, utils::ArgumentEncoder};
+use ic_cdk::{
+    api::time,
+    call::{Call, CallErrorExt},
+};
+use ic_cdk_macros::{query, update};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::peer;
+
+/// How often a method calls canister2 until it gives up. Whoever called may call it once more.
+const ATTEMPTS: u32 = 3;
+
+/// How long it waits for each answer, in seconds. 300 is the most that the system allows.
+const WAIT: u32 = 60;
+
+/// For how long an increment is tried again, in nanoseconds: 1 hour. This has to be less than the 2
+/// hours for which canister2 remembers ids, by more than a call can be on its way and clocks differ.
+const RETRY_TIME: u64 = 60 * 60 * 1_000_000_000;
+
+/// Makes a call until it is answered, or has failed in a way that calling at once can't mend.
+async fn call_until_answered<R: CandidType + DeserializeOwned>(
+    method: &str,
+    arguments: &impl ArgumentEncoder,
+) -> Result<R, String> {
+    for _ in 0..ATTEMPTS {
+        let call = Call::bounded_wait(peer::canister2(), method);
+        // COMMIT POINT: the call is sent.
+        match call.with_args(arguments).change_timeout(WAIT).await {
+            Ok(reply) => return reply.candid().map_err(|error| error.to_string()),
+            // "Retryable" says that calling again might work. It does not say that it is safe.
+            Err(error) if error.is_immediately_retryable() => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(format!("canister2 did not answer {ATTEMPTS} times"))
+}
+
+// ---- The mistake ---------------------------------------------------------------------------
+
+/// The mistake: if only the answer was lost, canister2 increments the account again.
+#[update(guard = "peer::is_known")]
+async fn retries_increment_without_id(account: u64) -> Result<u64, String> {
+    let result: Result<u64, Refusal> =
+        call_until_answered("retries_increment", &(account,)).await?;
+    result.map_err(|refusal| refusal.to_string())
+}
+
+// ---- The right way -------------------------------------------------------------------------
+
+/// Chooses the id for one increment of an account of canister2, before the first attempt. Returns
+/// the number under which the increment is known here.
+#[update]
+fn retries_begin(account: u64) -> u64 {
+    STATE.with_borrow_mut(|State { increments }| {
+        let number = increments.next_number();
+        let created = time();
+        increments.insert(
+            number,
+            Increment {
+                account,
+                id: IncrementId { created, number },
+                result: None,
+            },
+        );
+        number
+    })
+    // COMMIT POINT: from now on every attempt uses this id, whatever fails.
+}
+
+/// The right way: the same call, with an id. It may be called again until it returns `Ok`, after
+/// whatever error; the account is incremented once.
+#[update(guard = "peer::is_known")]
+async fn retries_increment_once(number: u64) -> Result<u64, String> {
+    let increment = find(number)?;
+    if let Some(result) = increment.result {
+        return Ok(result);
+    }
+    if time() > increment.id.created + RETRY_TIME {
+        return Err("too late to try again; ask with retries_ask".to_string());
+    }
+    let Increment { account, id, .. } = increment;
+    let result: Result<u64, Refusal> =
+        call_until_answered("retries_increment_once", &(account, id)).await?;
+    let result = result.map_err(|refusal| refusal.to_string())?;
+    // A trap here would lose the result, but not the id: canister2 tells the result again.
+    remember(number, result);
+    Ok(result)
+    // COMMIT POINT: the result is known for good.
+}
+
+/// Asks canister2 what became of an increment, without trying again. Requests arrive in the order
+/// sent, so once canister2 has answered `NotDone`, no earlier attempt can still arrive.
+#[update(guard = "peer::is_known")]
+async fn retries_ask(number: u64) -> Result<Remembered, String> {
+    let Increment { account, id, .. } = find(number)?;
+    let known = call_until_answered("retries_look_up", &(account, id)).await?;
+    if let Remembered::Done(result) = known {
+        remember(number, result);
+    }
+    Ok(known)
+}
+
+/// The result of an increment, if canister1 knows it.
+#[query]
+fn retries_result(number: u64) -> Result<Option<u64>, String> {
+    Ok(find(number)?.result)
+}
+
+/// An increment that was begun.
+#[derive(CandidType, Clone, Deserialize)]
+struct Increment {
+    account: u64,
+    id: IncrementId,
+    /// The count that canister2 returned, once it is known.
+    result: Option<u64>,
+}
+
+/// The increments that were begun: the last 1000. What is forgotten here is not tried again.
+#[derive(CandidType, Default, Deserialize)]
+pub struct State {
+    increments: BoundedMap<u64, Increment>,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// What an upgrade has to keep.
+pub fn save() -> State {
+    STATE.take()
+}
+
+/// Puts back what was kept.
+pub fn restore(state: State) {
+    STATE.set(state);
+}
+
+fn find(number: u64) -> Result<Increment, String> {
+    let increment = STATE.with_borrow(|state| state.increments.get(&number).cloned());
+    increment.ok_or_else(|| format!("there is no increment {number}; retries_begin begins one"))
+}
+
+fn remember(number: u64, result: u64) {
+    STATE.with_borrow_mut(|State { increments }| {
+        if let Some(increment) = increments.get_mut(&number) {
+            increment.result = Some(result);
+        }
+    });
+}
+
+// ---- The words of canister2's interface ----------------------------------------------------
+
+/// What canister1 calls one increment, in every attempt.
+#[derive(CandidType, Clone, Copy, Deserialize)]
+struct IncrementId {
+    /// When it was chosen, in nanoseconds since 1970-01-01.
+    created: u64,
+    /// Tells it from others of the same time.
+    number: u64,
+}
+
+/// Why canister2 did not increment.
+#[derive(CandidType, Debug, Deserialize)]
+enum Refusal {
+    NoSuchAccount,
+    TooOld,
+    TooNew,
+    Full,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Refusal::NoSuchAccount => "canister2 has no such account; its retries_open opens one",
+            Refusal::TooOld => "canister2 remembers no ids as old as this one",
+            Refusal::TooNew => "the clock of canister2 is far behind; try again later",
+            Refusal::Full => "canister2 can remember no more ids now; try again later",
+        })
+    }
+}
+
+/// What canister2 knows of an increment.
+#[derive(CandidType, Clone, Copy, Deserialize)]
+pub enum Remembered {
+    /// It was done, with this result.
+    Done(u64),
+    /// It was not done.
+    NotDone,
+    /// It was so long ago that nobody knows.
+    Forgotten,
+}

@@ -1,0 +1,204 @@
+//! The lesson `refund`: a callee that pays each payment once, can be asked about it, and says what
+//! its rejects mean.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use bounded::BoundedMap;
+use candid::{CandidType, Principal};
+use ic_cdk::{
+    api::{msg_caller, msg_reject, msg_reply},
+    trap,
+};
+use ic_cdk_macros::{query, update};
+use serde::Deserialize;
+
+/// More than this is not paid at once.
+const MOST: u64 = 90;
+
+/// How many payments of one payer are remembered.
+const REMEMBERED: usize = 100;
+
+/// A reply without a value, in Candid.
+const NO_VALUE: &[u8] = b"DIDL\0\0";
+
+/// What became of a payment.
+#[derive(CandidType, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentFate {
+    /// It was paid.
+    Paid,
+    /// It was not paid.
+    NotPaid,
+    /// It is too long ago: nobody knows any more.
+    Forgotten,
+}
+
+#[derive(CandidType, Deserialize)]
+struct Payment {
+    account: u64,
+    amount: u64,
+}
+
+/// The payments of one payer, by their numbers, which the payer counts up.
+#[derive(CandidType, Deserialize)]
+struct Payments {
+    /// Lower numbers are forgotten.
+    remembered_from: u64,
+    paid: BTreeMap<u64, Payment>,
+}
+
+impl Payments {
+    fn find(&self, number: u64) -> PaymentFate {
+        match self.paid.contains_key(&number) {
+            true => PaymentFate::Paid,
+            false if number < self.remembered_from => PaymentFate::Forgotten,
+            false => PaymentFate::NotPaid,
+        }
+    }
+
+    fn add(&mut self, number: u64, payment: Payment) {
+        self.paid.insert(number, payment);
+        if self.paid.len() > REMEMBERED
+            && let Some((oldest, _)) = self.paid.pop_first()
+        {
+            self.remembered_from = oldest + 1;
+        }
+    }
+}
+
+/// What was paid for whom.
+#[derive(CandidType, Deserialize, Default)]
+pub struct State {
+    payers: BoundedMap<Principal, Payments>,
+}
+
+impl State {
+    fn find(&self, payer: Principal, number: u64) -> PaymentFate {
+        match self.payers.get(&payer) {
+            Some(payments) => payments.find(number),
+            None if self.has_forgotten_payers() => PaymentFate::Forgotten,
+            None => PaymentFate::NotPaid,
+        }
+    }
+
+    fn has_forgotten_payers(&self) -> bool {
+        self.payers.next_number() > self.payers.iter().count() as u64
+    }
+
+    fn add(&mut self, payer: Principal, number: u64, payment: Payment) {
+        if self.payers.get(&payer).is_none() {
+            let remembered_from = if self.has_forgotten_payers() {
+                number
+            } else {
+                0
+            };
+            let paid = BTreeMap::new();
+            let payments = Payments {
+                remembered_from,
+                paid,
+            };
+            self.payers.insert(payer, payments);
+        }
+        if let Some(payments) = self.payers.get_mut(&payer) {
+            payments.add(number, payment);
+        }
+    }
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// Pays `amount` for an account of the caller. `number` is the caller's for this payment.
+///
+/// A reply means that it was paid: once, however often it was asked for. A reject with code 4 is
+/// made here and means that it was not; this is a promise of this method, not of the system.
+#[update(manual_reply = true)]
+fn refund_pay(number: u64, account: u64, amount: u64) {
+    if amount > MOST {
+        msg_reject(format!("no more than {MOST} at once; nothing was paid"));
+        return;
+    }
+    let payer = msg_caller();
+    match STATE.with_borrow(|state| state.find(payer, number)) {
+        PaymentFate::Paid => {}
+        PaymentFate::NotPaid => STATE.with_borrow_mut(|state| {
+            state.add(payer, number, Payment { account, amount });
+        }),
+        PaymentFate::Forgotten => trap("the number is so old that it may have been paid already"),
+    }
+    msg_reply(NO_VALUE);
+    // COMMIT POINT: the message ends here. It is paid, whatever becomes of the caller.
+}
+
+/// What became of a payment of a payer. Whoever asked for the payment and then asks this, learns
+/// what is final: requests arrive in the order in which they were sent.
+#[query]
+fn refund_find(payer: Principal, number: u64) -> PaymentFate {
+    STATE.with_borrow(|state| state.find(payer, number))
+}
+
+/// What was paid altogether for an account of a payer, as far as it is remembered.
+#[query]
+fn refund_paid(payer: Principal, account: u64) -> u64 {
+    STATE.with_borrow(|state| {
+        let payments = state.payers.get(&payer).map(|payments| &payments.paid);
+        let all = payments.into_iter().flat_map(BTreeMap::values);
+        let for_account = all.filter(|payment| payment.account == account);
+        for_account.map(|payment| payment.amount).sum()
+    })
+}
+
+/// Takes the state out, to be saved.
+pub fn save() -> State {
+    STATE.take()
+}
+
+/// Puts back what was saved.
+pub fn restore(state: State) {
+    STATE.set(state);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAYER: Principal = Principal::anonymous();
+
+    fn pay(state: &mut State, payer: Principal, number: u64) {
+        let (account, amount) = (0, 1);
+        state.add(payer, number, Payment { account, amount });
+    }
+
+    #[test]
+    fn a_number_that_was_not_paid_is_known_as_such_while_nothing_is_forgotten() {
+        let mut state = State::default();
+        assert_eq!(state.find(PAYER, 0), PaymentFate::NotPaid);
+        pay(&mut state, PAYER, 1);
+        assert_eq!(state.find(PAYER, 0), PaymentFate::NotPaid);
+        assert_eq!(state.find(PAYER, 1), PaymentFate::Paid);
+        assert_eq!(state.find(PAYER, 2), PaymentFate::NotPaid);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_never_said_to_be_not_paid() {
+        let mut state = State::default();
+        for number in 0..=REMEMBERED as u64 {
+            pay(&mut state, PAYER, number);
+        }
+        assert_eq!(state.find(PAYER, 0), PaymentFate::Forgotten);
+        assert_eq!(state.find(PAYER, 1), PaymentFate::Paid);
+
+        // Other payers come until the first is forgotten altogether.
+        let mut number: u32 = 0;
+        while state.payers.get(&PAYER).is_some() {
+            number += 1;
+            pay(&mut state, Principal::from_slice(&number.to_be_bytes()), 0);
+        }
+        assert_eq!(state.find(PAYER, 500), PaymentFate::Forgotten);
+        pay(&mut state, PAYER, 501);
+        assert_eq!(state.find(PAYER, 500), PaymentFate::Forgotten);
+        assert_eq!(state.find(PAYER, 501), PaymentFate::Paid);
+        assert_eq!(state.find(PAYER, 502), PaymentFate::NotPaid);
+    }
+}

@@ -1,0 +1,306 @@
+//! The lesson `interleaving`: that the mistakes pay too much, that the guard does not let them, and
+//! what it cannot do.
+
+mod support;
+
+use observe::answer::Got;
+use observe::lessons::interleaving::LESSON;
+use observe::network::{Delivery, Kind, Sent, WaitingMessage};
+use observe::stage::Stage;
+use support::{assert_questions_can_be_answered, found, in_every_order, observe, stage, text};
+
+fn open(stage: &mut Stage) -> u64 {
+    let opened = stage.reply(stage.canister1, "interleaving_open", ());
+    opened.unwrap()
+}
+
+fn balance(stage: &mut Stage, account: u64) -> Option<u64> {
+    let canister1 = stage.canister1;
+    let balance = stage.query(canister1, "interleaving_balance", (account,));
+    balance.unwrap()
+}
+
+fn paid(stage: &mut Stage, account: u64) -> u64 {
+    let (canister1, canister2) = (stage.canister1, stage.canister2);
+    let paid = stage.query(canister2, "interleaving_paid", (canister1, account));
+    paid.unwrap()
+}
+
+fn withdraw(stage: &mut Stage, method: &str, account: u64, amount: u64) -> Got {
+    let answer = stage.call(stage.canister1, method, (account, amount));
+    Got::read(&answer.unwrap())
+}
+
+fn settle(stage: &mut Stage, account: u64) -> Got {
+    let answer = stage.call(stage.canister1, "interleaving_settle", (account,));
+    Got::read(&answer.unwrap())
+}
+
+fn send_withdrawal(stage: &mut Stage, account: u64) -> Sent {
+    let sent = stage.send(stage.canister1, "interleaving_withdraw", (account, 80u64));
+    sent.unwrap()
+}
+
+fn send_settlement(stage: &mut Stage, account: u64) -> Sent {
+    let sent = stage.send(stage.canister1, "interleaving_settle", (account,));
+    sent.unwrap()
+}
+
+fn got(stage: &mut Stage, sent: &Sent) -> Got {
+    Got::read(&stage.answer(sent).unwrap())
+}
+
+fn assert_err(got: &Got, expected: &str) {
+    assert!(
+        matches!(got, Got::ReplyErr(message) if message.contains(expected)),
+        "{got}"
+    );
+}
+
+#[test]
+fn the_lesson_as_a_whole_is_as_predicted() {
+    let output = observe(&["interleaving"]);
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).ends_with("\n12 of 12 as predicted.\n"));
+}
+
+#[test]
+fn every_question_has_its_answer_among_the_choices() {
+    assert_questions_can_be_answered(&LESSON);
+}
+
+#[test]
+fn without_a_guard_160_are_paid_of_100() {
+    for method in [
+        "interleaving_withdraw_unguarded",
+        "interleaving_withdraw_guard_dropped_at_once",
+    ] {
+        assert_eq!(
+            found(&mut stage(), &LESSON, method),
+            [
+                "the first call got: reply: Ok",
+                "the second call got: reply: Ok",
+                "paid by canister2: 160",
+                "left in the account: 0",
+            ]
+        );
+    }
+}
+
+#[test]
+fn with_a_guard_the_second_withdrawal_is_refused_while_the_first_waits() {
+    for method in [
+        "interleaving_withdraw",
+        "interleaving_withdraw_one_per_caller",
+    ] {
+        assert_eq!(
+            found(&mut stage(), &LESSON, method),
+            [
+                "the first call got: reply: Ok",
+                "the second call got: reply: Err",
+                "paid by canister2: 80",
+                "left in the account: 20",
+            ]
+        );
+    }
+}
+
+#[test]
+fn the_guard_is_free_again_after_the_withdrawal_and_after_a_failed_check() {
+    let mut stage = stage();
+    let account = open(&mut stage);
+    for (amount, expected) in [(80u64, Got::ReplyOk), (20, Got::ReplyOk)] {
+        let too_much = withdraw(&mut stage, "interleaving_withdraw", account, 101);
+        assert_err(&too_much, "the account has");
+        let got = withdraw(&mut stage, "interleaving_withdraw", account, amount);
+        assert_eq!(got, expected);
+    }
+    assert_eq!(balance(&mut stage, account), Some(0));
+}
+
+#[test]
+fn who_is_kept_out_is_told_to_try_again() {
+    let mut stage = stage();
+    let account = open(&mut stage);
+    stage.hold().unwrap();
+    let first = send_withdrawal(&mut stage, account);
+    let second = send_withdrawal(&mut stage, account);
+    stage.deliver_all().unwrap();
+    assert_eq!(got(&mut stage, &first), Got::ReplyOk);
+    let second = got(&mut stage, &second);
+    assert_err(
+        &second,
+        "busy: no more than 1 such call at a time; try again",
+    );
+}
+
+#[test]
+fn in_no_order_of_messages_do_withdrawals_and_a_settlement_pay_or_charge_twice() {
+    let mut stage = stage();
+    stage.hold().unwrap();
+    let orders = in_every_order(
+        &mut stage,
+        |stage| {
+            let account = open(stage);
+            send_withdrawal(stage, account);
+            stage.deliver_call("interleaving_withdraw").unwrap();
+            send_settlement(stage, account);
+            stage.deliver_call("interleaving_settle").unwrap();
+            send_withdrawal(stage, account);
+            account
+        },
+        |stage, account| {
+            assert_eq!(paid(stage, account), 80);
+            assert_eq!(balance(stage, account), Some(20));
+        },
+    );
+    println!("{orders} orders");
+    assert!(orders > 5, "only {orders} orders");
+}
+
+#[test]
+fn in_no_order_of_messages_do_two_settlements_harm_a_withdrawal() {
+    let mut stage = stage();
+    stage.hold().unwrap();
+    let orders = in_every_order(
+        &mut stage,
+        |stage| {
+            let account = open(stage);
+            send_withdrawal(stage, account);
+            stage.deliver_call("interleaving_withdraw").unwrap();
+            for _ in 0..2 {
+                send_settlement(stage, account);
+                stage.deliver_call("interleaving_settle").unwrap();
+            }
+            account
+        },
+        |stage, account| {
+            assert_eq!(paid(stage, account), 80);
+            assert_eq!(balance(stage, account), Some(20));
+        },
+    );
+    println!("{orders} orders");
+    assert!(orders > 5, "only {orders} orders");
+}
+
+#[test]
+fn a_settlement_asks_only_after_the_payouts_that_were_sent_before() {
+    let mut stage = stage();
+    let account = open(&mut stage);
+    stage.hold().unwrap();
+    let withdrawal = send_withdrawal(&mut stage, account);
+    stage.deliver_call("interleaving_withdraw").unwrap();
+    let _settlement = send_settlement(&mut stage, account);
+    stage.deliver_call("interleaving_settle").unwrap();
+    let requests = stage.waiting().unwrap();
+    let requests = requests.iter().filter(|one| one.kind == Kind::Request);
+    let requests: Vec<_> = requests
+        .map(|one| (one.method.as_str(), one.deliverable))
+        .collect();
+    assert_eq!(
+        requests,
+        [("interleaving_pay", true), ("interleaving_paid", false)]
+    );
+    stage.release().unwrap();
+    assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
+    assert_eq!(balance(&mut stage, account), Some(20));
+}
+
+#[test]
+fn an_account_stays_locked_until_a_settlement_has_its_answer() {
+    let mut stage = stage();
+    for (kind, fault) in [
+        (Kind::Request, Delivery::Reject),
+        (Kind::Request, Delivery::Trap),
+        (Kind::Response, Delivery::Trap),
+    ] {
+        let account = open(&mut stage);
+        stage.hold().unwrap();
+        let withdrawal = send_withdrawal(&mut stage, account);
+        stage.deliver_call("interleaving_withdraw").unwrap();
+        let settlement = send_settlement(&mut stage, account);
+        stage.deliver_call("interleaving_settle").unwrap();
+        stage.deliver_call("interleaving_pay").unwrap();
+        if kind == Kind::Response {
+            stage.deliver_call("interleaving_paid").unwrap();
+        }
+        let question = |one: &WaitingMessage| one.method == "interleaving_paid" && one.kind == kind;
+        stage.deliver(question, fault).unwrap();
+        stage.release().unwrap();
+        assert_ne!(got(&mut stage, &settlement), Got::ReplyOk);
+        assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
+        let locked = withdraw(&mut stage, "interleaving_withdraw", account, 10);
+        assert_err(&locked, "busy");
+        assert_eq!(settle(&mut stage, account), Got::ReplyOk);
+        assert_eq!(paid(&mut stage, account), 80);
+        assert_eq!(balance(&mut stage, account), Some(20));
+    }
+}
+
+#[test]
+fn a_guard_that_was_left_behind_is_gone_after_an_upgrade_and_the_account_is_not() {
+    let mut stage = stage();
+    let account = open(&mut stage);
+    withdraw(
+        &mut stage,
+        "interleaving_withdraw_then_trap_in_cleanup_too",
+        account,
+        30,
+    );
+    let locked = withdraw(&mut stage, "interleaving_withdraw", account, 10);
+    assert_err(&locked, "busy");
+    for canister in [stage.canister1, stage.canister2] {
+        stage.upgrade(canister).unwrap().unwrap();
+    }
+    assert_eq!(balance(&mut stage, account), Some(100));
+    // What canister2 paid is not forgotten either.
+    assert_eq!(settle(&mut stage, account), Got::ReplyOk);
+    assert_eq!(balance(&mut stage, account), Some(70));
+    let got = withdraw(&mut stage, "interleaving_withdraw", account, 70);
+    assert_eq!(got, Got::ReplyOk);
+}
+
+#[test]
+fn nobody_can_use_the_account_of_another() {
+    let mut stage = stage();
+    let account = open(&mut stage);
+    stage.network.become_user(1).unwrap();
+    let own = open(&mut stage);
+    for method in [
+        "interleaving_withdraw_unguarded",
+        "interleaving_withdraw_guard_dropped_at_once",
+        "interleaving_withdraw",
+        "interleaving_withdraw_one_per_caller",
+        "interleaving_withdraw_at_most_two",
+        "interleaving_withdraw_then_trap",
+        "interleaving_withdraw_then_trap_in_cleanup_too",
+        "interleaving_withdraw_charge_first",
+    ] {
+        let refused = withdraw(&mut stage, method, account, 1);
+        assert_err(&refused, "belongs to another caller");
+    }
+    for method in ["interleaving_transfer_unguarded", "interleaving_transfer"] {
+        let answer = stage.call(stage.canister1, method, (account, own, 1u64));
+        assert_err(&Got::read(&answer.unwrap()), "belongs to another caller");
+    }
+    assert_err(&settle(&mut stage, account), "belongs to another caller");
+    assert_eq!(balance(&mut stage, account), Some(100));
+    assert_eq!(paid(&mut stage, account), 0);
+}
+
+#[test]
+fn an_account_that_does_not_exist_is_named_in_the_error() {
+    let mut stage = stage();
+    let account = open(&mut stage);
+    assert_eq!(balance(&mut stage, 77), None);
+    let refused = withdraw(&mut stage, "interleaving_withdraw", 77, 1);
+    assert_err(
+        &refused,
+        "there is no account 77; interleaving_open opens one",
+    );
+    let arguments = (account, 77u64, 1u64);
+    let answer = stage.call(stage.canister1, "interleaving_transfer", arguments);
+    assert_err(&Got::read(&answer.unwrap()), "there is no account 77");
+    assert_eq!(balance(&mut stage, account), Some(100));
+}
