@@ -145,7 +145,8 @@ thread_local! {
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
 }
 
-/// Has the timer run while a trip is open, and only then. An upgrade ends all timers, so it is
+/// Has the timer run while a trip is open, and only then: called whenever one begins or ends, in the
+/// same message, so that the two are kept or undone together. An upgrade ends all timers, so it is
 /// called after one, too.
 fn watch() {
     let some_open = STATE.with_borrow(|state| !state.open.is_empty());

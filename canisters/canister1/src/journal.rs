@@ -144,6 +144,7 @@ async fn carry_on(id: TransferId, trap_at: TrapAt) {
         // Only an answer of canister2 is an outcome. After any error the intent stands.
         if let Some(outcome) = answer.ok().and_then(|reply| reply.candid().ok()) {
             STATE.with_borrow_mut(|state| state.record(id, outcome));
+            watch();
         }
     }
     if open_at(id, &Progress::Added).is_some() {
@@ -153,7 +154,6 @@ async fn carry_on(id: TransferId, trap_at: TrapAt) {
             .with_args(&(id, trap_at))
             .await;
     }
-    watch();
 }
 
 /// Does what remains once the outcome is kept. Anybody may call it: it does only what is due.
@@ -164,6 +164,7 @@ fn journal_finish(id: TransferId, trap_at: TrapAt) {
             state.count_receipt(id.account);
             state.close(id, Progress::Finished);
         });
+        watch();
         trap_at.reach(TrapAt::AfterOutcome); // Undoes the receipt, not the outcome.
     }
     // COMMIT POINT: the message ends normally.
@@ -191,7 +192,8 @@ thread_local! {
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
 }
 
-/// Has the timer run while a transfer is open, and only then. An upgrade ends all timers, so it is
+/// Has the timer run while a transfer is open, and only then: called whenever one begins or ends, in
+/// the same message, so that the two are kept or undone together. An upgrade ends all timers, so it is
 /// called after one, too.
 fn watch() {
     let some_open = STATE.with_borrow(|state| !state.open.is_empty());
