@@ -15,7 +15,10 @@ const NOT_HERE: &str = "not shown: this needs messages held back or the clock mo
 /// The findings of a lesson.
 pub fn render(lesson: &Lesson, findings: &[Finding]) -> String {
     match lesson.layout {
-        Layout::List => findings.iter().map(list).collect(),
+        Layout::List => {
+            let lists: Vec<String> = findings.iter().map(list).collect();
+            lists.join("\n")
+        }
         Layout::Table(legend) => table(findings, legend),
     }
 }
@@ -31,7 +34,7 @@ fn list(finding: &Finding) -> String {
     let title = format!("{side}{} ({})", finding.what, finding.method);
     let mut text = format!("{}\n", style::heading(title));
     if finding.as_predicted.is_none() {
-        let _ = writeln!(text, "  {NOT_HERE}\n");
+        let _ = writeln!(text, "  {NOT_HERE}");
         return text;
     }
     let what = width(finding.facts.iter().map(|fact| fact.what)).max(20);
@@ -57,7 +60,6 @@ fn list(finding: &Finding) -> String {
             gap = GAP
         );
     }
-    text.push('\n');
     text
 }
 

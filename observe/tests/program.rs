@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use observe::lesson::Lesson;
+use observe::lessons::LESSONS;
 use support::{observe, project, text, wasm};
 
 #[test]
@@ -54,6 +56,37 @@ fn readme_and_docs_show_what_is_printed_today() {
         }
     }
     assert!(shown >= 3, "only {shown} outputs were found");
+}
+
+#[test]
+fn every_lesson_is_in_the_readme_and_its_page_leads_to_the_next() {
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    let names: Vec<&str> = LESSONS.iter().map(|lesson| lesson.name).collect();
+    for (index, lesson) in LESSONS.iter().enumerate() {
+        let Lesson { name, about, .. } = lesson;
+        let row = format!("| [{name}](docs/{name}.md) | {about} | `./scripts/observe.sh {name}` |");
+        assert!(readme.contains(&row), "README has no row\n{row}");
+        let page = project().join(format!("docs/{name}.md"));
+        let page = fs::read_to_string(page).unwrap();
+        let link = |name: &&str| format!("[{name}]({name}.md)");
+        let previous = index.checked_sub(1).map(|index| link(&names[index]));
+        let links = [
+            previous.map(|link| format!("Previous: {link}")),
+            names
+                .get(index + 1)
+                .map(|next| format!("Next: {}", link(next))),
+        ];
+        let links: Vec<String> = links.into_iter().flatten().collect();
+        let last = page.trim_end().lines().last().unwrap();
+        assert_eq!(last, links.join(" · "), "docs/{name}.md");
+        let code = format!("canisters/canister1/src/{name}.rs");
+        assert!(
+            project().join(&code).exists() && page.contains(&code),
+            "{code}"
+        );
+        let experiment = format!("observe/src/lessons/{name}.rs");
+        assert!(page.contains(&experiment), "{experiment}");
+    }
 }
 
 #[test]
