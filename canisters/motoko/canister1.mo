@@ -188,7 +188,7 @@ persistent actor Canister1 {
     drops;
   };
 
-  /// After a trap behind an await, cleanup runs the `finally` around it, and what that does is
+  /// After a trap after an await, cleanup runs the `finally` around it, and what that does is
   /// kept. In real code this would be the unlocking of a lock.
   public func increment_both_then_trap_with_guard() : async () {
     try {

@@ -21,7 +21,7 @@ use crate::{peer, rollback::CallOutcome};
 /// stopped.
 #[update(guard = "peer::is_known")]
 async fn callees_wait_for_ever() -> CallOutcome {
-    // COMMIT POINT
+    // COMMIT POINT: the call is sent.
     let result = Call::unbounded_wait(peer::canister2(), "callees_dawdle").await;
     result.into()
 }
@@ -30,7 +30,7 @@ async fn callees_wait_for_ever() -> CallOutcome {
 /// did, or will still do, is not known.
 #[update(guard = "peer::is_known")]
 async fn callees_wait_with_deadline() -> CallOutcome {
-    // COMMIT POINT
+    // COMMIT POINT: the call is sent.
     let result = Call::bounded_wait(peer::canister2(), "callees_dawdle")
         .change_timeout(60) // In seconds, 300 at most.
         .await;

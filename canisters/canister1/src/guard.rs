@@ -1,7 +1,7 @@
 //! A guard: it lets only so many calls of methods go on at a time.
 //!
 //! A method that awaits takes one at its beginning and keeps it in a variable. It is released
-//! when that variable is dropped: when the method returns, and after a trap behind an await, when
+//! when that variable is dropped: when the method returns, and after a trap after an await, when
 //! cleanup drops the local variables.
 
 use std::cell::RefCell;

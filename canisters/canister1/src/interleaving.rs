@@ -118,7 +118,7 @@ async fn interleaving_withdraw_unguarded(account: u64, amount: u64) -> Result<()
     check(account, amount)?;
     // COMMIT POINT: the message ends here, and any other may run before the answer comes.
     pay_out(account, amount).await?;
-    charge(account, amount) // A trap behind this line would undo the charge, not the payout.
+    charge(account, amount) // A trap after this line would undo the charge, not the payout.
 }
 
 /// The mistake: `_` is no variable. The guard is dropped in the line that makes it.

@@ -3,6 +3,9 @@
 //! This file has the state and `increment_both`. Each lesson that uses the pair is a file of
 //! its own. A comment `COMMIT POINT` marks where everything so far becomes final: at an await
 //! that sends a call, and at the normal end of a message.
+//!
+//! `guard = "peer::is_known"` has the CDK ask that function before a method begins, and reject the
+//! call if it says no. (It has nothing to do with the guards of the lesson `interleaving`.)
 
 mod callees;
 mod compensation;

@@ -33,7 +33,8 @@ struct Payment {
     amount: u64,
 }
 
-/// Accounts and pending payments; the oldest go when there are too many.
+/// Accounts and pending payments; the oldest go when there are too many. (With real money no
+/// pending payment may go: refuse the next withdrawal instead.)
 #[derive(CandidType, Deserialize, Default)]
 pub struct State {
     accounts: BoundedMap<u64, Account>,
@@ -115,7 +116,7 @@ impl Drop for Refund {
     }
 }
 
-/// The mistake: to give back in `Drop`. A trap behind the await undoes the line that says that it
+/// The mistake: to give back in `Drop`. A trap after the await undoes the line that says that it
 /// was paid; cleanup drops `refund` as it was at the await, and gives back.
 #[update(guard = "peer::is_known")]
 async fn refund_withdraw_giving_back_in_drop(account: u64, amount: u64) -> Result<(), String> {
@@ -130,7 +131,7 @@ async fn refund_withdraw_giving_back_in_drop(account: u64, amount: u64) -> Resul
         .with_args(&(number, account, amount))
         .await
         .map_err(|error| format!("given back: {error}"))?;
-    refund.is_paid = true; // A trap behind this line would undo it, not the payment.
+    refund.is_paid = true; // A trap after this line would undo it, not the payment.
     Ok(())
 }
 
@@ -185,7 +186,7 @@ fn close(number: u64, is_paid: bool) {
 async fn refund_withdraw(account: u64, amount: u64) -> Result<(), String> {
     let number = take(account, amount)?;
     STATE.with_borrow_mut(|state| state.pending.insert(number, Payment { account, amount }));
-    // COMMIT POINT: the amount is taken, and the payment is pending. A trap behind the await leaves
+    // COMMIT POINT: the amount is taken, and the payment is pending. A trap after the await leaves
     // it so.
     let result = bounded("refund_pay")
         .with_args(&(number, account, amount))
@@ -255,7 +256,7 @@ async fn refund_settle(number: u64) -> Result<(), String> {
 /// The right way with less code: with unbounded wait there is no unknown outcome, and canister2
 /// pays in the message that answers, so any reject means that nothing was paid.
 ///
-/// The price: until canister2 answers, canister1 can't be stopped; and a trap behind a reject takes
+/// The price: until canister2 answers, canister1 can't be stopped; and a trap after a reject takes
 /// the amount from the account for ever, as there is no record.
 #[update(guard = "peer::is_known")]
 async fn refund_withdraw_unbounded(account: u64, amount: u64) -> Result<(), String> {
@@ -267,7 +268,7 @@ async fn refund_withdraw_unbounded(account: u64, amount: u64) -> Result<(), Stri
     match result {
         Ok(_) => Ok(()), // A trap here would undo nothing.
         Err(error) => {
-            give_back(account, amount); // A trap behind this line would undo it.
+            give_back(account, amount); // A trap after this line would undo it.
             Err(format!("given back: {error}"))
         }
     }

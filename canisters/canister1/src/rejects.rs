@@ -49,7 +49,9 @@ pub fn conclude(error: &Error) -> Conclusion {
 fn conclude_from_reject(reject: &CallRejected) -> Conclusion {
     // The code can be trusted: the system sets it. A callee can choose the text, and code 4.
     match reject.reject_code() {
-        // The system did not deliver the call: it could not (1, 2), or nobody is there (3).
+        // The system did not deliver the call: it could not (1, 2), or nobody is there (3). One
+        // call is an exception: `stop_canister` that gives up waiting rejects with 2, and the
+        // canister goes on stopping.
         Ok(RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid) => {
             Conclusion::NothingHappened
         }

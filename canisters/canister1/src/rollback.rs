@@ -214,7 +214,7 @@ impl Drop for TrappingGuard {
     }
 }
 
-/// After a trap behind an await, cleanup drops the local variables, and what `Drop` does is kept.
+/// After a trap after an await, cleanup drops the local variables, and what `Drop` does is kept.
 #[update(guard = "peer::is_known")]
 async fn increment_both_then_trap_with_guard() {
     let _guard = Guard;

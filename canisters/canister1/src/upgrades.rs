@@ -1,6 +1,6 @@
 //! The lesson `upgrades`: an upgrade while calls are in flight.
 //!
-//! What waits behind an await is in the memory of the running instance, and an upgrade discards
+//! What waits at an await is in the memory of the running instance, and an upgrade discards
 //! that memory. The response comes all the same, to code that knows nothing of it.
 
 use std::cell::RefCell;

@@ -22,7 +22,8 @@ pub struct TransferId {
 pub struct State {
     /// The balances.
     accounts: BoundedMap<u64, u64>,
-    /// What came of each transfer: `Err` says why the amount was not added, and never will be. A caller can't use up the ids of another.
+    /// What came of each transfer: `Err` says why the amount was not added, and never will be. A
+    /// caller can't use up the ids of another.
     outcomes: BoundedMap<(Principal, TransferId), Result<(), String>>,
 }
 
