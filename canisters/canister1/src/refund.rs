@@ -227,8 +227,8 @@ enum PaymentFate {
 /// Asks canister2 what became of a pending payment, and gives back what was not paid. Anybody may
 /// ask: the answer decides.
 ///
-/// Requests arrive in the order in which they were sent. So `NotPaid` is final: the request to pay
-/// is older than this question, and can't come after it.
+/// Requests arrive in the order in which they were sent, and canister2 pays in one message. So
+/// `NotPaid` is final: the request to pay is older than this question, and can't come after it.
 #[update(guard = "peer::is_known")]
 async fn refund_settle(number: u64) -> Result<(), String> {
     if STATE.with_borrow(|state| state.pending.get(&number).is_none()) {
