@@ -181,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn many_payers_lock_nobody_out() {
+        let mut state = State::default();
+        pay(&mut state, PAYER, 0);
+        for number in 0..2000u32 {
+            let stranger = Principal::from_slice(&number.to_be_bytes());
+            if state.find(stranger, 0) == PaymentFate::NotPaid {
+                pay(&mut state, stranger, 0);
+            }
+        }
+        assert_eq!(state.find(PAYER, 0), PaymentFate::Paid);
+        assert_eq!(state.find(PAYER, 1), PaymentFate::NotPaid);
+    }
+
+    #[test]
     fn what_was_forgotten_is_never_said_to_be_not_paid() {
         let mut state = State::default();
         for number in 0..=REMEMBERED as u64 {
