@@ -85,14 +85,26 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// If the file can't be read, or the network does not answer.
+    /// If the file can't be read, the network does not answer, or it is a local replica that holds
+    /// messages back: then no call would be answered.
     pub fn at(url: &str, identity_file: Option<&std::path::Path>) -> Result<Self> {
         let url = if url == "ic" { MAINNET } else { url };
         let identity = match identity_file {
             Some(file) => identity::from_pem_file(file)?,
             None => identity::new()?,
         };
-        Network::on(runtime()?, url, identity)
+        let network = Network::on(runtime()?, url, identity)?;
+        if let Ok((control, runtime)) = network.control()
+            && runtime.block_on(control.holds_messages())?
+        {
+            bail!(
+                "messages are held back at {url}, by another observe or by one that was \
+                 interrupted; to let them go: curl -d '{{\"hold\": false}}' \
+                 {}/local-replica/hold",
+                url.trim_end_matches('/')
+            );
+        }
+        Ok(network)
     }
 
     fn on(runtime: Runtime, url: &str, user: Arc<dyn Identity>) -> Result<Self> {

@@ -83,8 +83,8 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Does an experiment. Whatever it leaves behind, afterwards messages are no longer held back
-    /// and the calls are again those of the first user.
+    /// Does an experiment. Whatever it leaves behind, afterwards messages are no longer held back,
+    /// the calls are again those of the first user, and both canisters run.
     pub(crate) fn perform(
         &mut self,
         experiment: &dyn Fn(&mut Stage) -> Result<Vec<Fact>>,
@@ -93,6 +93,13 @@ impl Stage {
         let facts = experiment(self);
         let released = if self.holding { self.release() } else { Ok(()) };
         self.network.become_user(0)?;
+        if facts.is_err() {
+            // It may have been about to start a canister that it stopped.
+            for canister in [self.canister1, self.canister2] {
+                // The error that is told is the experiment's.
+                let _started = self.command(canister, "start_canister");
+            }
+        }
         let facts = facts?;
         released?;
         Ok(facts)

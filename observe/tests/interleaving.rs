@@ -41,6 +41,13 @@ fn send_withdrawal(stage: &mut Stage, account: u64) -> Sent {
     sent.unwrap()
 }
 
+/// Begins a withdrawal of 80 by a method: it awaits, and its request to canister2 waits.
+fn begin_withdrawal(stage: &mut Stage, method: &str, account: u64) -> Sent {
+    let sent = stage.send(stage.canister1, method, (account, 80u64));
+    stage.deliver_call(method).unwrap();
+    sent.unwrap()
+}
+
 fn send_settlement(stage: &mut Stage, account: u64) -> Sent {
     let sent = stage.send(stage.canister1, "interleaving_settle", (account,));
     sent.unwrap()
@@ -133,6 +140,34 @@ fn who_is_kept_out_is_told_to_try_again() {
         &second,
         "busy: no more than 1 such call at a time; try again",
     );
+}
+
+#[test]
+fn the_right_ways_keep_each_other_out_and_know_when_they_were_settled() {
+    const GUARDED: [&str; 3] = [
+        "interleaving_withdraw",
+        "interleaving_withdraw_one_per_caller",
+        "interleaving_withdraw_at_most_two",
+    ];
+    let mut stage = stage();
+    stage.hold().unwrap();
+    for first in GUARDED {
+        for second in GUARDED {
+            let account = open(&mut stage);
+            begin_withdrawal(&mut stage, first, account);
+            let second = begin_withdrawal(&mut stage, second, account);
+            assert_err(&got(&mut stage, &second), "busy");
+            stage.deliver_all().unwrap();
+        }
+        let (account, other) = (open(&mut stage), open(&mut stage));
+        begin_withdrawal(&mut stage, first, account);
+        let transfer = (account, other, 80u64);
+        let moved = stage.call_alone(stage.canister1, "interleaving_transfer", transfer);
+        assert_err(&Got::read(&moved.unwrap()), "busy");
+        assert_eq!(settle(&mut stage, account), Got::ReplyOk);
+        assert_eq!(paid(&mut stage, account), 80, "{first}");
+        assert_eq!(balance(&mut stage, account), Some(20), "{first}");
+    }
 }
 
 #[test]

@@ -106,6 +106,25 @@ fn what_only_the_local_replica_can_show_is_said_and_is_no_failure() {
 }
 
 #[test]
+fn where_messages_are_held_back_it_is_said_how_to_let_them_go() {
+    let server = Server::local_replica();
+    let network = Network::at(&server.url, None).unwrap();
+    let (control, runtime) = network.control().unwrap();
+    runtime.block_on(control.hold(true)).unwrap();
+    let (printed, status) = server.observe(&["rollback"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        printed.starts_with("error: messages are held back at"),
+        "{printed}"
+    );
+    let command = format!(
+        "curl -d '{{\"hold\": false}}' {}/local-replica/hold",
+        server.url
+    );
+    assert!(printed.contains(&command), "{printed}");
+}
+
+#[test]
 fn a_pair_that_was_deployed_before_can_be_observed() {
     let server = Server::local_replica();
     let mut network = Network::at(&server.url, None).unwrap();

@@ -152,13 +152,18 @@ async fn interleaving_withdraw(account: u64, amount: u64) -> Result<(), String> 
     // COMMIT POINT: the charge and the release of the guard are kept together.
 }
 
-/// The right way too, where accounts have one owner: one withdrawal at a time for each caller.
+/// The right way for callers that must not have too much going on: one withdrawal at a time for each
+/// caller. The guard of the account stays: other methods, and a settlement, know only that one.
 #[update(guard = "peer::is_known")]
 async fn interleaving_withdraw_one_per_caller(account: u64, amount: u64) -> Result<(), String> {
-    let _guard = Guard::new(Key::Caller(msg_caller()), 1)?;
+    let guard = Guard::new(Key::Account(account), 1)?;
+    let _one_of_caller = Guard::new(Key::Caller(msg_caller()), 1)?;
     check(account, amount)?;
-    pay_out(account, amount).await?; // COMMIT POINT: with the guard.
-    charge(account, amount)
+    pay_out(account, amount).await?; // COMMIT POINT: with both guards.
+    if guard.is_held() {
+        charge(account, amount)?;
+    }
+    Ok(())
 }
 
 /// The right way for a canister that must not have too much going on: one withdrawal at a time

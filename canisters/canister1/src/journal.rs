@@ -45,6 +45,9 @@ pub struct Account {
     balance: u64,
     /// How many transfers from it were finished: what remains to be done after the outcome.
     receipts: u64,
+    /// The highest number that a transfer with a journal had. What came of a lower one may be
+    /// forgotten, so a new transfer has to take a higher one.
+    last_number: Option<u64>,
 }
 
 // ---- The mistake ---------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ async fn journal_transfer_without_journal(
 
 // ---- The right way -------------------------------------------------------------------------------
 
-/// What names a transfer. The user chooses the number, and to try again uses the same one.
+/// What names a transfer. The user counts the numbers up, and to try again uses the same one.
 #[derive(CandidType, Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TransferId {
     /// The account that it is from.
@@ -242,10 +245,12 @@ pub fn restore(state: State) {
 fn journal_open(balance: u64) -> u64 {
     STATE.with_borrow_mut(|state| {
         let account = state.accounts.next_number();
-        let receipts = 0;
-        state
-            .accounts
-            .insert(account, Account { balance, receipts });
+        let new = Account {
+            balance,
+            receipts: 0,
+            last_number: None,
+        };
+        state.accounts.insert(account, new);
         account
     })
 }
@@ -286,7 +291,16 @@ impl State {
                 "{MAX_OPEN} transfers are open; journal_resume carries them on"
             ));
         }
+        // Else a number whose transfer is forgotten would be used for a second one.
+        if let Some(last) = self.account(id.account)?.last_number
+            && last >= id.number
+        {
+            return Err(format!(
+                "take a number above {last}; lower ones may be forgotten"
+            ));
+        }
         self.take(id.account, amount)?;
+        self.account(id.account)?.last_number = Some(id.number);
         let progress = Progress::Intended;
         self.open.insert(
             id,
@@ -321,10 +335,13 @@ impl State {
         }
     }
 
+    fn account(&mut self, account: u64) -> Result<&mut Account, String> {
+        let found = self.accounts.get_mut(&account);
+        found.ok_or_else(|| format!("canister1 has no account {account}"))
+    }
+
     fn take(&mut self, account: u64, amount: u64) -> Result<(), String> {
-        let Some(from) = self.accounts.get_mut(&account) else {
-            return Err(format!("canister1 has no account {account}"));
-        };
+        let from = self.account(account)?;
         from.balance = from
             .balance
             .checked_sub(amount)
@@ -342,5 +359,47 @@ impl State {
         if let Some(from) = self.accounts.get_mut(&account) {
             from.receipts += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transfer(state: &mut State, account: u64, number: u64) -> Result<(), String> {
+        let id = TransferId { account, number };
+        state.begin(id, 0, 1)?;
+        state.close(id, Progress::Finished);
+        Ok(())
+    }
+
+    #[test]
+    fn a_number_is_not_used_again_after_it_was_forgotten() {
+        let mut state = State::default();
+        for account in [0, 1] {
+            let new = Account {
+                balance: 10_000,
+                receipts: 0,
+                last_number: None,
+            };
+            state.accounts.insert(account, new);
+        }
+        transfer(&mut state, 0, 1).unwrap();
+        assert_eq!(transfer(&mut state, 0, 1), Ok(()), "it is known");
+        // Somebody else makes so many transfers that this one is forgotten.
+        let mut number = 0;
+        while state
+            .entry(TransferId {
+                account: 0,
+                number: 1,
+            })
+            .is_some()
+        {
+            number += 1;
+            transfer(&mut state, 1, number).unwrap();
+        }
+        transfer(&mut state, 0, 1).expect_err("it would be done a second time");
+        assert_eq!(state.accounts.get(&0).unwrap().balance, 9_999);
+        assert_eq!(transfer(&mut state, 0, 2), Ok(()));
     }
 }

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use bounded::BoundedMap;
 use candid::{CandidType, Principal};
 use ic_cdk::{
     api::{msg_caller, msg_reject, msg_reply},
@@ -18,6 +17,9 @@ const MOST: u64 = 90;
 
 /// How many payments of one payer are remembered.
 const REMEMBERED: usize = 100;
+
+/// How many payers there can be.
+const MAX_PAYERS: usize = 1000;
 
 /// A reply without a value, in Candid.
 const NO_VALUE: &[u8] = b"DIDL\0\0";
@@ -40,7 +42,7 @@ struct Payment {
 }
 
 /// The payments of one payer, by their numbers, which the payer counts up.
-#[derive(CandidType, Deserialize)]
+#[derive(CandidType, Default, Deserialize)]
 struct Payments {
     /// Lower numbers are forgotten.
     remembered_from: u64,
@@ -69,39 +71,22 @@ impl Payments {
 /// What was paid for whom.
 #[derive(CandidType, Deserialize, Default)]
 pub struct State {
-    payers: BoundedMap<Principal, Payments>,
+    /// A payer is never forgotten: its numbers could be paid again.
+    payers: BTreeMap<Principal, Payments>,
 }
 
 impl State {
     fn find(&self, payer: Principal, number: u64) -> PaymentFate {
-        match self.payers.get(&payer) {
-            Some(payments) => payments.find(number),
-            None if self.has_forgotten_payers() => PaymentFate::Forgotten,
-            None => PaymentFate::NotPaid,
-        }
+        let payments = self.payers.get(&payer);
+        payments.map_or(PaymentFate::NotPaid, |payments| payments.find(number))
     }
 
-    fn has_forgotten_payers(&self) -> bool {
-        self.payers.next_number() > self.payers.iter().count() as u64
+    fn has_room_for(&self, payer: Principal) -> bool {
+        self.payers.len() < MAX_PAYERS || self.payers.contains_key(&payer)
     }
 
     fn add(&mut self, payer: Principal, number: u64, payment: Payment) {
-        if self.payers.get(&payer).is_none() {
-            let remembered_from = if self.has_forgotten_payers() {
-                number
-            } else {
-                0
-            };
-            let paid = BTreeMap::new();
-            let payments = Payments {
-                remembered_from,
-                paid,
-            };
-            self.payers.insert(payer, payments);
-        }
-        if let Some(payments) = self.payers.get_mut(&payer) {
-            payments.add(number, payment);
-        }
+        self.payers.entry(payer).or_default().add(number, payment);
     }
 }
 
@@ -109,17 +94,33 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
+/// A guard that lets only canisters in. Anybody can have any number of other principals, and would be
+/// as many payers.
+fn is_canister() -> Result<(), String> {
+    const OPAQUE: u8 = 1; // The last byte of the ids that the system gives out.
+    match msg_caller().as_slice().last() {
+        Some(&OPAQUE) => Ok(()),
+        _ => Err("only a canister can be a payer; nothing was paid".to_string()),
+    }
+}
+
 /// Pays `amount` for an account of the caller. `number` is the caller's for this payment.
 ///
 /// A reply means that it was paid: once, however often it was asked for. A reject with code 4 is
 /// made here and means that it was not; this is a promise of this method, not of the system.
-#[update(manual_reply = true)]
+#[update(manual_reply = true, guard = "is_canister")]
 fn refund_pay(number: u64, account: u64, amount: u64) {
     if amount > MOST {
         msg_reject(format!("no more than {MOST} at once; nothing was paid"));
         return;
     }
     let payer = msg_caller();
+    if !STATE.with_borrow(|state| state.has_room_for(payer)) {
+        msg_reject(format!(
+            "there are {MAX_PAYERS} payers already; nothing was paid"
+        ));
+        return;
+    }
     match STATE.with_borrow(|state| state.find(payer, number)) {
         PaymentFate::Paid => {}
         PaymentFate::NotPaid => STATE.with_borrow_mut(|state| {
@@ -181,6 +182,30 @@ mod tests {
     }
 
     #[test]
+    fn many_payers_lock_nobody_out_who_paid_before() {
+        let mut state = State::default();
+        pay(&mut state, PAYER, 0);
+        for number in 0..2000u32 {
+            let other = Principal::from_slice(&number.to_be_bytes());
+            if state.has_room_for(other) {
+                pay(&mut state, other, 0);
+            }
+        }
+        assert_eq!(state.payers.len(), MAX_PAYERS);
+        assert!(state.has_room_for(PAYER));
+        assert_eq!(state.find(PAYER, 0), PaymentFate::Paid);
+        assert_eq!(state.find(PAYER, 1), PaymentFate::NotPaid);
+    }
+
+    #[test]
+    fn payers_have_numbers_of_their_own() {
+        let mut state = State::default();
+        pay(&mut state, PAYER, 7);
+        let other = Principal::management_canister();
+        assert_eq!(state.find(other, 7), PaymentFate::NotPaid);
+    }
+
+    #[test]
     fn what_was_forgotten_is_never_said_to_be_not_paid() {
         let mut state = State::default();
         for number in 0..=REMEMBERED as u64 {
@@ -188,17 +213,5 @@ mod tests {
         }
         assert_eq!(state.find(PAYER, 0), PaymentFate::Forgotten);
         assert_eq!(state.find(PAYER, 1), PaymentFate::Paid);
-
-        // Other payers come until the first is forgotten altogether.
-        let mut number: u32 = 0;
-        while state.payers.get(&PAYER).is_some() {
-            number += 1;
-            pay(&mut state, Principal::from_slice(&number.to_be_bytes()), 0);
-        }
-        assert_eq!(state.find(PAYER, 500), PaymentFate::Forgotten);
-        pay(&mut state, PAYER, 501);
-        assert_eq!(state.find(PAYER, 500), PaymentFate::Forgotten);
-        assert_eq!(state.find(PAYER, 501), PaymentFate::Paid);
-        assert_eq!(state.find(PAYER, 502), PaymentFate::NotPaid);
     }
 }

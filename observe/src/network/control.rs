@@ -28,6 +28,7 @@ pub struct Events {
 
 #[derive(Deserialize)]
 struct Messages {
+    held: bool,
     messages: Vec<WaitingMessage>,
 }
 
@@ -55,8 +56,14 @@ impl Control {
 
     /// The messages that were sent and not delivered yet.
     pub async fn messages(&self) -> Result<Vec<WaitingMessage>> {
-        let Messages { messages } = self.get("messages").await?;
+        let Messages { messages, .. } = self.get("messages").await?;
         Ok(messages)
+    }
+
+    /// Whether messages are held back.
+    pub async fn holds_messages(&self) -> Result<bool> {
+        let Messages { held, .. } = self.get("messages").await?;
+        Ok(held)
     }
 
     /// Delivers one of them.

@@ -27,12 +27,13 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// If the network does not answer.
+    /// If there is no end to what waits, or the network does not answer.
     pub fn release(&mut self) -> Result<()> {
-        self.deliver_all()?;
+        let delivered = self.deliver_all();
         let (control, runtime) = self.network.control()?;
         runtime.block_on(control.hold(false))?;
         self.holding = false;
+        delivered?;
         self.record()
     }
 
