@@ -13,7 +13,7 @@ use observe::stage::MOTOKO_FOLDER;
 ///
 /// Without a lesson it runs all of the tutorial. Without --network it starts a local replica inside
 /// itself and deploys the pair there. The exit status is 0 if everything is as predicted, 1 if
-/// something is not, and 2 if something could not be observed.
+/// something is not, and 2 if it could not be run.
 #[derive(Parser)]
 #[command(version)]
 pub struct Arguments {
@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(long)]
     pub timeline: bool,
 
-    /// Print sequence diagrams in Mermaid instead
+    /// Print a sequence diagram in Mermaid instead; of several experiments, a Markdown page
     #[arg(long, conflicts_with = "timeline")]
     pub mermaid: bool,
 

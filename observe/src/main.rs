@@ -72,6 +72,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
         let mut findings = Vec::new();
         for experiment in experiments {
             findings.push(perform(arguments, lesson.name, experiment, &mut stage)?);
+            if arguments.mermaid {
+                let is_alone = chosen.len() == 1 && experiments.len() == 1;
+                show(&draw(&stage, experiment, is_alone))?;
+            }
         }
         if arguments.shows_tables() {
             show(&format!("{}\n", table::render(lesson, &findings)))?;
@@ -140,10 +144,19 @@ fn perform(
     if arguments.timeline {
         show(&format!("{title}\n{}\n", story::tell(stage)))?;
     }
-    if arguments.mermaid {
-        show(&diagram::draw(stage))?;
-    }
     Ok(finding)
+}
+
+/// The diagram of what was just done. Several make a Markdown page.
+fn draw(stage: &Stage, experiment: &Experiment, is_alone: bool) -> String {
+    let diagram = diagram::draw(stage);
+    match is_alone {
+        true => diagram,
+        false => {
+            let Experiment { method, what, .. } = experiment;
+            format!("### {method}: {what}\n\n```mermaid\n{diagram}```\n\n")
+        }
+    }
 }
 
 /// How much was as predicted, for each lesson.

@@ -228,8 +228,12 @@ fn a_stranger_can_use_up_no_id_and_finish_nothing_early() {
     let mut stage = stage();
     let accounts = open(&mut stage);
     let add = (accounts.transfer(), accounts.to, 0u64);
-    let added: Result<(), String> = stage.reply(stage.canister2, "journal_add", add).unwrap();
-    assert_eq!(added, Ok(()));
+    let added = stage.call(stage.canister2, "journal_add", add).unwrap();
+    let refused = added.unwrap_err().reject_message;
+    assert!(
+        refused.contains("only a canister may call this"),
+        "{refused}"
+    );
     begin(&mut stage, &accounts);
     let finish = (accounts.transfer(), TrapAt::Nowhere);
     stage

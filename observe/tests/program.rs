@@ -128,6 +128,20 @@ fn one_method_can_be_seen_message_by_message() {
 }
 
 #[test]
+fn diagrams_of_several_experiments_are_a_markdown_page() {
+    let output = observe(&["callees", "callees_wait_with_deadline", "--mermaid"]);
+    assert!(text(&output.stdout).starts_with("sequenceDiagram\n"));
+    let output = observe(&["reservation", "reservation_buy_in_two_steps", "--mermaid"]);
+    let page = text(&output.stdout);
+    let diagrams = page.matches("\n```mermaid\nsequenceDiagram\n").count();
+    assert!(diagrams > 1, "{page}");
+    assert_eq!(
+        page.matches("### reservation_buy_in_two_steps: ").count(),
+        diagrams
+    );
+}
+
+#[test]
 fn what_cannot_be_observed_is_said_in_one_line_with_exit_status_2() {
     let broken = folder("broken-wasm");
     fs::write(broken.join("canister1.wasm"), b"\0asm, but broken").unwrap();

@@ -277,7 +277,7 @@ fn users_cannot_be_payers() {
     let answer = stage.call(canister2, "refund_pay", (7u64, 1u64, 80u64));
     let refused = answer.unwrap().unwrap_err().reject_message;
     assert!(
-        refused.contains("only a canister can be a payer"),
+        refused.contains("only a canister may call this"),
         "{refused}"
     );
 }

@@ -8,6 +8,8 @@ use ic_cdk::api::msg_caller;
 use ic_cdk_macros::{query, update};
 use serde::Deserialize;
 
+use crate::callers;
+
 /// What was paid; what is oldest is forgotten when it is too much.
 #[derive(CandidType, Deserialize, Default)]
 pub struct State {
@@ -21,7 +23,7 @@ thread_local! {
 
 /// Pays `amount` for an account of the caller. It does so in one message: if it fails, nothing is
 /// paid.
-#[update]
+#[update(guard = "callers::are_canisters")]
 fn interleaving_pay(account: u64, amount: u64) {
     let key = (msg_caller(), account);
     STATE.with_borrow_mut(|state| {

@@ -8,6 +8,8 @@ use ic_cdk::api::msg_caller;
 use ic_cdk_macros::{query, update};
 use serde::Deserialize;
 
+use crate::callers;
+
 /// What names a transfer. Whoever asks twice for the same transfer uses the same id.
 #[derive(CandidType, Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TransferId {
@@ -66,7 +68,7 @@ fn journal_add_without_id(account: u64, amount: u64) -> Result<(), String> {
 }
 
 /// Adds the amount of a transfer, once. Who asks again gets the same answer, and no more.
-#[update]
+#[update(guard = "callers::are_canisters")]
 fn journal_add(id: TransferId, account: u64, amount: u64) -> Result<(), String> {
     STATE.with_borrow_mut(|state| {
         let key = (msg_caller(), id);

@@ -1,6 +1,7 @@
 //! canister2, the callee: a counter that canister1 adds to from afar.
 
 mod callees;
+mod callers;
 mod compensation;
 mod cycles;
 mod interleaving;

@@ -12,6 +12,8 @@ use ic_cdk::{
 use ic_cdk_macros::{query, update};
 use serde::Deserialize;
 
+use crate::callers;
+
 /// More than this is not paid at once.
 const MOST: u64 = 90;
 
@@ -94,21 +96,11 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// A guard that lets only canisters in. Anybody can have any number of other principals, and would be
-/// as many payers.
-fn is_canister() -> Result<(), String> {
-    const OPAQUE: u8 = 1; // The last byte of the ids that the system gives out.
-    match msg_caller().as_slice().last() {
-        Some(&OPAQUE) => Ok(()),
-        _ => Err("only a canister can be a payer; nothing was paid".to_string()),
-    }
-}
-
 /// Pays `amount` for an account of the caller. `number` is the caller's for this payment.
 ///
 /// A reply means that it was paid: once, however often it was asked for. A reject with code 4 is
 /// made here and means that it was not; this is a promise of this method, not of the system.
-#[update(manual_reply = true, guard = "is_canister")]
+#[update(manual_reply = true, guard = "callers::are_canisters")]
 fn refund_pay(number: u64, account: u64, amount: u64) {
     if amount > MOST {
         msg_reject(format!("no more than {MOST} at once; nothing was paid"));

@@ -11,10 +11,13 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +27,41 @@ use crate::owner::Node;
 use crate::pool::Sequence;
 use crate::timeline::Event;
 
+/// The hosts whose pages may use the controls.
+const LOCAL_HOSTS: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
 /// The most that the clock can be moved at once, in seconds: ten years.
 const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
-pub(super) async fn timeline(
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/local-replica/timeline", get(timeline))
+        .route("/local-replica/advance_time", post(advance_time))
+        .route("/local-replica/messages", get(messages))
+        .route("/local-replica/hold", post(hold))
+        .route("/local-replica/deliver", post(deliver))
+        .route_layer(from_fn(refuse_other_origins))
+}
+
+/// Refuses what a page of another site asks a browser to send: these requests carry no signature,
+/// and whoever looks at a web page should not have the local replica moved by it.
+async fn refuse_other_origins(request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN);
+    let host = origin.map(|origin| {
+        let uri: Option<Uri> = origin.to_str().ok().and_then(|text| text.parse().ok());
+        uri.and_then(|uri| uri.host().map(str::to_owned))
+    });
+    match host {
+        None => next.run(request).await,
+        Some(Some(host)) if LOCAL_HOSTS.contains(&host.as_str()) => next.run(request).await,
+        Some(_) => {
+            Failure::forbidden("only pages of this machine may use the local replica's controls")
+                .into_response()
+        }
+    }
+}
+
+async fn timeline(
     State(shared): State<Shared>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
@@ -62,10 +96,7 @@ struct Advance {
     seconds: u64,
 }
 
-pub(super) async fn advance_time(
-    State(shared): State<Shared>,
-    body: Bytes,
-) -> Result<Response, Failure> {
+async fn advance_time(State(shared): State<Shared>, body: Bytes) -> Result<Response, Failure> {
     let advance: Advance = read(&body, r#"{"seconds": N}"#)?;
     if advance.seconds > MAX_SECONDS {
         return Err(Failure::bad_request(format!(
@@ -85,14 +116,14 @@ struct Hold {
     hold: bool,
 }
 
-pub(super) async fn hold(State(shared): State<Shared>, body: Bytes) -> Result<Response, Failure> {
+async fn hold(State(shared): State<Shared>, body: Bytes) -> Result<Response, Failure> {
     let Hold { hold } = read(&body, r#"{"hold": true}"#)?;
     let set = move |node: &mut Node| node.hold(hold);
     shared.owner.with(set).await?;
     Ok(json(&serde_json::json!({ "held": hold })))
 }
 
-pub(super) async fn messages(State(shared): State<Shared>) -> Result<Response, Failure> {
+async fn messages(State(shared): State<Shared>) -> Result<Response, Failure> {
     let read = |node: &mut Node| {
         let held = node.replica.holds_messages();
         (held, node.replica.waiting_messages())
@@ -110,10 +141,7 @@ struct Deliver {
     how: Delivery,
 }
 
-pub(super) async fn deliver(
-    State(shared): State<Shared>,
-    body: Bytes,
-) -> Result<Response, Failure> {
+async fn deliver(State(shared): State<Shared>, body: Bytes) -> Result<Response, Failure> {
     let Deliver { message, how } = read(&body, r#"{"message": N, "how": "normally"}"#)?;
     let deliver = move |node: &mut Node| {
         let first = node.replica.timeline().next_number();
