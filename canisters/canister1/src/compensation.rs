@@ -16,9 +16,14 @@ use serde::Deserialize;
 
 use crate::peer;
 
+/// How long an answer of canister2 is waited for, in seconds. While many calls are carried on one
+/// after the other, a canister2 that is silent holds canister1 up this long for each.
+const PATIENCE: u32 = 30;
+
 /// Asks canister2 for a place. After an error it may be booked or not.
 async fn book(trip: u64, offer: u64) -> Result<(), String> {
     let reply = Call::bounded_wait(peer::canister2(), "compensation_book")
+        .change_timeout(PATIENCE)
         .with_args(&(trip, offer))
         .await
         .map_err(|error| error.to_string())?;
@@ -30,6 +35,7 @@ async fn book(trip: u64, offer: u64) -> Result<(), String> {
 /// Gives a place back, if it was booked. Returns whether canister2 confirmed it.
 async fn cancel(trip: u64, offer: u64) -> bool {
     let cancelled = Call::bounded_wait(peer::canister2(), "compensation_cancel")
+        .change_timeout(PATIENCE)
         .with_args(&(trip, offer))
         .await;
     cancelled.is_ok()

@@ -276,9 +276,10 @@ async fn interleaving_settle(account: u64) -> Result<(), String> {
 
 // ---- Without a guard -----------------------------------------------------------------------
 
-/// The right way where it can be done: charge in the message that checks. Then nobody sees an
-/// account that is checked and not charged, and no later trap can undo the charge. What to do if
-/// the payout fails is the lesson `refund`; here the account stays charged.
+/// The right way where every method of the account can do so: charge in the message that checks.
+/// Then nobody sees an account that is checked and not charged, and no later trap can undo the
+/// charge. (Beside a withdrawal that has checked and awaits, it would pay what that one pays, too.)
+/// What to do if the payout fails is the lesson `refund`; here the account stays charged.
 #[update(guard = "peer::is_known")]
 async fn interleaving_withdraw_charge_first(account: u64, amount: u64) -> Result<(), String> {
     check(account, amount)?;

@@ -16,6 +16,10 @@ use serde::Deserialize;
 
 use crate::peer;
 
+/// How long an answer of canister2 is waited for, in seconds. While many calls are carried on one
+/// after the other, a canister2 that is silent holds canister1 up this long for each.
+const PATIENCE: u32 = 30;
+
 /// Where to trap on purpose.
 #[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq)]
 pub enum TrapAt {
@@ -141,6 +145,7 @@ async fn carry_on(id: TransferId, trap_at: TrapAt) {
         // COMMIT POINT: the await sends the call. The taking and the intent are kept together.
         // The wait is bounded: should the answer get lost, the id makes it safe to ask again.
         let answer = Call::bounded_wait(peer::canister2(), "journal_add")
+            .change_timeout(PATIENCE)
             .with_args(&(id, entry.to, entry.amount))
             .await;
         trap_at.reach(TrapAt::AfterCall); // Undoes nothing: the intent still stands.

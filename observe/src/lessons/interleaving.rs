@@ -130,7 +130,7 @@ fn transfer_during_withdrawal(
     let moving = stage.send(stage.canister1, transfer, (account, other, AMOUNT))?;
     stage.deliver_call(transfer)?;
     stage.deliver_all()?;
-    let moved = left(stage, other)? - 100;
+    let moved = left(stage, other)?.saturating_sub(100);
     let mut facts = vec![
         fact("the withdrawal got", OK, got(stage, &withdrawal)?),
         fact("the transfer got", answer, got(stage, &moving)?),
@@ -157,7 +157,7 @@ fn withdraw_after_trap(
             format!(
                 "{} and {}",
                 paid(stage, account)?,
-                100 - left(stage, account)?
+                100u64.saturating_sub(left(stage, account)?)
             ),
         ),
     ];
