@@ -213,6 +213,28 @@ fn nobody_can_cancel_what_another_has_booked() {
 }
 
 #[test]
+fn strangers_can_close_an_offer_and_have_no_booking_forgotten() {
+    let mut stage = stage();
+    let room = offer(&mut stage, 2);
+    let (canister2, place) = (stage.canister2, (7u64, room));
+    let booked: Result<(), String> = stage.reply(canister2, "compensation_book", place).unwrap();
+    assert_eq!(booked, Ok(()));
+    stage.network.become_user(1).unwrap();
+    for trip in 0..60u64 {
+        let cancelled = stage.call(canister2, "compensation_cancel", (trip, room));
+        cancelled.unwrap().unwrap();
+    }
+    let late: Result<(), String> = stage
+        .reply(canister2, "compensation_book", (60u64, room))
+        .unwrap();
+    assert_eq!(late, Err(format!("offer {room} is closed")));
+    stage.network.become_user(0).unwrap();
+    let cancelled = stage.call(canister2, "compensation_cancel", place);
+    cancelled.unwrap().unwrap();
+    assert_eq!(free(&mut stage, room), 2);
+}
+
+#[test]
 fn an_offer_that_does_not_exist_is_compensated_like_one_that_is_booked_up() {
     const NO_OFFER: u64 = 999;
     let mut stage = stage();

@@ -1,6 +1,7 @@
 //! What the lesson `compensation` needs of a callee: places that can be booked, and cancelled.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use bounded::BoundedMap;
 use candid::{CandidType, Principal};
@@ -17,13 +18,27 @@ enum Booking {
     Cancelled,
 }
 
+/// How many trips an offer remembers. It forgets none of them: it takes no more.
+const MOST: usize = 50;
+
+#[derive(CandidType, Deserialize)]
+struct Offer {
+    /// How many places it has left.
+    free: u64,
+    /// The bookings, by caller, and the caller's number for its trip.
+    bookings: BTreeMap<(Principal, u64), Booking>,
+}
+
+impl Offer {
+    fn has_room_for(&self, trip: &(Principal, u64)) -> bool {
+        self.bookings.len() < MOST || self.bookings.contains_key(trip)
+    }
+}
+
 /// The lesson's state.
 #[derive(CandidType, Default, Deserialize)]
 pub struct State {
-    /// How many places each offer has left.
-    free: BoundedMap<u64, u64>,
-    /// The bookings, by caller, the caller's number for its trip, and offer.
-    bookings: BoundedMap<(Principal, u64, u64), Booking>,
+    offers: BoundedMap<u64, Offer>,
 }
 
 thread_local! {
@@ -44,35 +59,41 @@ pub fn restore(state: State) {
 #[update]
 fn compensation_offer(places: u64) -> u64 {
     STATE.with_borrow_mut(|state| {
-        let offer = state.free.next_number();
-        state.free.insert(offer, places);
-        offer
+        let number = state.offers.next_number();
+        let offer = Offer {
+            free: places,
+            bookings: BTreeMap::new(),
+        };
+        state.offers.insert(number, offer);
+        number
     })
 }
 
 /// How many places an offer has left.
 #[query]
 fn compensation_get_free(offer: u64) -> Option<u64> {
-    STATE.with_borrow(|state| state.free.get(&offer).copied())
+    STATE.with_borrow(|state| state.offers.get(&offer).map(|offer| offer.free))
 }
 
 /// Books a place for a trip of the caller's. To ask twice books once.
 #[update]
 fn compensation_book(trip: u64, offer: u64) -> Result<(), String> {
     STATE.with_borrow_mut(|state| {
-        let key = (msg_caller(), trip, offer);
-        match state.bookings.get(&key) {
-            Some(Booking::Booked) => return Ok(()),
-            Some(Booking::Cancelled) => return Err("it was cancelled".to_string()),
-            None => {}
+        let Some(found) = state.offers.get_mut(&offer) else {
+            return Err(format!("there is no offer {offer}"));
+        };
+        let trip = (msg_caller(), trip);
+        match found.bookings.get(&trip) {
+            Some(Booking::Booked) => Ok(()),
+            Some(Booking::Cancelled) => Err("it was cancelled".to_string()),
+            None if found.free == 0 => Err(format!("offer {offer} is booked up")),
+            None if !found.has_room_for(&trip) => Err(format!("offer {offer} is closed")),
+            None => {
+                found.free -= 1;
+                found.bookings.insert(trip, Booking::Booked);
+                Ok(())
+            }
         }
-        match state.free.get_mut(&offer) {
-            Some(places) if *places > 0 => *places -= 1,
-            Some(_) => return Err(format!("offer {offer} is booked up")),
-            None => return Err(format!("there is no offer {offer}")),
-        }
-        state.bookings.insert(key, Booking::Booked);
-        Ok(())
     })
     // COMMIT POINT: the message ends. Only a cancellation gives the place back.
 }
@@ -83,12 +104,16 @@ fn compensation_book(trip: u64, offer: u64) -> Result<(), String> {
 #[update]
 fn compensation_cancel(trip: u64, offer: u64) {
     STATE.with_borrow_mut(|state| {
-        let key = (msg_caller(), trip, offer);
-        let was_booked = state.bookings.get(&key) == Some(&Booking::Booked);
+        // Where there is no offer, or no room for the trip, no booking can come any more.
+        let trip = (msg_caller(), trip);
+        let found = state.offers.get_mut(&offer);
+        let Some(found) = found.filter(|found| found.has_room_for(&trip)) else {
+            return;
+        };
         // Remembered also if it was not booked: should the booking still come, it comes too late.
-        state.bookings.insert(key, Booking::Cancelled);
-        if was_booked && let Some(places) = state.free.get_mut(&offer) {
-            *places += 1;
+        let before = found.bookings.insert(trip, Booking::Cancelled);
+        if before == Some(Booking::Booked) {
+            found.free += 1;
         }
     })
     // COMMIT POINT: the place and the memory of it are kept together.
