@@ -21,8 +21,8 @@ const WINDOW: u64 = 2 * 60 * 60 * 1_000_000_000;
 /// have clocks of their own.
 const DRIFT: u64 = 60 * 1_000_000_000;
 
-/// How many ids are remembered.
-const CAPACITY: usize = 1000;
+/// How many ids an account remembers.
+const CAPACITY: usize = 100;
 
 /// What a caller calls one increment. The earlier id is the smaller one.
 #[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,23 +33,18 @@ pub struct IncrementId {
     number: u64,
 }
 
-/// Everything that makes an increment this one and no other. Callers have ids of their own, so that
-/// nobody can take those of somebody else; and an id used for another account is another id.
+/// What makes an increment of an account this one and no other. Callers have ids of their own, so
+/// that nobody can take those of somebody else.
 #[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     id: IncrementId,
     caller: Principal,
-    account: u64,
 }
 
 impl Key {
-    fn new(account: u64, id: IncrementId) -> Self {
+    fn new(id: IncrementId) -> Self {
         let caller = msg_caller();
-        Key {
-            id,
-            caller,
-            account,
-        }
+        Key { id, caller }
     }
 
     fn is_too_old(&self, now: u64) -> bool {
@@ -91,7 +86,7 @@ impl Done {
         &mut self,
         now: u64,
         key: Key,
-        increment: impl FnOnce() -> Result<u64, Refusal>,
+        increment: impl FnOnce() -> u64,
     ) -> Result<u64, Refusal> {
         // What is refused as too old is what is forgotten: no id is done again after it was forgotten.
         if key.is_too_old(now) {
@@ -115,7 +110,7 @@ impl Done {
         if self.0.len() >= CAPACITY {
             return Err(Refusal::Full);
         }
-        let result = increment()?;
+        let result = increment();
         self.0.insert(key, result);
         Ok(result)
     }
@@ -131,11 +126,17 @@ impl Done {
     }
 }
 
-/// The accounts, and what was done to them by id.
+/// An account, and what was done to it by id: what one account remembers is in no other's way.
+#[derive(CandidType, Default, Deserialize)]
+struct Account {
+    count: u64,
+    done: Done,
+}
+
+/// The accounts.
 #[derive(CandidType, Default, Deserialize)]
 pub struct State {
-    counts: BoundedMap<u64, u64>,
-    done: Done,
+    accounts: BoundedMap<u64, Account>,
 }
 
 thread_local! {
@@ -152,18 +153,20 @@ pub fn restore(state: State) {
     STATE.set(state);
 }
 
-fn add_one(counts: &mut BoundedMap<u64, u64>, account: u64) -> Result<u64, Refusal> {
-    let count = counts.get_mut(&account).ok_or(Refusal::NoSuchAccount)?;
-    *count += 1;
-    Ok(*count)
+/// Does something with an account, if it is there.
+fn with_account<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, Refusal> {
+    STATE.with_borrow_mut(|state| {
+        let found = state.accounts.get_mut(&account);
+        found.map(act).ok_or(Refusal::NoSuchAccount)
+    })
 }
 
 /// Opens an account, which counts from 0. Returns its number.
 #[update]
 fn retries_open() -> u64 {
-    STATE.with_borrow_mut(|State { counts, .. }| {
-        let account = counts.next_number();
-        counts.insert(account, 0);
+    STATE.with_borrow_mut(|State { accounts }| {
+        let account = accounts.next_number();
+        accounts.insert(account, Account::default());
         account
     })
 }
@@ -171,28 +174,38 @@ fn retries_open() -> u64 {
 /// How often an account was incremented.
 #[query]
 fn retries_count(account: u64) -> Option<u64> {
-    STATE.with_borrow(|state| state.counts.get(&account).copied())
+    with_account(account, |account| account.count).ok()
 }
 
 /// Increments an account, each time it is called. Returns the new count.
 #[update]
 fn retries_increment(account: u64) -> Result<u64, Refusal> {
-    STATE.with_borrow_mut(|state| add_one(&mut state.counts, account))
+    with_account(account, |account| {
+        account.count += 1;
+        account.count
+    })
 }
 
 /// Increments an account once for an id. Returns the count that was new then.
 #[update]
 fn retries_increment_once(account: u64, id: IncrementId) -> Result<u64, Refusal> {
-    STATE.with_borrow_mut(|State { counts, done }| {
-        done.once(time(), Key::new(account, id), || add_one(counts, account))
-    })
+    with_account(account, |Account { count, done }| {
+        done.once(time(), Key::new(id), || {
+            *count += 1;
+            *count
+        })
+    })?
     // COMMIT POINT: the increment and the memory of it are kept together, or neither is.
 }
 
 /// What became of the caller's increment with this id.
 #[query]
 fn retries_look_up(account: u64, id: IncrementId) -> Remembered {
-    STATE.with_borrow(|state| state.done.look_up(time(), &Key::new(account, id)))
+    let known = with_account(account, |Account { done, .. }| {
+        done.look_up(time(), &Key::new(id))
+    });
+    // An account that is gone has taken with it what it knew.
+    known.unwrap_or(Remembered::Forgotten)
 }
 
 #[cfg(test)]
@@ -205,17 +218,16 @@ mod tests {
         Key {
             id: IncrementId { created, number },
             caller: Principal::anonymous(),
-            account: 0,
         }
     }
 
     #[test]
     fn at_no_time_is_an_id_done_twice() {
         let mut done = Done::default();
-        assert_eq!(done.once(NOW, key(NOW, 0), || Ok(7)), Ok(7));
+        assert_eq!(done.once(NOW, key(NOW, 0), || 7), Ok(7));
         for now in [NOW, NOW + WINDOW, NOW + WINDOW + 1, NOW + 9 * WINDOW] {
             // Others come and go, so that old ones are forgotten.
-            assert_eq!(done.once(now, key(now, 1), || Ok(1)), Ok(1));
+            assert_eq!(done.once(now, key(now, 1), || 1), Ok(1));
             let again = done.once(now, key(NOW, 0), || panic!("it is done again"));
             let known = done.look_up(now, &key(NOW, 0));
             match now <= NOW + WINDOW {
@@ -232,14 +244,14 @@ mod tests {
     fn where_there_is_no_room_new_ids_wait_and_known_ones_are_still_known() {
         let mut done = Done::default();
         for number in 0..CAPACITY as u64 {
-            assert_eq!(done.once(NOW, key(NOW, number), || Ok(number)), Ok(number));
+            assert_eq!(done.once(NOW, key(NOW, number), || number), Ok(number));
         }
         let more = key(NOW + 1, 0);
         let refused = done.once(NOW + 1, more, || panic!("it is done"));
         assert_eq!(refused, Err(Refusal::Full));
         assert_eq!(done.look_up(NOW + 1, &more), Remembered::NotDone);
         assert_eq!(done.once(NOW + 1, key(NOW, 0), || panic!("again")), Ok(0));
-        assert_eq!(done.once(NOW + WINDOW + 1, more, || Ok(3)), Ok(3));
+        assert_eq!(done.once(NOW + WINDOW + 1, more, || 3), Ok(3));
         assert_eq!(done.0.len(), 1);
     }
 
@@ -247,7 +259,7 @@ mod tests {
     fn an_id_of_the_future_is_refused() {
         let mut done = Done::default();
         let ahead = NOW + DRIFT;
-        assert_eq!(done.once(NOW, key(ahead, 0), || Ok(1)), Ok(1));
+        assert_eq!(done.once(NOW, key(ahead, 0), || 1), Ok(1));
         let refused = done.once(NOW, key(ahead + 1, 0), || panic!("it is done"));
         assert_eq!(refused, Err(Refusal::TooNew));
     }
@@ -255,8 +267,9 @@ mod tests {
     #[test]
     fn what_was_not_done_is_not_remembered() {
         let mut done = Done::default();
-        let refused = done.once(NOW, key(NOW, 0), || Err(Refusal::NoSuchAccount));
-        assert_eq!(refused, Err(Refusal::NoSuchAccount));
-        assert_eq!(done.look_up(NOW, &key(NOW, 0)), Remembered::NotDone);
+        let early = key(NOW + DRIFT + 1, 0);
+        let refused = done.once(NOW, early, || panic!("it is done"));
+        assert_eq!(refused, Err(Refusal::TooNew));
+        assert_eq!(done.look_up(NOW, &early), Remembered::NotDone);
     }
 }
