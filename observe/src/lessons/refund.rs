@@ -208,7 +208,7 @@ fn rows() -> Vec<Row> {
             Fault::TrapAfterPayout,
             TRAP,
             [0, 80, 100],
-            "The line that says that it was paid is behind the await, and was undone. Cleanup drops what was there at the await, and gives back.",
+            "The line that says that it was paid comes after the await, and was undone. Cleanup drops what was there at the await, and gives back.",
         ),
         row(
             Side::Mistake,
@@ -217,7 +217,7 @@ fn rows() -> Vec<Row> {
             Fault::AnswerLost,
             ERR,
             [0, 80, 100],
-            "After 300 seconds canister1 sees SYS_UNKNOWN: nobody knows. It does not say that nothing was paid.",
+            "After 300 seconds canister1 sees SysUnknown: nobody knows. It does not say that nothing was paid.",
         ),
         row(
             Side::RightWay,
@@ -235,7 +235,7 @@ fn rows() -> Vec<Row> {
             Fault::AnswerLost,
             ERR,
             [1, 80, 20],
-            "SYS_UNKNOWN proves nothing, so the payment stays pending. canister2 says that it paid.",
+            "SysUnknown proves nothing, so the payment stays pending. canister2 says that it paid.",
         ),
         row(
             Side::RightWay,
@@ -244,7 +244,7 @@ fn rows() -> Vec<Row> {
             Fault::RequestLost,
             ERR,
             [1, 0, 100],
-            "SYS_UNKNOWN proves nothing, so the payment stays pending. canister2 says that it did not pay.",
+            "SysUnknown proves nothing, so the payment stays pending. canister2 says that it did not pay.",
         ),
         row(
             Side::RightWay,
@@ -262,7 +262,7 @@ fn rows() -> Vec<Row> {
             Fault::RequestWaits,
             ERR,
             [1, 0, 100],
-            "The call is over, and the request with it, but SYS_UNKNOWN does not say so. canister2 says that it did not pay.",
+            "The call is over, and the request with it, but SysUnknown does not say so. canister2 says that it did not pay.",
         ),
         row(
             Side::RightWay,
