@@ -47,11 +47,12 @@ project_cargo() {
   (cd "$root" && CARGO_TARGET_DIR=$target cargo "$@")
 }
 
+# The canisters of the packages and binaries given.
 build_canisters() {
   say "Building the canisters"
   # The id of canister2 is given at run time here; one built in would be of another deployment.
   (unset CANISTER_ID_CANISTER2 &&
-    project_cargo build --locked --release --target wasm32-unknown-unknown -p canister1 -p canister2)
+    project_cargo build --locked --release --target wasm32-unknown-unknown "$@")
 }
 
 # The versions of icp and ic-wasm that this project is tested with.

@@ -1,4 +1,4 @@
-//! What the caller of canister1 gets.
+//! What a user gets.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::network::Answer;
 
-/// An answer of canister1, read.
+/// An answer, read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Got {
@@ -17,23 +17,23 @@ pub enum Got {
     ReplyOk,
     /// A reply that contains `Err` with this text.
     ReplyErr(String),
-    /// A reply that says that canister1's own call was replied to.
+    /// A reply that says that the canister's own call was replied to.
     ReplySawReply,
-    /// A reply that says that canister1's own call was rejected.
+    /// A reply that says that the canister's own call was rejected.
     ReplySawReject {
-        /// The reject code that canister1 saw.
+        /// The reject code that the canister saw.
         code: u32,
-        /// The text that canister1 saw.
+        /// The text that the canister saw.
         message: String,
     },
-    /// A reply that says that canister1's own call was not sent, and why.
+    /// A reply that says that the canister's own call was not sent, and why.
     ReplyNotSent(String),
     /// A reply with something else in it.
     ReplyOther,
     /// A reject.
     Reject {
         /// The reject code.
-        code: u32,
+        code: u64,
         /// The network's error code; empty if it gave none.
         error_code: String,
         /// The reject message.
@@ -41,7 +41,7 @@ pub enum Got {
     },
 }
 
-/// What canister1 tells of its own call: `CallOutcome` in its interface.
+/// What a canister tells of its own call: `CallOutcome` in its interface.
 #[derive(CandidType, Deserialize)]
 enum CallOutcome {
     Replied,
@@ -56,9 +56,9 @@ impl Got {
             Ok(reply) => reply,
             Err(reject) => {
                 return Got::Reject {
-                    code: reject.reject_code as u32,
-                    error_code: reject.error_code.clone().unwrap_or_default(),
-                    message: reject.reject_message.clone(),
+                    code: reject.code,
+                    error_code: reject.error_code.clone(),
+                    message: reject.message.clone(),
                 };
             }
         };
@@ -95,15 +95,15 @@ impl Got {
 }
 
 impl fmt::Display for Got {
-    /// In a sentence that begins with "The caller got".
+    /// In a sentence that begins with "The user got".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Got::ReplyErr(message) => write!(f, "a reply: Err({message:?})"),
             Got::ReplySawReject { code, message } => write!(
                 f,
-                "a reply: canister1's call was rejected with code {code}, {message:?}"
+                "a reply: its own call was rejected with code {code}, {message:?}"
             ),
-            Got::ReplyNotSent(why) => write!(f, "a reply: canister1's call was not sent, {why:?}"),
+            Got::ReplyNotSent(why) => write!(f, "a reply: its own call was not sent, {why:?}"),
             Got::Reject {
                 code,
                 error_code,

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use candid::Principal;
 use clap::Parser;
+use observe::lesson::Canisters;
 use observe::lesson::{Experiment, Lesson};
-use observe::lessons::{self, LESSONS, motoko};
-use observe::stage::MOTOKO_FOLDER;
+use observe::lessons::{self, LESSONS};
 
 /// Runs the lessons on real Wasm: each is a set of experiments, predicted and observed.
 ///
-/// Without a lesson it runs all of the tutorial. Without --network it starts a local replica inside
-/// itself and deploys the pair there. The exit status is 0 if everything is as predicted, 1 if
+/// Without a lesson it runs all of the tutorial. Without --network it runs the local replica inside
+/// itself, and deploys each lesson's canisters there. The exit status is 0 if everything is as predicted, 1 if
 /// something is not, and 2 if it could not be run.
 #[derive(Parser)]
 #[command(version)]
@@ -20,7 +20,7 @@ pub struct Arguments {
     /// The lesson; --list names all
     lesson: Option<String>,
 
-    /// Only this method of canister1, for example increment_both_then_trap; with :2 after it, only
+    /// Only this method of the caller, for example increment_both_then_trap; with :2 after it, only
     /// the second experiment with this method
     #[arg(requires = "lesson")]
     method: Option<String>,
@@ -46,22 +46,26 @@ pub struct Arguments {
     pub json: bool,
 
     /// Run on this network instead, for example http://127.0.0.1:4943; ic is mainnet
+    #[cfg(feature = "network")]
     #[arg(long, value_name = "URL")]
     pub network: Option<String>,
 
     /// Call as the identity in this PEM file, instead of as a new one
+    #[cfg(feature = "network")]
     #[arg(long, value_name = "FILE", requires = "network")]
     pub identity: Option<PathBuf>,
 
-    /// Use this canister1, deployed by icp or dfx, instead of deploying a new pair
-    #[arg(long, value_name = "ID", requires_all = ["network", "canister2"])]
+    /// Use this canister1, or this lesson's caller, deployed by icp or dfx, instead of a new one
+    #[cfg(feature = "network")]
+    #[arg(long, value_name = "ID", requires_all = ["network", "canister2", "lesson"])]
     pub canister1: Option<Principal>,
 
-    /// The canister2 that belongs to it
-    #[arg(long, value_name = "ID", requires_all = ["network", "canister1"])]
+    /// The canister2, or the callee, that belongs to it
+    #[cfg(feature = "network")]
+    #[arg(long, value_name = "ID", requires_all = ["network", "canister1", "lesson"])]
     pub canister2: Option<Principal>,
 
-    /// Where canister1.wasm and canister2.wasm are
+    /// Where the canisters' Wasm is
     #[arg(
         long,
         value_name = "FOLDER",
@@ -75,7 +79,7 @@ pub struct Arguments {
         long,
         value_name = "FOLDER",
         overrides_with = "motoko",
-        default_value = MOTOKO_FOLDER
+        default_value = "target/motoko"
     )]
     pub motoko: PathBuf,
 }
@@ -94,6 +98,19 @@ impl Arguments {
     /// Whether findings are shown as tables.
     pub fn shows_tables(&self) -> bool {
         !self.json && !self.mermaid
+    }
+
+    /// The caller and the callee that are to be used, if they are deployed already.
+    #[cfg(feature = "network")]
+    pub fn deployed(&self) -> Option<(Principal, Principal)> {
+        self.canister1.zip(self.canister2)
+    }
+
+    /// Without networks, nothing is deployed already.
+    #[cfg(not(feature = "network"))]
+    #[expect(clippy::unused_self, reason = "it is asked in the same way")]
+    pub fn deployed(&self) -> Option<(Principal, Principal)> {
+        None
     }
 
     /// What is to be run.
@@ -117,7 +134,7 @@ impl Arguments {
                 known.join(", ")
             );
         };
-        if *name == motoko::LESSON.name && self.canister1.is_some() {
+        if lesson.canisters == Canisters::PairInTwoLanguages && self.deployed().is_some() {
             bail!("{name} deploys pairs of its own; leave out --canister1 and --canister2");
         }
         let mut chosen = whole(lesson);

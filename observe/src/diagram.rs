@@ -15,9 +15,9 @@ pub fn draw(stage: &Stage) -> String {
     }
     for moment in stage.scene() {
         match moment {
-            Moment::Event { event, .. } => {
+            Moment::Event { event, changed, .. } => {
                 arrive(&mut text, stage, event);
-                note(&mut text, stage, event);
+                note(&mut text, stage, event, *changed);
                 answer(&mut text, stage, event);
             }
             Moment::Lost(message) => lost(&mut text, stage, message),
@@ -28,7 +28,7 @@ pub fn draw(stage: &Stage) -> String {
     text
 }
 
-/// Everybody, in the order of the pair: callers to the left of those whom they call.
+/// Everybody: callers to the left of those whom they call.
 fn participants(stage: &Stage) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for event in stage.events() {
@@ -40,8 +40,8 @@ fn participants(stage: &Stage) -> Vec<String> {
         }
     }
     let rank = |name: &String| match name.as_str() {
-        "canister1" => 1,
-        "canister2" => 2,
+        "canister1" | "caller" => 1,
+        "canister2" | "callee" => 2,
         "the management canister" => 3,
         _ => 0,
     };
@@ -109,7 +109,7 @@ fn lost(text: &mut String, stage: &Stage, message: &WaitingMessage) {
 }
 
 /// What was done, and whether it was kept.
-fn note(text: &mut String, stage: &Stage, event: &Event) {
+fn note(text: &mut String, stage: &Stage, event: &Event, changed: bool) {
     let mut lines = Vec::new();
     match &event.step {
         Step::Cleanup => {
@@ -121,7 +121,7 @@ fn note(text: &mut String, stage: &Stage, event: &Event) {
         Step::Management(_) | Step::AnsweredBySystem(_) => return,
         Step::Method { .. } | Step::Callback { .. } => {}
     }
-    if event.changed_memory {
+    if changed {
         lines.push("changes its state".to_owned());
     }
     for call in &event.calls {
@@ -137,7 +137,7 @@ fn note(text: &mut String, stage: &Stage, event: &Event) {
 
 /// The answer to a user. (That to a canister is seen where it arrives.)
 fn answer(text: &mut String, stage: &Stage, event: &Event) {
-    if stage.network.number_of_user(&event.caller).is_none() {
+    if stage.number_of_user(&event.caller).is_none() {
         return;
     }
     let (here, user) = (

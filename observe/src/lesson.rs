@@ -5,18 +5,46 @@ use std::fmt::Display;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::stage::Stage;
+use crate::deployment::Modules;
+use crate::stage::{Folders, Stage};
 
 /// A lesson.
 pub struct Lesson {
-    /// Its name, which is also that of its code in canister1 and of its page.
+    /// Its name, which is also that of its room.
     pub name: &'static str,
     /// What it is about, in one sentence.
     pub about: &'static str,
+    /// The canisters that it is about.
+    pub canisters: Canisters,
+    /// What is told before the experiments, if all of them are done.
+    pub introduction: Option<fn(&mut Stage) -> Result<String>>,
     /// Its experiments, in the order in which they are done.
     pub experiments: fn() -> Vec<Experiment>,
     /// How its findings are shown.
     pub layout: Layout,
+}
+
+/// The canisters of a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canisters {
+    /// The pair.
+    Pair,
+    /// The pair, in Rust and in Motoko, and mixed. The lesson deploys what it needs.
+    PairInTwoLanguages,
+    /// The caller and the callee in the lesson's room.
+    Room,
+}
+
+impl Lesson {
+    /// Where the Wasm of its canisters is.
+    pub fn modules(&self, folders: &Folders) -> Modules {
+        match self.canisters {
+            Canisters::Pair | Canisters::PairInTwoLanguages => {
+                Modules::pair(&folders.rust, &folders.rust)
+            }
+            Canisters::Room => Modules::room(&folders.rust, self.name),
+        }
+    }
 }
 
 /// How findings are shown.
@@ -24,14 +52,14 @@ pub struct Lesson {
 pub enum Layout {
     /// Each finding has its own facts: a heading, and a line for each fact.
     List,
-    /// All findings have the same facts: a line for each finding, and a column for each fact. The
-    /// last fact is shown as predicted and as observed, under the legend's explanation.
+    /// All findings have the same facts: a line for each finding, a column for each fact, and under
+    /// them the legend.
     Table(&'static str),
 }
 
-/// One thing to try.
+/// One thing to try: [`rule`], [`mistake`] and [`right_way`] make one.
 pub struct Experiment {
-    /// The method of canister1 that it is about; this also names the experiment.
+    /// The caller's method that it is about; this also names the experiment.
     pub method: &'static str,
     /// What happens in it.
     pub what: &'static str,
@@ -43,6 +71,64 @@ pub struct Experiment {
     pub question: Option<Question>,
     /// Does it. Every fact comes with its prediction.
     pub run: Act,
+}
+
+/// An experiment that shows how the rules are.
+pub fn rule(
+    method: &'static str,
+    what: &'static str,
+    run: impl Fn(&mut Stage) -> Result<Vec<Fact>> + 'static,
+) -> Experiment {
+    Experiment {
+        method,
+        what,
+        side: Side::Rule,
+        needs_local_replica: false,
+        question: None,
+        run: Box::new(run),
+    }
+}
+
+/// An experiment that shows a mistake failing.
+pub fn mistake(
+    method: &'static str,
+    what: &'static str,
+    run: impl Fn(&mut Stage) -> Result<Vec<Fact>> + 'static,
+) -> Experiment {
+    Experiment {
+        side: Side::Mistake,
+        ..rule(method, what, run)
+    }
+}
+
+/// An experiment that shows the right way surviving what the mistake does not.
+pub fn right_way(
+    method: &'static str,
+    what: &'static str,
+    run: impl Fn(&mut Stage) -> Result<Vec<Fact>> + 'static,
+) -> Experiment {
+    Experiment {
+        side: Side::RightWay,
+        ..rule(method, what, run)
+    }
+}
+
+impl Experiment {
+    /// The same; it holds messages back or moves the clock, as only the local replica can.
+    pub fn on_local_replica(self) -> Self {
+        Experiment {
+            needs_local_replica: true,
+            ..self
+        }
+    }
+
+    /// The same, with a question to the reader before it.
+    pub fn asks(self, question: Question) -> Self {
+        Experiment {
+            question: Some(question),
+            ..self
+        }
+    }
 }
 
 /// What an experiment does on the stage, and the facts that it finds.
@@ -73,18 +159,26 @@ pub struct Question {
 }
 
 impl Question {
-    /// A question.
-    pub fn new(ask: &str, choices: &[&str], fact: &'static str, why: &'static str) -> Self {
+    /// A question about a fact: the right choice is what is observed of it.
+    pub fn new<Choice: Display>(
+        ask: &str,
+        choices: impl IntoIterator<Item = Choice>,
+        fact: &'static str,
+        why: &'static str,
+    ) -> Self {
         Question {
             ask: ask.to_owned(),
-            choices: choices.iter().map(ToString::to_string).collect(),
+            choices: choices
+                .into_iter()
+                .map(|choice| choice.to_string())
+                .collect(),
             fact,
             why,
         }
     }
 }
 
-/// One thing that was predicted and observed.
+/// One thing that was predicted and observed: [`fact`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fact {
     /// What it is.
@@ -95,7 +189,7 @@ pub struct Fact {
     pub observed: String,
 }
 
-/// A fact.
+/// What something is, what was predicted of it, and what was observed.
 pub fn fact(what: &'static str, predicted: impl Display, observed: impl Display) -> Fact {
     Fact {
         what,
@@ -116,7 +210,7 @@ impl Fact {
 pub struct Finding {
     /// The lesson.
     pub lesson: &'static str,
-    /// The method that it is about.
+    /// The caller's method that it is about.
     pub method: &'static str,
     /// What happens.
     pub what: &'static str,
@@ -135,7 +229,7 @@ impl Experiment {
     ///
     /// If it can't be observed.
     pub fn observe(&self, lesson: &'static str, stage: &mut Stage) -> Result<Finding> {
-        let can = !self.needs_local_replica || stage.network.is_local_replica();
+        let can = !self.needs_local_replica || stage.is_local_replica();
         let facts = match can {
             true => stage.perform(&self.run)?,
             false => Vec::new(),

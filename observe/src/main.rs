@@ -6,14 +6,16 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anstream::eprintln;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use arguments::{Arguments, Chosen};
 use clap::Parser;
-use observe::lesson::{Experiment, Finding};
-use observe::lessons::{self, rollback};
-use observe::network::Network;
-use observe::pair::Pair;
-use observe::stage::Stage;
+use observe::deployment::Deployment;
+use observe::lesson::{Experiment, Finding, Lesson};
+use observe::lessons;
+#[cfg(feature = "network")]
+use observe::network::Remote;
+use observe::network::{Embedded, Network};
+use observe::stage::{Folders, Stage};
 use observe::{diagram, predict, story, style, table};
 
 fn main() -> ExitCode {
@@ -53,34 +55,21 @@ fn run(arguments: &Arguments) -> Result<bool> {
         return Ok(true);
     }
     let chosen = arguments.chosen()?;
-    let mut stage = set_up(arguments)?;
+    let mut network = find(arguments)?;
+    if (arguments.timeline || arguments.mermaid) && network.controls().is_none() {
+        bail!(
+            "only this project's local replica has timelines; leave out --timeline and --mermaid"
+        );
+    }
     let mut all = Vec::new();
-    for Chosen {
-        lesson,
-        experiments,
-        is_whole,
-    } in &chosen
-    {
+    for part in &chosen {
         if arguments.shows_tables() && chosen.len() > 1 {
-            let title = style::heading(format!("{}: {}", lesson.name, lesson.about));
-            show(&format!("{title}\n\n"))?;
+            let title = format!("{}: {}", part.lesson.name, part.lesson.about);
+            show(&format!("{}\n\n", style::heading(title)))?;
         }
-        let introduces = arguments.shows_tables() && !arguments.timeline && !arguments.predict;
-        if *is_whole && introduces && lesson.name == rollback::LESSON.name {
-            show(&rollback::introduction(&mut stage)?)?;
-        }
-        let mut findings = Vec::new();
-        for experiment in experiments {
-            findings.push(perform(arguments, lesson.name, experiment, &mut stage)?);
-            if arguments.mermaid {
-                let is_alone = chosen.len() == 1 && experiments.len() == 1;
-                show(&draw(&stage, experiment, is_alone))?;
-            }
-        }
-        if arguments.shows_tables() {
-            show(&format!("{}\n", table::render(lesson, &findings)))?;
-        }
-        all.extend(findings);
+        let mut stage = set_up(arguments, part.lesson, network)?;
+        all.extend(teach(arguments, part, chosen.len() == 1, &mut stage)?);
+        network = stage.into_network();
     }
     if arguments.json {
         show(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
@@ -93,24 +82,75 @@ fn run(arguments: &Arguments) -> Result<bool> {
         .all(|finding| finding.as_predicted != Some(false)))
 }
 
-/// The pair on the network that was asked for.
-fn set_up(arguments: &Arguments) -> Result<Stage> {
-    let mut network = match &arguments.network {
-        Some(url) => Network::at(url, arguments.identity.as_deref())?,
-        None => Network::local()?,
+/// The network that was asked for.
+#[cfg(feature = "network")]
+fn find(arguments: &Arguments) -> Result<Box<dyn Network>> {
+    Ok(match &arguments.network {
+        Some(url) => Box::new(Remote::at(url, arguments.identity.as_deref())?),
+        None => Box::new(Embedded::new()),
+    })
+}
+
+/// The local replica inside: this program was built without others.
+#[cfg(not(feature = "network"))]
+#[expect(clippy::unnecessary_wraps, reason = "with others it can fail")]
+fn find(_: &Arguments) -> Result<Box<dyn Network>> {
+    Ok(Box::new(Embedded::new()))
+}
+
+/// The lesson's canisters on a network.
+fn set_up(arguments: &Arguments, lesson: &Lesson, network: Box<dyn Network>) -> Result<Stage> {
+    let folders = Folders {
+        rust: arguments.wasm.clone(),
+        motoko: arguments.motoko.clone(),
     };
-    if arguments.timeline || arguments.mermaid {
-        network.control().map_err(|_| {
-            anyhow::anyhow!("only this project's local replica has timelines; leave out --timeline and --mermaid")
-        })?;
-    }
-    let pair = match (arguments.canister1, arguments.canister2) {
-        (Some(canister1), Some(canister2)) => Pair::deployed(canister1, canister2, &arguments.wasm),
-        _ => Pair::deploy(&mut network, &arguments.wasm)?,
+    let modules = lesson.modules(&folders);
+    let mut stage = match arguments.deployed() {
+        None => Stage::deploy(network, folders, modules)?,
+        Some((caller, callee)) => {
+            let deployment = Deployment {
+                caller,
+                callee,
+                modules,
+            };
+            Stage::new(network, folders, deployment)?
+        }
     };
-    let mut stage = Stage::new(network, pair)?;
-    stage.motoko.clone_from(&arguments.motoko);
+    stage.look_closely(arguments.timeline || arguments.mermaid);
     Ok(stage)
+}
+
+/// Does a lesson's experiments and shows what was found.
+fn teach(
+    arguments: &Arguments,
+    part: &Chosen,
+    is_alone: bool,
+    stage: &mut Stage,
+) -> Result<Vec<Finding>> {
+    let Chosen {
+        lesson,
+        experiments,
+        is_whole,
+    } = part;
+    let introduces = arguments.shows_tables() && !arguments.timeline && !arguments.predict;
+    if let Some(introduction) = lesson.introduction
+        && *is_whole
+        && introduces
+    {
+        show(&introduction(stage)?)?;
+    }
+    let mut findings = Vec::new();
+    for experiment in experiments {
+        findings.push(perform(arguments, lesson.name, experiment, stage)?);
+        if arguments.mermaid {
+            let is_alone = is_alone && experiments.len() == 1;
+            show(&draw(stage, experiment, is_alone))?;
+        }
+    }
+    if arguments.shows_tables() {
+        show(&format!("{}\n", table::render(lesson, &findings)))?;
+    }
+    Ok(findings)
 }
 
 /// Does one experiment, and shows what is to be shown at once.

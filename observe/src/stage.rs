@@ -1,9 +1,10 @@
-//! Where experiments are done: the pair, a hand on its messages and its clock, and a record of
-//! everything that happens.
+//! Where experiments are done: a caller and a callee, a hand on their messages and their clock, and a
+//! record of everything that happens.
 
 mod controller;
+mod languages;
 mod messages;
-mod pairs;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -13,31 +14,45 @@ use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
 
 use crate::answer::Got;
-use crate::lesson::Fact;
+use crate::deployment::{Deployment, Modules};
 use crate::network::timeline::Event;
-use crate::network::{Answer, Network, WaitingMessage};
-use crate::pair::{Counters, Pair};
+use crate::network::{self, Answer, Call, Controls, Network, Sent, WaitingMessage};
 
 pub use controller::accepted;
-pub use pairs::MOTOKO_FOLDER;
+pub use languages::Language;
+pub use watch::Value;
+use watch::Watched;
 
-/// The pair and what happens to it.
-pub struct Stage {
-    /// The network.
-    pub network: Network,
-    /// The caller.
-    pub canister1: Principal,
-    /// The callee.
-    pub canister2: Principal,
-    /// Where the Motoko modules are, for who needs them.
+/// Where Wasm is.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// What is built of Rust.
+    pub rust: PathBuf,
+    /// What `scripts/motoko.sh` builds.
     pub motoko: PathBuf,
-    pair: Pair,
-    /// Further pairs on the same network.
-    others: Vec<Pair>,
+}
+
+/// A caller, a callee, and what happens to them.
+pub struct Stage {
+    /// The caller.
+    pub caller: Principal,
+    /// The callee.
+    pub callee: Principal,
+    network: Box<dyn Network>,
+    folders: Folders,
+    deployment: Deployment,
+    /// Further ones on the same network.
+    others: Vec<Deployment>,
+    /// The users so far. Calls are those of the user with this number.
+    users: Vec<Principal>,
+    user: usize,
     scene: Vec<Moment>,
     /// The number of the next event of the network's timeline.
     next_event: u64,
     holding: bool,
+    /// What users could see of the canisters' states, and whether anybody looks at it.
+    watched: Vec<Watched>,
+    watching: bool,
 }
 
 /// A part of what happens in an experiment.
@@ -47,12 +62,14 @@ pub enum Moment {
     Event {
         /// What the local replica tells of it.
         event: Box<Event>,
-        /// The counters after it, if somebody looked.
-        counters: Option<Counters>,
+        /// Whether it changed anything that is watched.
+        changed: bool,
+        /// What is watched, after it; empty if nobody looked.
+        values: Vec<Value>,
     },
     /// A message got lost on its way.
     Lost(WaitingMessage),
-    /// The caller learned the answer to a call.
+    /// The user learned the answer to a call.
     Answer {
         /// The method that was called.
         method: String,
@@ -62,47 +79,83 @@ pub enum Moment {
 }
 
 impl Stage {
-    /// A stage for a pair on a network.
+    /// A new deployment of these modules on a network.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Deployment::new`].
+    pub fn deploy(
+        mut network: Box<dyn Network>,
+        folders: Folders,
+        modules: Modules,
+    ) -> Result<Self> {
+        let deployment = Deployment::new(network.as_mut(), modules)?;
+        Stage::new(network, folders, deployment)
+    }
+
+    /// A stage for what is deployed on a network.
     ///
     /// # Errors
     ///
     /// If the network does not answer.
-    pub fn new(network: Network, pair: Pair) -> Result<Self> {
+    pub fn new(
+        mut network: Box<dyn Network>,
+        folders: Folders,
+        deployment: Deployment,
+    ) -> Result<Self> {
+        let first_user = network.user(0)?;
         let mut stage = Stage {
+            caller: deployment.caller,
+            callee: deployment.callee,
             network,
-            canister1: pair.canister1,
-            canister2: pair.canister2,
-            motoko: PathBuf::from(MOTOKO_FOLDER),
-            pair,
+            folders,
+            deployment,
             others: Vec::new(),
+            users: vec![first_user],
+            user: 0,
             scene: Vec::new(),
             next_event: 0,
             holding: false,
+            watched: Vec::new(),
+            watching: false,
         };
         stage.begin_scene()?;
         Ok(stage)
     }
 
+    /// The network, for another stage.
+    pub fn into_network(self) -> Box<dyn Network> {
+        self.network
+    }
+
+    /// Whether the network is a local replica of this project, which has timelines and can hold
+    /// messages back.
+    pub fn is_local_replica(&mut self) -> bool {
+        self.network.controls().is_some()
+    }
+
     /// Does an experiment. Whatever it leaves behind, afterwards messages are no longer held back,
     /// the calls are again those of the first user, and both canisters run.
-    pub(crate) fn perform(
-        &mut self,
-        experiment: &dyn Fn(&mut Stage) -> Result<Vec<Fact>>,
-    ) -> Result<Vec<Fact>> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the experiment, or if the network does not answer.
+    pub fn perform<T>(&mut self, experiment: impl FnOnce(&mut Stage) -> Result<T>) -> Result<T> {
+        self.watched.clear();
         self.begin_scene()?;
-        let facts = experiment(self);
+        let result = experiment(self);
         let released = if self.holding { self.release() } else { Ok(()) };
-        self.network.become_user(0)?;
-        if facts.is_err() {
+        self.user = 0;
+        if result.is_err() {
             // It may have been about to start a canister that it stopped.
-            for canister in [self.canister1, self.canister2] {
+            for canister in [self.caller, self.callee] {
                 // The error that is told is the experiment's.
                 let _started = self.command(canister, "start_canister");
             }
         }
-        let facts = facts?;
+        let result = result?;
         released?;
-        Ok(facts)
+        Ok(result)
     }
 
     /// What happened since the experiment began, in order.
@@ -129,33 +182,50 @@ impl Stage {
         Ok(())
     }
 
-    /// Reads all counters.
-    ///
-    /// # Errors
-    ///
-    /// If one can't be read.
-    pub fn counters(&mut self) -> Result<Counters> {
-        self.pair.counters(&mut self.network)
-    }
-
     /// What to call a principal in a text: by its part in the lesson, if it has one.
     pub fn name(&self, principal: &Principal) -> String {
-        for pair in self.pairs() {
-            if *principal == pair.canister1 {
-                return "canister1".to_owned();
-            }
-            if *principal == pair.canister2 {
-                return "canister2".to_owned();
-            }
+        if let Some(name) = self.deployments().find_map(|one| one.name(principal)) {
+            return name.to_owned();
         }
         if *principal == Principal::management_canister() {
             return "the management canister".to_owned();
         }
-        match self.network.number_of_user(principal) {
+        match self.number_of_user(principal) {
             Some(0) => "the user".to_owned(),
             Some(number) => format!("user {}", number + 1),
             None => principal.to_text(),
         }
+    }
+
+    /// All deployments that the stage knows.
+    pub(crate) fn deployments(&self) -> impl Iterator<Item = &Deployment> {
+        [&self.deployment].into_iter().chain(&self.others)
+    }
+
+    // ---- Users -----------------------------------------------------------------------------------
+
+    /// The principal whose calls these are.
+    pub fn user(&self) -> Principal {
+        self.users[self.user]
+    }
+
+    /// Goes on as another user. Number 0 is the first, who deployed; the others are new.
+    ///
+    /// # Errors
+    ///
+    /// If no random key can be had.
+    pub fn become_user(&mut self, number: usize) -> Result<()> {
+        while self.users.len() <= number {
+            let user = self.network.user(self.users.len())?;
+            self.users.push(user);
+        }
+        self.user = number;
+        Ok(())
+    }
+
+    /// Which of the users a principal is.
+    pub fn number_of_user(&self, principal: &Principal) -> Option<usize> {
+        self.users.iter().position(|user| user == principal)
     }
 
     // ---- Calls ---------------------------------------------------------------------------------
@@ -176,7 +246,15 @@ impl Stage {
             self.deliver_all()?;
             return self.answer(&sent);
         }
-        let answer = self.network.call(canister, method, arguments)?;
+        if self.watching {
+            // To see what each message changes, one is delivered after the other.
+            self.hold()?;
+            let answer = self.call(canister, method, arguments)?;
+            self.release()?;
+            return Ok(answer);
+        }
+        let sent = self.send_to(canister, canister, method, arguments)?;
+        let answer = self.network.wait(&sent)?;
         self.record()?;
         self.note(method, &answer);
         Ok(answer)
@@ -208,28 +286,65 @@ impl Stage {
         method: &str,
         arguments: impl ArgumentEncoder,
     ) -> Result<T> {
-        self.network.query(canister, method, arguments)
+        let argument = candid::encode_args(arguments)?;
+        let answer = self.ask(canister, method, argument)?;
+        decode(method, &answer)
     }
 
-    /// Adds what happened to the scene, as far as it concerns the pair.
+    fn ask(&mut self, canister: Principal, method: &str, argument: Vec<u8>) -> Result<Answer> {
+        self.network.query(Call {
+            user: self.user,
+            canister,
+            effective_canister_id: canister,
+            method,
+            argument,
+        })
+    }
+
+    fn send_to(
+        &mut self,
+        canister: Principal,
+        effective_canister_id: Principal,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<Sent> {
+        self.network.send(Call {
+            user: self.user,
+            canister,
+            effective_canister_id,
+            method,
+            argument: candid::encode_args(arguments)?,
+        })
+    }
+
+    fn controls(&mut self) -> Result<&mut dyn Controls> {
+        network::controls(self.network.as_mut())
+    }
+
+    /// Adds what happened to the scene, as far as it concerns these canisters.
     fn record(&mut self) -> Result<()> {
-        let Ok((control, runtime)) = self.network.control() else {
+        let next_event = self.next_event;
+        let Ok(controls) = self.controls() else {
             return Ok(());
         };
-        let events = runtime.block_on(control.timeline(self.next_event))?;
-        self.next_event = events.next;
-        let pair = [self.canister1, self.canister2];
+        let (events, next) = controls.timeline(next_event)?;
+        self.next_event = next;
+        let ours = [self.caller, self.callee];
         let concerns = |event: &Event| {
-            pair.contains(&event.canister)
-                || pair.contains(&event.caller)
-                || self.network.number_of_user(&event.caller).is_some()
+            ours.contains(&event.canister)
+                || ours.contains(&event.caller)
+                || self.number_of_user(&event.caller).is_some()
         };
-        let moments = events.events.into_iter().filter(concerns);
-        self.scene.extend(moments.map(|event| Moment::Event {
+        let moments = events.into_iter().filter(concerns);
+        let moments = moments.map(|event| Moment::Event {
             event: Box::new(event),
-            counters: None,
-        }));
-        Ok(())
+            changed: false,
+            values: Vec::new(),
+        });
+        let moments: Vec<Moment> = moments.collect();
+        let first = self.scene.len();
+        self.scene.extend(moments);
+        self.look(first)
     }
 
     fn note(&mut self, method: &str, answer: &Answer) {
@@ -250,6 +365,6 @@ pub fn decode<T: CandidType + DeserializeOwned>(method: &str, answer: &Answer) -
         Ok(reply) => {
             candid::decode_one(reply).with_context(|| format!("{method} returned something else"))
         }
-        Err(reject) => bail!("{method}: {}", reject.reject_message),
+        Err(reject) => bail!("{method}: {}", reject.message),
     }
 }

@@ -7,40 +7,57 @@ use local_replica::message::Reject;
 
 use crate::network::timeline::{Answer, Ending, Event, Step};
 use crate::network::{Kind, WaitingMessage};
-use crate::pair::{Counters, Language};
-use crate::stage::{Moment, Stage};
+use crate::stage::{Language, Moment, Stage, Value};
 use crate::style;
 
 /// Tells what happened on the stage, message by message.
 pub fn tell(stage: &Stage) -> String {
+    tell_and(stage, |_, _| ())
+}
+
+/// Tells it with a column for each value that is watched, and what these were before.
+pub fn tell_with_values(stage: &Stage, columns: &[&str], before: &[Value]) -> String {
+    let titles: String = columns.iter().map(|title| format!("{title:>11}")).collect();
+    let mut text = format!("{:59}{titles}\n", "");
+    show_values(&mut text, "before", before);
+    text + &tell_and(stage, |moment, text| {
+        if let Moment::Event { values, .. } = moment {
+            // Further values are watched only to tell what is a change.
+            show_values(text, "now", values.get(..columns.len()).unwrap_or_default());
+        }
+    })
+}
+
+fn show_values(text: &mut String, when: &str, values: &[Value]) {
+    let _ = write!(text, "{when:>58}:");
+    for value in values {
+        let number = value.number().map_or_else(String::new, |n| n.to_string());
+        let _ = write!(text, "{number:>11}");
+    }
+    text.push('\n');
+}
+
+/// Tells it, and something more after each message.
+fn tell_and(stage: &Stage, show: impl Fn(&Moment, &mut String)) -> String {
     let mut text = String::new();
     let mut number = 0;
     for moment in stage.scene() {
         match moment {
-            Moment::Event { event, counters } => {
+            Moment::Event { event, changed, .. } => {
                 number += 1;
-                message(&mut text, stage, number, event);
-                if let Some(now) = counters {
-                    show_counters(&mut text, "now", *now);
-                }
+                message(&mut text, stage, number, event, *changed);
+                show(moment, &mut text);
             }
             Moment::Lost(message) => {
                 let _ = writeln!(text, "  {}", style::undone(lost(stage, message)));
             }
             Moment::Answer { got, .. } => {
                 let got = with_names(stage, &got.to_string());
-                let _ = writeln!(text, "  The caller got {got}");
+                let _ = writeln!(text, "  The user got {got}");
             }
         }
     }
     text
-}
-
-/// Tells it with a column for the counters, which were looked at between the messages.
-pub fn tell_with_counters(stage: &Stage, before: Counters) -> String {
-    let mut text = format!("{:61}canister1  canister2\n", "");
-    show_counters(&mut text, "before", before);
-    text + &tell(stage)
 }
 
 fn lost(stage: &Stage, message: &WaitingMessage) -> String {
@@ -52,16 +69,7 @@ fn lost(stage: &Stage, message: &WaitingMessage) -> String {
     }
 }
 
-fn show_counters(text: &mut String, when: &str, counters: Counters) {
-    let Counters {
-        canister1,
-        canister2,
-        ..
-    } = counters;
-    let _ = writeln!(text, "{when:>58}:{canister1:>11}{canister2:>11}");
-}
-
-fn message(text: &mut String, stage: &Stage, number: usize, event: &Event) {
+fn message(text: &mut String, stage: &Stage, number: usize, event: &Event, changed: bool) {
     let where_ = stage.name(&event.canister);
     let what = match &event.step {
         Step::Method { name, .. } => format!("{where_} executes {name}"),
@@ -89,7 +97,7 @@ fn message(text: &mut String, stage: &Stage, number: usize, event: &Event) {
         }
     };
     let _ = writeln!(text, "  {number}. {what}");
-    let done = deeds(stage, event);
+    let done = deeds(stage, event, changed);
     let undone = matches!(event.ending, Ending::Undone(_));
     if !done.is_empty() {
         let tense = if undone { "had " } else { "" };
@@ -122,12 +130,12 @@ pub fn cleanup(stage: &Stage, canister: &Principal) -> &'static str {
     }
 }
 
-fn deeds(stage: &Stage, event: &Event) -> Vec<String> {
+fn deeds(stage: &Stage, event: &Event, changed: bool) -> Vec<String> {
     let mut deeds = Vec::new();
     let undone = matches!(event.ending, Ending::Undone(_));
-    if event.changed_memory {
-        let verb = if undone { "changed" } else { "changes" };
-        deeds.push(format!("{verb} its state"));
+    // Of what was undone nobody can see whether it was a change.
+    if changed {
+        deeds.push("changes its state".to_owned());
     }
     for call in &event.calls {
         let verb = if undone { "called" } else { "calls" };
@@ -157,8 +165,8 @@ fn reason(reject: &Reject) -> &str {
 
 /// A text with the names of the canisters in place of their ids.
 pub fn with_names(stage: &Stage, text: &str) -> String {
-    stage.pairs().fold(text.to_owned(), |text, pair| {
-        text.replace(&pair.canister1.to_text(), "canister1")
-            .replace(&pair.canister2.to_text(), "canister2")
+    let canisters = stage.deployments().flat_map(|one| [one.caller, one.callee]);
+    canisters.fold(text.to_owned(), |text, canister| {
+        text.replace(&canister.to_text(), &stage.name(&canister))
     })
 }

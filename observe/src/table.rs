@@ -1,4 +1,5 @@
-//! Findings as text.
+//! Findings as text. A mark before each says whether it is as predicted; the prediction is shown only
+//! where it is not.
 
 use std::fmt::Write;
 
@@ -23,108 +24,105 @@ pub fn render(lesson: &Lesson, findings: &[Finding]) -> String {
     }
 }
 
+/// The mark of what is as predicted, and of what is not.
+fn mark(as_predicted: bool) -> String {
+    match as_predicted {
+        true => style::kept("✓").to_string(),
+        false => style::wrong("✗").to_string(),
+    }
+}
+
+/// What happens, and whether that is the mistake or the right way.
+fn what(finding: &Finding, [mistake, right_way]: [&str; 2]) -> String {
+    let side = match finding.side {
+        Side::Rule => "",
+        Side::Mistake => mistake,
+        Side::RightWay => right_way,
+    };
+    format!("{side}{}", finding.what)
+}
+
 // ---- A line for each fact --------------------------------------------------------------------
 
 fn list(finding: &Finding) -> String {
-    let side = match finding.side {
-        Side::Rule => "",
-        Side::Mistake => "The mistake: ",
-        Side::RightWay => "The right way: ",
-    };
-    let title = format!("{side}{} ({})", finding.what, finding.method);
+    let what = what(finding, ["The mistake: ", "The right way: "]);
+    let title = format!("{what} ({})", finding.method);
     let mut text = format!("{}\n", style::heading(title));
     if finding.as_predicted.is_none() {
         let _ = writeln!(text, "  {NOT_HERE}");
-        return text;
     }
-    let what = width(finding.facts.iter().map(|fact| fact.what)).max(20);
-    let predicted = width(finding.facts.iter().map(|fact| fact.predicted.as_str())).max(9);
-    let _ = writeln!(
-        text,
-        "  {:what$}{:gap$}{:predicted$}{:gap$}observed",
-        "",
-        "",
-        "predicted",
-        "",
-        gap = GAP
-    );
+    let names = width(finding.facts.iter().map(|fact| fact.what));
     for fact in &finding.facts {
-        let _ = writeln!(
-            text,
-            "  {:what$}{:gap$}{:predicted$}{:gap$}{}",
-            fact.what,
-            "",
-            fact.predicted,
-            "",
-            observed(fact),
-            gap = GAP
-        );
+        let (mark, name) = (mark(fact.is_as_predicted()), fact.what);
+        let _ = writeln!(text, "  {mark} {name:names$}{:GAP$}{}", "", told(fact));
     }
     text
 }
 
-fn observed(fact: &Fact) -> String {
+/// What was observed, and if it is something else, what was predicted.
+fn told(fact: &Fact) -> String {
+    let Fact {
+        predicted,
+        observed,
+        ..
+    } = fact;
     match fact.is_as_predicted() {
-        true => fact.observed.clone(),
-        false => style::wrong(format!("{}  NOT as predicted", fact.observed)).to_string(),
+        true => observed.clone(),
+        false => style::wrong(format!("{observed}, NOT as predicted: {predicted}")).to_string(),
     }
 }
 
 // ---- A line for each finding -----------------------------------------------------------------
 
 fn table(findings: &[Finding], legend: &str) -> String {
-    let Some((grown, columns)) = findings.iter().find_map(|f| f.facts.split_last()) else {
+    let Some(names) = findings.iter().map(|f| &f.facts).find(|f| !f.is_empty()) else {
         return format!("{NOT_HERE}\n");
     };
-    let whats: Vec<String> = findings.iter().map(what).collect();
-    let titles = whats.iter().map(String::as_str);
-    let mut widths = vec![width(titles.chain(["what happens"]))];
-    for (index, fact) in columns.iter().enumerate() {
+    let whats: Vec<String> = findings.iter().map(|finding| row_title(finding)).collect();
+    let mut columns = vec![("what happens", width(whats.iter().map(String::as_str)))];
+    for (index, fact) in names.iter().enumerate() {
         let cells = findings.iter().filter_map(|f| f.facts.get(index));
-        let cells = cells.map(|fact| fact.observed.as_str());
-        widths.push(width(cells.chain([fact.what])));
+        columns.push((fact.what, width(cells.map(|fact| fact.observed.as_str()))));
     }
-    widths.push(width([grown.predicted.as_str(), "predicted"].into_iter()));
+    for (title, column) in &mut columns {
+        *column = width([*title].into_iter()).max(*column) + GAP;
+    }
 
-    let titles = columns.iter().map(|fact| fact.what);
-    let titles = ["what happens"]
-        .into_iter()
-        .chain(titles)
-        .chain(["predicted", "observed"]);
     let mut header = String::new();
-    for (title, width) in titles.zip(widths.iter().chain(&[0])) {
-        let _ = write!(header, "{title:width$}{:GAP$}", "");
+    for (title, column) in &columns {
+        let _ = write!(header, "{title:column$}");
     }
-    let mut text = format!("{}\n", style::heading(header.trim_end()));
-    for finding in findings {
-        line(&mut text, finding, &widths);
+    let mut text = format!("  {}\n", style::heading(header.trim_end()));
+    for (finding, what) in findings.iter().zip(whats) {
+        line(&mut text, finding, &what, &columns);
     }
     text.push_str(legend);
     text
 }
 
-fn line(text: &mut String, finding: &Finding, widths: &[usize]) {
-    let _ = write!(
-        text,
-        "{:width$}{:GAP$}",
-        what(finding),
-        "",
-        width = widths[0]
-    );
-    let Some((last, facts)) = finding.facts.split_last() else {
+fn row_title(finding: &Finding) -> String {
+    what(finding, ["mistake: ", "right way: "])
+}
+
+fn line(text: &mut String, finding: &Finding, what: &str, columns: &[(&str, usize)]) {
+    let mark = finding.as_predicted.map_or("–".to_owned(), mark);
+    let first = columns[0].1;
+    let _ = write!(text, "{mark} {what:first$}");
+    if finding.as_predicted.is_none() {
         let _ = writeln!(text, "{NOT_HERE}");
         return;
-    };
-    for (fact, width) in facts.iter().zip(&widths[1..]) {
-        let cell = format!("{:width$}{:GAP$}", fact.observed, "");
+    }
+    let last = finding.facts.len().saturating_sub(1);
+    for (index, fact) in finding.facts.iter().enumerate() {
+        let width = if index < last {
+            columns[index + 1].1
+        } else {
+            0
+        };
+        let cell = format!("{:width$}", fact.observed);
         let _ = write!(text, "{}", coloured(&fact.observed, cell));
     }
-    let width = widths[widths.len() - 1];
-    let _ = write!(text, "{:width$}{:GAP$}", last.predicted, "");
-    let _ = match last.is_as_predicted() {
-        true => writeln!(text, "{}", last.observed),
-        false => writeln!(text, "{}", style::wrong(&last.observed)),
-    };
+    text.push('\n');
     for fact in finding.facts.iter().filter(|f| !f.is_as_predicted()) {
         let line = format!(
             "  NOT as predicted: {} is '{}', and was to be '{}'",
@@ -132,16 +130,6 @@ fn line(text: &mut String, finding: &Finding, widths: &[usize]) {
         );
         let _ = writeln!(text, "{}", style::wrong(line));
     }
-}
-
-/// What happens, and whether that is the mistake or the right way.
-fn what(finding: &Finding) -> String {
-    let side = match finding.side {
-        Side::Rule => "",
-        Side::Mistake => "mistake: ",
-        Side::RightWay => "right way: ",
-    };
-    format!("{side}{}", finding.what)
 }
 
 fn coloured(word: &str, cell: String) -> String {
@@ -153,7 +141,7 @@ fn coloured(word: &str, cell: String) -> String {
     }
 }
 
-/// How wide a column is.
+/// How wide the widest of some cells is.
 fn width<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
     cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
 }

@@ -5,51 +5,16 @@
 
 use std::cell::RefCell;
 
-use candid::{CandidType, Nat, Principal};
-use ic_cdk::{
-    call::{Call, CallFailed, Response},
-    trap,
-};
+use candid::{Nat, Principal};
+use ic_cdk::{call::Call, trap};
 use ic_cdk_macros::{query, update};
 
-use crate::{add_one, peer};
-
-/// What became of a call, as the caller saw it.
-#[derive(CandidType)]
-pub enum CallOutcome {
-    /// The callee replied.
-    Replied,
-    /// The callee, or the system in its place, rejected the call.
-    Rejected {
-        /// The reject code.
-        code: u32,
-        /// The reject message.
-        message: String,
-    },
-    /// The call never left this canister; the text is the CDK's error.
-    NotSent(String),
-}
-
-impl From<Result<Response, CallFailed>> for CallOutcome {
-    fn from(result: Result<Response, CallFailed>) -> Self {
-        match result {
-            Ok(_) => Self::Replied,
-            Err(CallFailed::CallRejected(reject)) => Self::Rejected {
-                code: reject.raw_reject_code(),
-                message: reject.reject_message().to_string(),
-            },
-            Err(
-                error @ (CallFailed::InsufficientLiquidCycleBalance(_)
-                | CallFailed::CallPerformFailed(_)),
-            ) => Self::NotSent(error.to_string()),
-        }
-    }
-}
+use crate::{CallOutcome, add_one, canister2};
 
 /// A call of canister2. With unbounded wait its outcome is always known; the price is that
 /// canister1 cannot be stopped until canister2 answers.
 fn call_canister2(method: &str) -> Call<'_, 'static> {
-    Call::unbounded_wait(peer::canister2(), method)
+    Call::unbounded_wait(canister2(), method)
 }
 
 /// Awaits `canister2.increment`. Traps if there is no reply, so that a failing canister2 is not
@@ -82,7 +47,7 @@ async fn increment_then_await_nothing_then_trap() {
 
 /// A one-way call leaves when the message ends normally. This message traps, so the call is
 /// discarded with the rest.
-#[update(guard = "peer::is_known")]
+#[update]
 fn increment_both_one_way_then_trap() {
     add_one();
     if let Err(error) = call_canister2("increment").oneway() {
@@ -94,7 +59,7 @@ fn increment_both_one_way_then_trap() {
 // ---- A trap after a commit point -----------------------------------------------------------
 
 /// A trap after the await undoes only what came after the await.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_both_then_trap() {
     add_one();
     increment_canister2().await; // COMMIT POINT: the first 1 is kept.
@@ -103,7 +68,7 @@ async fn increment_both_then_trap() {
 }
 
 /// A trap after two awaits undoes only what came after the second.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_both_twice_then_trap() {
     add_one();
     increment_canister2().await; // COMMIT POINT: the first 1 is kept.
@@ -116,7 +81,7 @@ async fn increment_both_twice_then_trap() {
 // ---- The callee fails, or is not there: canister1 sees a reject, and goes on ---------------
 
 /// The callee traps. Its own change is undone, and nothing here.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_then_call_trapping_callee() -> CallOutcome {
     add_one();
     // COMMIT POINT: the first 1 is kept.
@@ -128,7 +93,7 @@ async fn increment_then_call_trapping_callee() -> CallOutcome {
 
 /// The callee rejects on purpose. A reject does not prove that the callee changed nothing:
 /// this one keeps its 1.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_then_call_rejecting_callee() -> CallOutcome {
     add_one();
     // COMMIT POINT: the first 1 is kept.
@@ -139,7 +104,7 @@ async fn increment_then_call_rejecting_callee() -> CallOutcome {
 }
 
 /// The callee has no such method.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_then_call_missing_method() -> CallOutcome {
     add_one();
     // COMMIT POINT: the first 1 is kept; the call is sent, and the system rejects it.
@@ -167,7 +132,7 @@ async fn increment_then_call_missing_canister() -> CallOutcome {
 
 /// The call needs more cycles than there can be. It is not sent, so its await is no commit
 /// point, and the error is there at once.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_then_call_with_too_many_cycles() -> CallOutcome {
     add_one();
     // Not a commit point: a trap on the next line would undo the first 1.
@@ -215,7 +180,7 @@ impl Drop for TrappingGuard {
 }
 
 /// After a trap after an await, cleanup drops the local variables, and what `Drop` does is kept.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_both_then_trap_with_guard() {
     let _guard = Guard;
     add_one();
@@ -226,7 +191,7 @@ async fn increment_both_then_trap_with_guard() {
 
 /// The mistake: a `Drop` that can trap. What cleanup did is then lost: were the guard a lock, it
 /// would stay locked. The right way is the method above: a `Drop` that cannot trap.
-#[update(guard = "peer::is_known")]
+#[update]
 async fn increment_both_then_trap_in_cleanup_too() {
     let _guard = TrappingGuard;
     add_one();

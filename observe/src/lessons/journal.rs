@@ -1,6 +1,6 @@
-//! The experiment of the lesson `journal`: a transfer that traps at each of its points.
+//! A transfer that traps at each of its points.
 //!
-//! The code that is observed: `canisters/canister1/src/journal.rs`.
+//! The code that is observed: `lessons/07-journal`.
 
 use std::time::Duration;
 
@@ -9,25 +9,27 @@ use candid::CandidType;
 use serde::Deserialize;
 
 use crate::answer::Got;
-use crate::lesson::{Experiment, Fact, Layout, Lesson, Question, Side, fact};
+use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way};
 use crate::stage::Stage;
 
 /// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "journal",
     about: "A trap in a callback forgets what was under way, unless it was written down.",
+    canisters: Canisters::Room,
+    introduction: None,
     experiments,
     layout: Layout::List,
 };
 
-/// `TransferId` in canister1's interface.
+/// `TransferId` in the caller's interface.
 #[derive(CandidType, Clone, Copy, Deserialize)]
 struct TransferId {
     account: u64,
     number: u64,
 }
 
-/// `TrapAt` in canister1's interface.
+/// `TrapAt` in the caller's interface.
 #[derive(CandidType, Clone, Copy, Deserialize)]
 enum TrapAt {
     Nowhere,
@@ -37,7 +39,7 @@ enum TrapAt {
     BeforeReply,
 }
 
-/// `Progress` in canister1's interface.
+/// `Progress` in the caller's interface.
 #[derive(CandidType, Debug, Deserialize)]
 enum Progress {
     Intended,
@@ -46,21 +48,21 @@ enum Progress {
     Refused(String),
 }
 
-/// An account in canister1, as it tells it.
+/// An account in the caller, as it tells it.
 #[derive(CandidType, Deserialize)]
 struct Account {
     balance: u64,
     receipts: u64,
 }
 
-/// What the account in canister1 has at first, and how much of it is to be transferred.
+/// What the account in the caller has at first, and how much of it is to be transferred.
 const BALANCE: u64 = 100;
 const AMOUNT: u64 = 40;
 
-/// An account that canister2 does not have.
+/// An account that the callee does not have.
 const NO_ACCOUNT: u64 = u64::MAX;
 
-/// Two accounts, new for each transfer: one in canister1 with 100, an empty one in canister2.
+/// Two accounts, new for each transfer: one in the caller with 100, an empty one in the callee.
 struct Accounts {
     from: u64,
     to: u64,
@@ -68,25 +70,27 @@ struct Accounts {
 
 impl Accounts {
     fn open(stage: &mut Stage) -> Result<Self> {
-        let from = stage.reply(stage.canister1, "journal_open", (BALANCE,))?;
-        let to = stage.reply(stage.canister2, "journal_open", ())?;
+        let from: u64 = stage.reply(stage.caller, "open", (BALANCE,))?;
+        let to: u64 = stage.reply(stage.callee, "open", ())?;
+        stage.watch(stage.caller, "get_account", (from,))?;
+        stage.watch(stage.callee, "get_balance", (to,))?;
         Ok(Accounts { from, to })
     }
 
     /// Their balances, and how many receipts were counted.
     fn show(&self, stage: &mut Stage) -> Result<String> {
-        let (from, to) = (stage.canister1, stage.canister2);
-        let account: Option<Account> = stage.query(from, "journal_get_account", (self.from,))?;
-        let account = account.context("canister1 has forgotten the account")?;
-        let received: Option<u64> = stage.query(to, "journal_get_balance", (self.to,))?;
-        let received = received.context("canister2 has forgotten the account")?;
+        let (from, to) = (stage.caller, stage.callee);
+        let account: Option<Account> = stage.query(from, "get_account", (self.from,))?;
+        let account = account.context("the caller has forgotten the account")?;
+        let received: Option<u64> = stage.query(to, "get_balance", (self.to,))?;
+        let received = received.context("the callee has forgotten the account")?;
         Ok(in_words(account.balance, received, account.receipts))
     }
 
     /// The first transfer between them, or that one again. Returns what the user got.
     fn transfer(&self, stage: &mut Stage, trap_at: TrapAt) -> Result<String> {
         let arguments = (self.first_transfer(), self.to, AMOUNT, trap_at);
-        let answer = stage.call(stage.canister1, "journal_transfer", arguments)?;
+        let answer = stage.call(stage.caller, "transfer", arguments)?;
         let Ok(reply) = &answer else {
             return Ok(Got::read(&answer).words());
         };
@@ -103,8 +107,8 @@ impl Accounts {
 
     fn progress(&self, stage: &mut Stage) -> Result<String> {
         let id = self.first_transfer();
-        let canister1 = stage.canister1;
-        let progress: Option<Progress> = stage.query(canister1, "journal_get_progress", (id,))?;
+        let canister1 = stage.caller;
+        let progress: Option<Progress> = stage.query(canister1, "get_progress", (id,))?;
         Ok(progress.map_or("unknown".to_owned(), |progress| format!("{progress:?}")))
     }
 }
@@ -115,61 +119,48 @@ fn in_words(balance: u64, received: u64, receipts: u64) -> String {
 
 fn experiments() -> Vec<Experiment> {
     vec![
-        Experiment {
-            method: "journal_transfer_without_journal",
-            what: "traps in the callback, and the user tries again",
-            side: Side::Mistake,
-            needs_local_replica: false,
-            question: Some(Question {
-                ask: "40 of 100 are to be transferred. The first try traps in its callback; the \
-                      user gets a reject and tries again, which succeeds. Where are the 100 then?"
-                    .to_owned(),
-                choices: vec![
-                    in_words(60, 40, 1),
-                    in_words(20, 80, 1),
-                    in_words(20, 40, 1),
-                    in_words(60, 40, 2),
-                ],
-                fact: AFTER_SECOND_TRY,
-                why: "The trap undid the callback, not the transfer: canister2 had committed its \
-                      part. Nothing in canister1 says so, and the second try is a second transfer.",
-            }),
-            run: Box::new(forget_what_was_done),
-        },
-        Experiment {
-            method: "journal_transfer",
-            what: "traps at each point, and the user tries again",
-            side: Side::RightWay,
-            needs_local_replica: false,
-            question: Some(Question {
-                ask: "With a journal: at how many of the points can a trap lead to anything but \
-                      one transfer, once the user has tried again?"
-                    .to_owned(),
-                choices: ["none", "one: after the call", "all"]
-                    .map(str::to_owned)
-                    .to_vec(),
-                fact: "points with another end",
-                why: "The second try has the number of the first, finds its journal entry, and \
-                      does what is left to do. canister2 knows the number too.",
-            }),
-            run: Box::new(trap_everywhere),
-        },
-        Experiment {
-            method: "journal_resume",
-            what: "traps in the callback; nobody tries again, and somebody else resumes",
-            side: Side::RightWay,
-            needs_local_replica: false,
-            question: None,
-            run: Box::new(resume),
-        },
-        Experiment {
-            method: "journal_finish",
-            what: "traps in what remains after the outcome; nobody does anything, and time passes",
-            side: Side::RightWay,
-            needs_local_replica: true,
-            question: None,
-            run: Box::new(let_the_timer_resume),
-        },
+        mistake(
+            "transfer_without_journal",
+            "traps in the callback, and the user tries again",
+            forget_what_was_done,
+        )
+        .asks(Question::new(
+            "40 of 100 are to be transferred. The first try traps in its callback; the user gets a \
+             reject and tries again, which succeeds. Where are the 100 then?",
+            [
+                in_words(60, 40, 1),
+                in_words(20, 80, 1),
+                in_words(20, 40, 1),
+                in_words(60, 40, 2),
+            ],
+            AFTER_SECOND_TRY,
+            "The trap undid the callback, not the transfer: the callee had committed its part. \
+             Nothing in the caller says so, and the second try is a second transfer.",
+        )),
+        right_way(
+            "transfer",
+            "traps at each point, and the user tries again",
+            trap_everywhere,
+        )
+        .asks(Question::new(
+            "With a journal: at how many of the points can a trap lead to anything but one \
+             transfer, once the user has tried again?",
+            ["none", "one: after the call", "all"],
+            "points with another end",
+            "The second try has the number of the first, finds its journal entry, and does what is \
+             left to do. The callee knows the number too.",
+        )),
+        right_way(
+            "resume",
+            "traps in the callback; nobody tries again, and somebody else resumes",
+            resume,
+        ),
+        right_way(
+            "finish",
+            "traps in what remains after the outcome; nobody does anything, and time passes",
+            let_the_timer_resume,
+        )
+        .on_local_replica(),
     ]
 }
 
@@ -179,8 +170,8 @@ fn forget_what_was_done(stage: &mut Stage) -> Result<Vec<Fact>> {
     let (lost, accounts) = (Accounts::open(stage)?, Accounts::open(stage)?);
     stage.begin_scene()?;
     let transfer = |stage: &mut Stage, from: u64, to: u64, trap_at| -> Result<String> {
-        let method = "journal_transfer_without_journal";
-        let answer = stage.call(stage.canister1, method, (from, to, AMOUNT, trap_at))?;
+        let method = "transfer_without_journal";
+        let answer = stage.call(stage.caller, method, (from, to, AMOUNT, trap_at))?;
         Ok(Got::read(&answer).words())
     };
     let refused = transfer(stage, lost.from, NO_ACCOUNT, TrapAt::AfterCall)?;
@@ -191,9 +182,9 @@ fn forget_what_was_done(stage: &mut Stage) -> Result<Vec<Fact>> {
     let second = transfer(stage, accounts.from, accounts.to, TrapAt::Nowhere)?;
     let after_second = accounts.show(stage)?;
     Ok(vec![
-        fact("canister2 refuses, trap", "reject 5, IC0503", refused),
+        fact("the callee refuses, trap", "reject 5, IC0503", refused),
         fact("the 40 are lost", in_words(60, 0, 0), after_refusal),
-        fact("canister2 adds, trap", "reject 5, IC0503", first),
+        fact("the callee adds, trap", "reject 5, IC0503", first),
         fact("after the first try", in_words(60, 40, 0), after_first),
         fact("the user tries again", "reply: Ok", second),
         fact(AFTER_SECOND_TRY, in_words(20, 80, 1), after_second),
@@ -236,9 +227,9 @@ fn resume(stage: &mut Stage) -> Result<Vec<Fact>> {
     stage.begin_scene()?;
     let got = accounts.transfer(stage, TrapAt::AfterCall)?;
     let (kept, meanwhile) = (accounts.progress(stage)?, accounts.show(stage)?);
-    stage.network.become_user(1)?;
-    let resumed = stage.call(stage.canister1, "journal_resume", ())?;
-    ensure!(resumed.is_ok(), "journal_resume was rejected");
+    stage.become_user(1)?;
+    let resumed = stage.call(stage.caller, "resume", ())?;
+    ensure!(resumed.is_ok(), "resume was rejected");
     Ok(vec![
         fact("the user got", "reject 5, IC0503", got),
         fact("the journal then", "Intended", kept),

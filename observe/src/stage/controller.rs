@@ -1,4 +1,4 @@
-//! What a controller of the pair does.
+//! What a controller of the canisters does.
 
 use anyhow::{Context, Result, bail};
 use candid::Principal;
@@ -8,10 +8,11 @@ use ic_management_canister_types::{
 };
 
 use super::{Stage, decode};
-use crate::network::{Answer, Sent, install_args};
+use crate::deployment::install_args;
+use crate::network::{Answer, Sent};
 
 impl Stage {
-    /// Upgrades canister1 or canister2 to the module that it has.
+    /// Upgrades the caller or the callee to the module that it has.
     ///
     /// # Errors
     ///
@@ -30,7 +31,7 @@ impl Stage {
         canister: Principal,
         flags: Option<UpgradeFlags>,
     ) -> Result<Answer> {
-        let module = self.pair.module(canister)?;
+        let module = self.deployment.module(canister)?;
         let args = install_args(canister, module, CanisterInstallMode::Upgrade(flags))?;
         self.manage(canister, "install_code", (args,))
     }
@@ -57,8 +58,9 @@ impl Stage {
         let args = CanisterIdRecord {
             canister_id: canister,
         };
-        let sent = self.network.send_management(canister, method, (args,))?;
-        self.deliver_ingress(Principal::management_canister(), method)?;
+        let management = Principal::management_canister();
+        let sent = self.send_to(management, canister, method, (args,))?;
+        self.deliver_ingress(management, method)?;
         Ok(sent)
     }
 
@@ -82,12 +84,13 @@ impl Stage {
         method: &str,
         arguments: impl ArgumentEncoder,
     ) -> Result<Answer> {
-        let sent = self.network.send_management(canister, method, arguments)?;
+        let management = Principal::management_canister();
+        let sent = self.send_to(management, canister, method, arguments)?;
         if self.holding {
-            self.deliver_ingress(Principal::management_canister(), method)?;
+            self.deliver_ingress(management, method)?;
             return self.answer(&sent);
         }
-        let answer = self.network.wait(sent)?;
+        let answer = self.network.wait(&sent)?;
         self.record()?;
         Ok(answer)
     }
@@ -101,6 +104,6 @@ impl Stage {
 pub fn accepted(answer: Answer) -> Result<()> {
     match answer {
         Ok(_) => Ok(()),
-        Err(reject) => bail!("{}", reject.reject_message),
+        Err(reject) => bail!("{}", reject.message),
     }
 }

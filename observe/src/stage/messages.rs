@@ -17,8 +17,7 @@ impl Stage {
     ///
     /// If the network is not the local replica.
     pub fn hold(&mut self) -> Result<()> {
-        let (control, runtime) = self.network.control()?;
-        runtime.block_on(control.hold(true))?;
+        self.controls()?.hold(true)?;
         self.holding = true;
         Ok(())
     }
@@ -30,8 +29,7 @@ impl Stage {
     /// If there is no end to what waits, or the network does not answer.
     pub fn release(&mut self) -> Result<()> {
         let delivered = self.deliver_all();
-        let (control, runtime) = self.network.control()?;
-        runtime.block_on(control.hold(false))?;
+        self.controls()?.hold(false)?;
         self.holding = false;
         delivered?;
         self.record()
@@ -49,7 +47,7 @@ impl Stage {
         arguments: impl ArgumentEncoder,
     ) -> Result<Sent> {
         self.check_holding()?;
-        self.network.send(canister, method, arguments)
+        self.send_to(canister, canister, method, arguments)
     }
 
     /// Calls a method that awaits nothing, while all other messages go on waiting.
@@ -74,8 +72,7 @@ impl Stage {
     ///
     /// If the network does not answer.
     pub fn waiting(&mut self) -> Result<Vec<WaitingMessage>> {
-        let (control, runtime) = self.network.control()?;
-        runtime.block_on(control.messages())
+        self.controls()?.messages()
     }
 
     /// Delivers the oldest message that `is_it` describes and that may go next.
@@ -184,39 +181,12 @@ impl Stage {
     ///
     /// If the network is not the local replica.
     pub fn advance_time(&mut self, duration: Duration) -> Result<()> {
-        let (control, runtime) = self.network.control()?;
-        runtime.block_on(control.advance_time(duration))?;
+        self.controls()?.advance_time(duration)?;
         self.record()
     }
 
-    /// Calls a method of canister1 without arguments and looks at the counters after every message.
-    ///
-    /// # Errors
-    ///
-    /// If it is not answered, or the network is not the local replica.
-    pub fn call_step_by_step(&mut self, method: &str) -> Result<Answer> {
-        self.hold()?;
-        let sent = self.send(self.canister1, method, ())?;
-        loop {
-            let before = self.scene.len();
-            if !self.deliver_next()? {
-                break;
-            }
-            let now = self.counters()?;
-            for moment in &mut self.scene[before..] {
-                if let Moment::Event { counters, .. } = moment {
-                    *counters = Some(now);
-                }
-            }
-        }
-        let answer = self.answer(&sent)?;
-        self.release()?;
-        Ok(answer)
-    }
-
     fn deliver_message(&mut self, message: WaitingMessage, how: Delivery) -> Result<()> {
-        let (control, runtime) = self.network.control()?;
-        runtime.block_on(control.deliver(message.number, how))?;
+        self.controls()?.deliver(message.number, how)?;
         if how == Delivery::Lose {
             self.scene.push(Moment::Lost(message));
         }

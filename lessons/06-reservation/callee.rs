@@ -1,0 +1,190 @@
+//! The callee of the lesson `reservation`: a theatre that sells the seats of its shows.
+
+use std::cell::RefCell;
+
+use candid::{CandidType, Principal};
+use ic_cdk::{
+    api::{msg_caller, time},
+    trap,
+};
+use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
+use serde::Deserialize;
+
+use shared::bounded::BoundedMap;
+
+/// How long a seat is held for somebody who has not committed: one minute, in nanoseconds.
+const HOLD_TIME: u64 = 60_000_000_000;
+
+/// How many seats a show has at most.
+const MAX_SEATS: u64 = 100;
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// All shows.
+#[derive(CandidType, Default, Deserialize)]
+struct State {
+    shows: BoundedMap<u64, Vec<Seat>>,
+    /// How many holds were ever given out. Each has its own number, which is never used again.
+    holds: u64,
+}
+
+#[derive(CandidType, Clone, Copy, Deserialize)]
+enum Seat {
+    Free,
+    /// Prepared. It becomes free by itself at `until`, by this canister's clock: no timer is
+    /// needed, as everybody who looks at the seat looks at the clock too.
+    Held {
+        hold: u64,
+        holder: Principal,
+        until: u64,
+    },
+    /// Committed. The number of the hold stays, so that a second commit finds it.
+    Sold {
+        hold: u64,
+        holder: Principal,
+    },
+}
+
+impl Seat {
+    fn is_free(self) -> bool {
+        match self {
+            Seat::Free => true,
+            Seat::Held { until, .. } => until <= time(),
+            Seat::Sold { .. } => false,
+        }
+    }
+}
+
+/// How many seats of a show are free, held and sold.
+#[derive(CandidType, Default)]
+struct Seats {
+    free: u64,
+    held: u64,
+    sold: u64,
+}
+
+/// What a commit came to.
+#[derive(CandidType)]
+enum Commit {
+    /// The seat is sold to the holder: now, or by an earlier commit.
+    Sold,
+    /// The hold has ended, or never was. It will never be sold.
+    Expired,
+}
+
+/// Opens a show with this many seats, and returns its number.
+#[update]
+fn open_show(seats: u64) -> Result<u64, String> {
+    if seats > MAX_SEATS {
+        return Err(format!("a show has at most {MAX_SEATS} seats, not {seats}"));
+    }
+    STATE.with_borrow_mut(|state| {
+        let show = state.shows.next_number();
+        let free = (0..seats).map(|_| Seat::Free).collect();
+        state.shows.insert(show, free);
+        Ok(show)
+    })
+}
+
+/// The seats of a show.
+#[query]
+fn seats(show: u64) -> Seats {
+    let mut seats = Seats::default();
+    with_show(show, |seat_list, _| {
+        for seat in seat_list {
+            match seat {
+                seat if seat.is_free() => seats.free += 1,
+                Seat::Sold { .. } => seats.sold += 1,
+                _ => seats.held += 1,
+            }
+        }
+    });
+    seats
+}
+
+/// For the mistakes: sells a seat in one step. There is no way back.
+#[update]
+fn take(show: u64) -> Result<(), String> {
+    let holder = msg_caller();
+    occupy(show, |hold| Seat::Sold { hold, holder }).map(drop)
+}
+
+/// Step one: holds a seat for a minute, and returns the number of the hold. Nothing else has to be
+/// done to give it back.
+#[update]
+fn prepare(show: u64) -> Result<u64, String> {
+    let holder = msg_caller();
+    let until = time() + HOLD_TIME;
+    occupy(show, |hold| Seat::Held {
+        hold,
+        holder,
+        until,
+    })
+}
+
+/// Step two: sells the seat that is held. Whoever is not sure whether it was done does it again: it
+/// sells once, and says the same.
+#[update]
+fn commit(show: u64, hold: u64) -> Commit {
+    let holder = msg_caller();
+    with_show(show, |seats, _| {
+        for seat in seats {
+            match *seat {
+                // A hold belongs to whoever prepared it: others can't commit it.
+                Seat::Sold { hold: h, holder: p } if (h, p) == (hold, holder) => {
+                    return Commit::Sold;
+                }
+                // After its time it is refused even if the seat is still free: a hold that was
+                // called expired once stays so.
+                Seat::Held {
+                    hold: h,
+                    holder: p,
+                    until,
+                } if (h, p) == (hold, holder) && time() < until => {
+                    *seat = Seat::Sold { hold, holder };
+                    return Commit::Sold;
+                }
+                _ => {}
+            }
+        }
+        Commit::Expired
+    })
+}
+
+/// Puts something in the place of a free seat, under a new number, and returns the number.
+fn occupy(show: u64, make: impl FnOnce(u64) -> Seat) -> Result<u64, String> {
+    with_show(show, |seats, holds| {
+        let free = seats.iter_mut().find(|seat| seat.is_free());
+        let seat = free.ok_or("sold out")?;
+        *holds += 1;
+        *seat = make(*holds);
+        Ok(*holds)
+    })
+}
+
+/// Does something with the seats of a show, and the count of holds.
+fn with_show<T>(show: u64, act: impl FnOnce(&mut Vec<Seat>, &mut u64) -> T) -> T {
+    STATE.with_borrow_mut(|State { shows, holds }| match shows.get_mut(&show) {
+        Some(seats) => act(seats, holds),
+        // The caller sees a reject, which tells it nothing about any hold; and that is right.
+        None => trap(format!(
+            "there is no show {show}: it was never opened, or is too old"
+        )),
+    })
+}
+
+#[pre_upgrade]
+fn save() {
+    shared::upgrade::save(&STATE);
+}
+
+#[post_upgrade]
+fn restore() {
+    shared::upgrade::restore(&STATE);
+}
+
+ic_cdk::export_candid!();
+
+fn main() {}

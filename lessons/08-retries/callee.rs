@@ -1,0 +1,280 @@
+//! The callee of the lesson `retries`: accounts that can be incremented, without an id and with
+//! one.
+//!
+//! With an id, an increment is done once, however often it is asked for: its id is remembered with
+//! its result. Memory is finite, so ids are remembered for a bounded time, and only so many of them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use candid::{CandidType, Principal};
+use ic_cdk::api::{msg_caller, time};
+use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
+use serde::Deserialize;
+
+use shared::bounded::BoundedMap;
+
+/// For how long an id is remembered, in nanoseconds: 2 hours. It has to be longer than callers try
+/// again, or one of them comes back to somebody who has forgotten.
+const WINDOW: u64 = 2 * 60 * 60 * 1_000_000_000;
+
+/// How far the clock of a caller may be ahead of this canister's, in nanoseconds: 1 minute. Subnets
+/// have clocks of their own.
+const DRIFT: u64 = 60 * 1_000_000_000;
+
+/// How many ids an account remembers.
+const CAPACITY: usize = 100;
+
+/// What a caller calls one increment. The earlier id is the smaller one.
+#[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct IncrementId {
+    /// When the caller chose it, in nanoseconds since 1970-01-01.
+    created: u64,
+    /// Tells it from others of the same time.
+    number: u64,
+}
+
+/// What makes an increment of an account this one and no other. Callers have ids of their own, so
+/// that nobody can take those of somebody else.
+#[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    id: IncrementId,
+    caller: Principal,
+}
+
+impl Key {
+    fn new(id: IncrementId) -> Self {
+        let caller = msg_caller();
+        Key { id, caller }
+    }
+
+    fn is_too_old(&self, now: u64) -> bool {
+        self.id.created.saturating_add(WINDOW) < now
+    }
+}
+
+/// Why an increment was not done. In each case nothing happened.
+#[derive(CandidType, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// There is no such account (any more).
+    NoSuchAccount,
+    /// The id is older than what is remembered: whether it was done before can't be said.
+    TooOld,
+    /// The id was chosen in the future.
+    TooNew,
+    /// Too many ids are remembered already. Later there will be room.
+    Full,
+}
+
+/// What is known of an increment.
+#[derive(CandidType, Debug, PartialEq, Eq)]
+enum Remembered {
+    /// It was done, with this result.
+    Done(u64),
+    /// It was not done.
+    NotDone,
+    /// It was so long ago that nobody knows.
+    Forgotten,
+}
+
+/// The increments that were done, from the oldest id on, and their results.
+#[derive(CandidType, Default, Deserialize)]
+struct Done(BTreeMap<Key, u64>);
+
+impl Done {
+    /// Does an increment, unless it was done before. Returns its result in both cases.
+    fn once(
+        &mut self,
+        now: u64,
+        key: Key,
+        increment: impl FnOnce() -> u64,
+    ) -> Result<u64, Refusal> {
+        // What is refused as too old is what is forgotten: no id is done again after it was forgotten.
+        if key.is_too_old(now) {
+            return Err(Refusal::TooOld);
+        }
+        while self
+            .0
+            .first_entry()
+            .is_some_and(|oldest| oldest.key().is_too_old(now))
+        {
+            self.0.pop_first();
+        }
+        if let Some(result) = self.0.get(&key) {
+            return Ok(*result);
+        }
+        // An id of the future would be remembered for longer than the window.
+        if key.id.created > now.saturating_add(DRIFT) {
+            return Err(Refusal::TooNew);
+        }
+        // To make room by forgetting a younger id would be to do it again if it came back.
+        if self.0.len() >= CAPACITY {
+            return Err(Refusal::Full);
+        }
+        let result = increment();
+        self.0.insert(key, result);
+        Ok(result)
+    }
+
+    fn look_up(&self, now: u64, key: &Key) -> Remembered {
+        if key.is_too_old(now) {
+            return Remembered::Forgotten;
+        }
+        match self.0.get(key) {
+            Some(result) => Remembered::Done(*result),
+            None => Remembered::NotDone,
+        }
+    }
+}
+
+/// An account, and what was done to it by id: what one account remembers is in no other's way.
+#[derive(CandidType, Default, Deserialize)]
+struct Account {
+    count: u64,
+    done: Done,
+}
+
+/// The accounts.
+#[derive(CandidType, Default, Deserialize)]
+struct State {
+    accounts: BoundedMap<u64, Account>,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+#[pre_upgrade]
+fn save() {
+    shared::upgrade::save(&STATE);
+}
+
+#[post_upgrade]
+fn restore() {
+    shared::upgrade::restore(&STATE);
+}
+
+/// Does something with an account, if it is there.
+fn with_account<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, Refusal> {
+    STATE.with_borrow_mut(|state| {
+        let found = state.accounts.get_mut(&account);
+        found.map(act).ok_or(Refusal::NoSuchAccount)
+    })
+}
+
+/// Opens an account, which counts from 0. Returns its number.
+#[update]
+fn open() -> u64 {
+    STATE.with_borrow_mut(|State { accounts }| {
+        let account = accounts.next_number();
+        accounts.insert(account, Account::default());
+        account
+    })
+}
+
+/// How often an account was incremented.
+#[query]
+fn count(account: u64) -> Option<u64> {
+    with_account(account, |account| account.count).ok()
+}
+
+/// Increments an account, each time it is called. Returns the new count.
+#[update]
+fn increment(account: u64) -> Result<u64, Refusal> {
+    with_account(account, |account| {
+        account.count += 1;
+        account.count
+    })
+}
+
+/// Increments an account once for an id. Returns the count that was new then.
+#[update]
+fn increment_once(account: u64, id: IncrementId) -> Result<u64, Refusal> {
+    with_account(account, |Account { count, done }| {
+        done.once(time(), Key::new(id), || {
+            *count += 1;
+            *count
+        })
+    })?
+    // COMMIT POINT: the increment and the memory of it are kept together, or neither is.
+}
+
+/// What became of the caller's increment with this id.
+#[query]
+fn look_up(account: u64, id: IncrementId) -> Remembered {
+    let known = with_account(account, |Account { done, .. }| {
+        done.look_up(time(), &Key::new(id))
+    });
+    // An account that is gone has taken with it what it knew.
+    known.unwrap_or(Remembered::Forgotten)
+}
+
+ic_cdk::export_candid!();
+
+fn main() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000_000_000_000;
+
+    fn key(created: u64, number: u64) -> Key {
+        Key {
+            id: IncrementId { created, number },
+            caller: Principal::anonymous(),
+        }
+    }
+
+    #[test]
+    fn at_no_time_is_an_id_done_twice() {
+        let mut done = Done::default();
+        assert_eq!(done.once(NOW, key(NOW, 0), || 7), Ok(7));
+        for now in [NOW, NOW + WINDOW, NOW + WINDOW + 1, NOW + 9 * WINDOW] {
+            // Others come and go, so that old ones are forgotten.
+            assert_eq!(done.once(now, key(now, 1), || 1), Ok(1));
+            let again = done.once(now, key(NOW, 0), || panic!("it is done again"));
+            let known = done.look_up(now, &key(NOW, 0));
+            match now <= NOW + WINDOW {
+                true => assert_eq!((again, known), (Ok(7), Remembered::Done(7))),
+                false => assert_eq!(
+                    (again, known),
+                    (Err(Refusal::TooOld), Remembered::Forgotten)
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_room_new_ids_wait_and_known_ones_are_still_known() {
+        let mut done = Done::default();
+        for number in 0..CAPACITY as u64 {
+            assert_eq!(done.once(NOW, key(NOW, number), || number), Ok(number));
+        }
+        let more = key(NOW + 1, 0);
+        let refused = done.once(NOW + 1, more, || panic!("it is done"));
+        assert_eq!(refused, Err(Refusal::Full));
+        assert_eq!(done.look_up(NOW + 1, &more), Remembered::NotDone);
+        assert_eq!(done.once(NOW + 1, key(NOW, 0), || panic!("again")), Ok(0));
+        assert_eq!(done.once(NOW + WINDOW + 1, more, || 3), Ok(3));
+        assert_eq!(done.0.len(), 1);
+    }
+
+    #[test]
+    fn an_id_of_the_future_is_refused() {
+        let mut done = Done::default();
+        let ahead = NOW + DRIFT;
+        assert_eq!(done.once(NOW, key(ahead, 0), || 1), Ok(1));
+        let refused = done.once(NOW, key(ahead + 1, 0), || panic!("it is done"));
+        assert_eq!(refused, Err(Refusal::TooNew));
+    }
+
+    #[test]
+    fn what_was_not_done_is_not_remembered() {
+        let mut done = Done::default();
+        let early = key(NOW + DRIFT + 1, 0);
+        let refused = done.once(NOW, early, || panic!("it is done"));
+        assert_eq!(refused, Err(Refusal::TooNew));
+        assert_eq!(done.look_up(NOW, &early), Remembered::NotDone);
+    }
+}

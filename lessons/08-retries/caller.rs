@@ -1,0 +1,208 @@
+//! The lesson `retries`: calling again without doing it twice.
+//!
+//! A call with bounded wait can end with the reject code SysUnknown: it may or may not have
+//! happened. To call again without an id may do it twice; not to call again may leave it undone.
+//! With an id that the callee remembers, to call again is always right.
+
+use std::cell::RefCell;
+
+use candid::{CandidType, Principal, utils::ArgumentEncoder};
+use ic_cdk::{
+    api::time,
+    call::{Call, CallErrorExt},
+};
+use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use shared::{bounded::BoundedMap, peer};
+
+/// How often a method calls the callee until it gives up. Whoever called may call it once more.
+const ATTEMPTS: u32 = 3;
+
+/// How long it waits for each answer, in seconds. 300 is the most that the system allows.
+const WAIT: u32 = 60;
+
+/// For how long an increment is tried again, in nanoseconds: 1 hour. This has to be less than the 2
+/// hours for which the callee remembers ids, by more than a call can be on its way and clocks
+/// differ.
+const RETRY_TIME: u64 = 60 * 60 * 1_000_000_000;
+
+/// Makes a call until it is answered, or has failed in a way that calling at once can't mend.
+async fn call_until_answered<R: CandidType + DeserializeOwned>(
+    method: &str,
+    arguments: &impl ArgumentEncoder,
+) -> Result<R, String> {
+    for _ in 0..ATTEMPTS {
+        let call = Call::bounded_wait(callee(), method);
+        // COMMIT POINT: the call is sent.
+        match call.with_args(arguments).change_timeout(WAIT).await {
+            Ok(reply) => return reply.candid().map_err(|error| error.to_string()),
+            // "Retryable" says that calling again might work. It does not say that it is safe.
+            Err(error) if error.is_immediately_retryable() => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(format!("the callee did not answer {ATTEMPTS} times"))
+}
+
+// ---- The mistake ---------------------------------------------------------------------------
+
+/// The mistake: if only the answer was lost, the callee increments the account again.
+#[update]
+async fn increment_without_id(account: u64) -> Result<u64, String> {
+    let result: Result<u64, Refusal> = call_until_answered("increment", &(account,)).await?;
+    result.map_err(|refusal| refusal.to_string())
+}
+
+// ---- The right way -------------------------------------------------------------------------
+
+/// Chooses the id for one increment of an account of the callee, before the first attempt. Returns
+/// the number under which the increment is known here.
+#[update]
+fn begin(account: u64) -> u64 {
+    STATE.with_borrow_mut(|State { increments }| {
+        let number = increments.next_number();
+        let created = time();
+        increments.insert(
+            number,
+            Increment {
+                account,
+                id: IncrementId { created, number },
+                result: None,
+            },
+        );
+        number
+    })
+    // COMMIT POINT: from now on every attempt uses this id, whatever fails.
+}
+
+/// The right way: the same call, with an id. It may be called again until it returns `Ok`, after
+/// whatever error; the account is incremented once.
+#[update]
+async fn increment_once(number: u64) -> Result<u64, String> {
+    let increment = find(number)?;
+    if let Some(result) = increment.result {
+        return Ok(result);
+    }
+    if time() > increment.id.created + RETRY_TIME {
+        return Err("too late to try again; ask with `ask`".to_string());
+    }
+    let Increment { account, id, .. } = increment;
+    let result: Result<u64, Refusal> =
+        call_until_answered("increment_once", &(account, id)).await?;
+    let result = result.map_err(|refusal| refusal.to_string())?;
+    // A trap here would lose the result, but not the id: the callee tells the result again.
+    remember(number, result);
+    Ok(result)
+    // COMMIT POINT: the result is known for good.
+}
+
+/// Asks the callee what became of an increment, without trying again. Requests arrive in the order
+/// sent, so once the callee has answered `NotDone`, no earlier attempt can still arrive.
+#[update]
+async fn ask(number: u64) -> Result<Remembered, String> {
+    let Increment { account, id, .. } = find(number)?;
+    let known = call_until_answered("look_up", &(account, id)).await?;
+    if let Remembered::Done(result) = known {
+        remember(number, result);
+    }
+    Ok(known)
+}
+
+/// The result of an increment, if this canister knows it.
+#[query]
+fn result(number: u64) -> Result<Option<u64>, String> {
+    Ok(find(number)?.result)
+}
+
+/// An increment that was begun.
+#[derive(CandidType, Clone, Deserialize)]
+struct Increment {
+    account: u64,
+    id: IncrementId,
+    /// The count that the callee returned, once it is known.
+    result: Option<u64>,
+}
+
+/// The increments that were begun: the last 1000. What is forgotten here is not tried again.
+#[derive(CandidType, Default, Deserialize)]
+struct State {
+    increments: BoundedMap<u64, Increment>,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+#[pre_upgrade]
+fn save() {
+    shared::upgrade::save(&STATE);
+}
+
+#[post_upgrade]
+fn restore() {
+    shared::upgrade::restore(&STATE);
+}
+
+fn find(number: u64) -> Result<Increment, String> {
+    let increment = STATE.with_borrow(|state| state.increments.get(&number).cloned());
+    increment.ok_or_else(|| format!("there is no increment {number}; `begin` begins one"))
+}
+
+fn remember(number: u64, result: u64) {
+    STATE.with_borrow_mut(|State { increments }| {
+        if let Some(increment) = increments.get_mut(&number) {
+            increment.result = Some(result);
+        }
+    });
+}
+
+// ---- The words of the callee's interface ---------------------------------------------------
+
+/// What this canister calls one increment, in every attempt.
+#[derive(CandidType, Clone, Copy, Deserialize)]
+struct IncrementId {
+    /// When it was chosen, in nanoseconds since 1970-01-01.
+    created: u64,
+    /// Tells it from others of the same time.
+    number: u64,
+}
+
+/// Why the callee did not increment.
+#[derive(CandidType, Debug, Deserialize)]
+enum Refusal {
+    NoSuchAccount,
+    TooOld,
+    TooNew,
+    Full,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Refusal::NoSuchAccount => "the callee has no such account; its `open` opens one",
+            Refusal::TooOld => "the callee remembers no ids as old as this one",
+            Refusal::TooNew => "the clock of the callee is far behind; try again later",
+            Refusal::Full => "the callee can remember no more ids now; try again later",
+        })
+    }
+}
+
+/// What the callee knows of an increment.
+#[derive(CandidType, Clone, Copy, Deserialize)]
+enum Remembered {
+    /// It was done, with this result.
+    Done(u64),
+    /// It was not done.
+    NotDone,
+    /// It was so long ago that nobody knows.
+    Forgotten,
+}
+
+fn callee() -> Principal {
+    peer::id("retries_callee", option_env!("CANISTER_ID_RETRIES_CALLEE"))
+}
+
+ic_cdk::export_candid!();
+
+fn main() {}

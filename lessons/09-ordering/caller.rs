@@ -1,0 +1,143 @@
+//! The lesson `ordering`: requests arrive in the order in which they were sent, responses in any;
+//! and what many calls cost: one after the other, side by side, or as one.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use candid::{Principal, utils::ArgumentEncoder};
+use ic_cdk::call::{Call, Response};
+use ic_cdk_macros::update;
+
+use shared::peer;
+
+/// How many entries a call may append: this canister has room for 500 open calls of the callee.
+const MAX_COUNT: u64 = 100;
+
+/// Awaits many futures side by side. The results stand in the order of the futures, whichever was
+/// ready first.
+///
+/// A call is sent when its future is polled for the first time. Awaiting a future polls it, so calls
+/// that are awaited one by one are sent one by one. This polls all of them before it waits for any,
+/// so all calls leave with one message. (`join_all` of the crate `futures` does the same.)
+async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut results: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (future, result) in futures.iter_mut().zip(&mut results) {
+            if result.is_none()
+                && let Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *result = Some(value);
+            }
+        }
+        match results.iter().all(Option::is_some) {
+            true => Poll::Ready(results.iter_mut().filter_map(Option::take).collect()),
+            false => Poll::Pending,
+        }
+    })
+    .await
+}
+
+// ---- Which response is it? -----------------------------------------------------------------
+
+/// What is asked for.
+const ITEMS: [&str; 2] = ["apple", "pear"];
+
+/// The mistake: the first response that comes is taken for the answer to the first request. It
+/// mostly is, until the day when it is not.
+#[update]
+async fn ask_prices_by_arrival() -> Result<Vec<(String, u64)>, String> {
+    let arrived = RefCell::new(Vec::new());
+    let ask = async |item| {
+        let price = price_of(item).await?;
+        arrived.borrow_mut().push(price); // In the order of the responses.
+        Ok::<(), String>(())
+    };
+    // COMMIT POINT: both calls are sent.
+    for result in join_all(ITEMS.map(&ask)).await {
+        result?;
+    }
+    let prices = arrived.into_inner();
+    Ok(ITEMS.map(String::from).into_iter().zip(prices).collect())
+}
+
+/// The right way: every response is kept with what it answers.
+#[update]
+async fn ask_prices_by_call() -> Result<Vec<(String, u64)>, String> {
+    let ask = async |item: &str| {
+        let price = price_of(item).await?;
+        Ok((item.to_owned(), price))
+    };
+    // COMMIT POINT: both calls are sent.
+    join_all(ITEMS.map(ask)).await.into_iter().collect()
+}
+
+async fn price_of(item: &str) -> Result<u64, String> {
+    let response = call_callee("price", &(item,)).await?;
+    response
+        .candid()
+        .map_err(|error| format!("price replied something else: {error}"))
+}
+
+// ---- Many calls ----------------------------------------------------------------------------
+
+/// The mistake: a loop of awaits. Each waits for the one before; and each is a commit point, so that
+/// a failure in the middle leaves a half.
+#[update]
+async fn append_in_a_loop(list: u64, count: u64) -> Result<(), String> {
+    check(count)?;
+    for entry in 1..=count {
+        append(list, entry).await?; // COMMIT POINT: as often as there are entries.
+    }
+    Ok(())
+}
+
+/// Faster: all calls leave with one message, and the callee receives them in this order. It is
+/// still a message for each entry, and each may fail alone.
+#[update]
+async fn append_in_parallel(list: u64, count: u64) -> Result<(), String> {
+    check(count)?;
+    let calls = (1..=count).map(|entry| append(list, entry));
+    // COMMIT POINT: all calls are sent; and another one with each response.
+    join_all(calls).await.into_iter().collect()
+}
+
+/// The right way, where the callee offers it: one call for all entries. There is one message in
+/// the callee, and so it has all of them or none.
+#[update]
+async fn append_as_a_batch(list: u64, count: u64) -> Result<(), String> {
+    check(count)?;
+    let entries: Vec<u64> = (1..=count).collect();
+    // COMMIT POINT: the call is sent.
+    call_callee("append_all", &(list, entries)).await.map(drop)
+}
+
+async fn append(list: u64, entry: u64) -> Result<(), String> {
+    call_callee("append", &(list, entry)).await.map(drop)
+}
+
+fn check(count: u64) -> Result<(), String> {
+    match count {
+        0..=MAX_COUNT => Ok(()),
+        _ => Err(format!("at most {MAX_COUNT} entries at once, not {count}")),
+    }
+}
+
+async fn call_callee(method: &str, arguments: &impl ArgumentEncoder) -> Result<Response, String> {
+    Call::unbounded_wait(callee(), method)
+        .with_args(arguments)
+        .await
+        .map_err(|error| format!("{method} failed: {error}"))
+}
+
+fn callee() -> Principal {
+    peer::id(
+        "ordering_callee",
+        option_env!("CANISTER_ID_ORDERING_CALLEE"),
+    )
+}
+
+ic_cdk::export_candid!();
+
+fn main() {}

@@ -1,0 +1,171 @@
+//! The lesson `callees`: a callee that never answers, or whose answer is made to harm.
+//!
+//! The callee stands for a canister that somebody else wrote and may upgrade at any time.
+
+use std::cell::RefCell;
+
+use candid::{CandidType, DecoderConfig, Principal, decode_one_with_config};
+use ic_cdk::{
+    call::{Call, Response},
+    trap,
+};
+use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
+use serde::Deserialize;
+
+use shared::{bounded::BoundedMap, outcome::CallOutcome, peer};
+
+// ---- A callee that doesn't answer ----------------------------------------------------------
+
+/// The mistake: to wait for as long as the callee likes. Until it answers, this canister can't be
+/// stopped.
+#[update]
+async fn wait_for_ever() -> CallOutcome {
+    // COMMIT POINT: the call is sent.
+    let result = Call::unbounded_wait(callee(), "dawdle").await;
+    result.into()
+}
+
+/// The right way: after the deadline this canister is told SysUnknown, and goes on. What the callee
+/// did, or will still do, is not known.
+#[update]
+async fn wait_with_deadline() -> CallOutcome {
+    // COMMIT POINT: the call is sent.
+    let result = Call::bounded_wait(callee(), "dawdle")
+        .change_timeout(60) // In seconds, 300 at most.
+        .await;
+    result.into()
+}
+
+// ---- A callee with a hostile reply ---------------------------------------------------------
+
+/// What outlives an upgrade: whether each account waits for a reply. One call an account.
+#[derive(CandidType, Deserialize, Default)]
+struct State {
+    accounts: BoundedMap<u64, bool>,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// Which reply the callee is to give.
+#[derive(CandidType, Deserialize)]
+enum NameReply {
+    Honest,
+    WrongType,
+    Huge,
+    Bomb,
+}
+
+/// A new account.
+#[update]
+fn open() -> u64 {
+    STATE.with_borrow_mut(|state| {
+        let account = state.accounts.next_number();
+        state.accounts.insert(account, false);
+        account
+    })
+}
+
+/// Whether an account waits for a reply.
+#[query]
+fn waits(account: u64) -> Result<bool, String> {
+    STATE.with_borrow(|state| state.accounts.get(&account).copied().ok_or_else(unknown))
+}
+
+fn unknown() -> String {
+    "there is no such account; `open` opens one".to_string()
+}
+
+/// Marks an account as waiting, if it does not wait yet.
+fn begin(account: u64) -> Result<(), String> {
+    STATE.with_borrow_mut(
+        |state| match state.accounts.get_mut(&account).ok_or_else(unknown)? {
+            true => Err("this account still waits for a reply".to_string()),
+            waits => {
+                *waits = true;
+                Ok(())
+            }
+        },
+    )
+}
+
+/// The account waits no more.
+fn end(account: u64) {
+    STATE.with_borrow_mut(|state| {
+        if let Some(waits) = state.accounts.get_mut(&account) {
+            *waits = false;
+        }
+    });
+}
+
+/// The mistake: to decode whatever comes, and to trap if that fails.
+#[update]
+async fn ask_trusting(account: u64, reply: NameReply) -> Result<String, String> {
+    begin(account)?;
+    // COMMIT POINT: the account waits.
+    let response = Call::unbounded_wait(callee(), "name")
+        .with_arg(reply)
+        .await
+        .map_err(|error| error.to_string());
+    let name = response.map(|response| {
+        // A trap here undoes this message, and with it the `end` below: the account waits for ever.
+        let name: Result<String, _> = response.candid();
+        name.unwrap_or_else(|error| trap(error.to_string()))
+    });
+    end(account);
+    name
+}
+
+/// The right way: to measure before decoding, to decode within a limit, and to take what is
+/// not as expected for an error like any other.
+#[update]
+async fn ask_careful(account: u64, reply: NameReply) -> Result<String, String> {
+    begin(account)?;
+    // COMMIT POINT: the account waits.
+    let response = Call::unbounded_wait(callee(), "name")
+        .with_arg(reply)
+        .await
+        .map_err(|error| error.to_string());
+    let name = response.and_then(read_name);
+    end(account);
+    name
+    // COMMIT POINT: the account doesn't wait any more, whatever the reply was.
+}
+
+/// How many bytes a name may take, with what Candid adds.
+const LONGEST_REPLY: usize = 100;
+
+/// How much work the decoder may do for it, by its own measure: see
+/// [`DecoderConfig::set_decoding_quota`]. A short text costs its length and a few tens more.
+const MOST_WORK: usize = 1_000;
+
+fn read_name(response: Response) -> Result<String, String> {
+    let length = response.len();
+    if length > LONGEST_REPLY {
+        return Err(format!(
+            "the reply has {length} bytes, more than {LONGEST_REPLY}"
+        ));
+    }
+    let mut limits = DecoderConfig::new();
+    limits.set_decoding_quota(MOST_WORK);
+    decode_one_with_config(&response, &limits).map_err(|error| format!("no name: {error}"))
+}
+
+#[pre_upgrade]
+fn save() {
+    shared::upgrade::save(&STATE);
+}
+
+#[post_upgrade]
+fn restore() {
+    shared::upgrade::restore(&STATE);
+}
+
+fn callee() -> Principal {
+    peer::id("callees_callee", option_env!("CANISTER_ID_CALLEES_CALLEE"))
+}
+
+ic_cdk::export_candid!();
+
+fn main() {}

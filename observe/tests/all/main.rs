@@ -1,0 +1,16 @@
+//! Everything that `observe` shows, on deployed Wasm: the lessons one by one, the program, and the
+//! networks that it can run on.
+
+mod support;
+
+#[cfg(feature = "network")]
+mod deployment;
+mod faults;
+mod journal;
+mod leftovers;
+#[cfg(feature = "network")]
+mod load;
+#[cfg(feature = "network")]
+mod network;
+mod pair;
+mod rollback;
