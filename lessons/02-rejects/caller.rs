@@ -125,8 +125,8 @@ async fn call_increment() -> Result<(), FailedCall> {
     attempt(unbounded_wait("increment")).await
 }
 
-/// Calls a canister that does not exist: code 3. No network has given out this id: they count up from
-/// the lowest numbers, or from just below the highest.
+/// Calls a canister that does not exist: code 3. No network has given out this id: they count up
+/// from the lowest numbers, or from just below the highest.
 #[update]
 async fn call_missing_canister() -> Result<(), FailedCall> {
     let nowhere = Principal::from_slice(b"nowhere!\x01\x01");

@@ -4,6 +4,8 @@
 //! *charges* the account. Whatever runs during the await sees an account that is not charged yet.
 //! The lines that differ are those about the guard.
 
+mod guard;
+
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
@@ -15,8 +17,6 @@ use ic_cdk::{
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
-
-mod guard;
 
 use guard::{Guard, Key};
 use shared::{bounded::BoundedMap, peer};

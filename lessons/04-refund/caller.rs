@@ -65,8 +65,8 @@ fn balance(account: u64) -> Option<u64> {
     STATE.with_borrow(|state| state.accounts.get(&account).map(|account| account.balance))
 }
 
-/// Takes `amount` from an account, if it belongs to whoever called. Returns a number for the payment
-/// of it.
+/// Takes `amount` from an account, if it belongs to whoever called. Returns a number for the
+/// payment of it.
 fn take(account: u64, amount: u64) -> Result<u64, String> {
     STATE.with_borrow_mut(|state| {
         let Some(found) = state.accounts.get_mut(&account) else {

@@ -6,11 +6,13 @@ mod support;
 #[cfg(feature = "network")]
 mod deployment;
 mod faults;
+mod interfaces;
 mod journal;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
 #[cfg(feature = "network")]
 mod network;
+mod pages;
 mod pair;
 mod rollback;

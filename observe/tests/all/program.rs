@@ -1,14 +1,9 @@
 //! The program `observe`: what it prints, and its exit status.
 
-mod support;
-
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
-use observe::lesson::Lesson;
-use observe::lessons::LESSONS;
-use support::{observe, project, text, wasm};
+use crate::support::{empty_folder, observe, project, text, wasm};
 
 #[test]
 fn everything_is_as_predicted_and_the_exit_status_is_0() {
@@ -19,80 +14,10 @@ fn everything_is_as_predicted_and_the_exit_status_is_0() {
     assert!(printed.ends_with(" as predicted.\n"), "{printed}");
 }
 
-/// With `UPDATE_PAGES` set, this test writes what it otherwise compares.
-#[test]
-fn readme_and_docs_show_what_is_printed_today() {
-    const COMMENT: &str = "<!-- output of ./scripts/observe.sh";
-    let pages = fs::read_dir(project().join("docs")).unwrap();
-    let pages = pages.map(|page| page.unwrap().path());
-    let mut shown = 0;
-    for page in pages.chain([project().join("README.md")]) {
-        let written = fs::read_to_string(&page).unwrap();
-        let mut fresh = String::new();
-        for (index, part) in written.split(COMMENT).enumerate() {
-            if index == 0 {
-                fresh.push_str(part);
-                continue;
-            }
-            let (arguments, after) = part.split_once("-->\n```").expect("a block follows");
-            let (language, after) = after.split_once('\n').expect("the block begins");
-            let (_, after) = after.split_once("```\n").expect("the block ends");
-            let split: Vec<&str> = arguments.split_whitespace().collect();
-            let output = observe(&split);
-            let printed = text(&output.stdout);
-            fresh.push_str(&format!(
-                "{COMMENT}{arguments}-->\n```{language}\n{printed}```\n{after}"
-            ));
-            shown += 1;
-        }
-        if std::env::var_os("UPDATE_PAGES").is_some() {
-            fs::write(&page, fresh).unwrap();
-        } else {
-            let page = page.display();
-            assert!(
-                written == fresh,
-                "{page} is stale; UPDATE_PAGES=1 cargo test -p observe --test program refreshes it"
-            );
-        }
-    }
-    assert!(shown >= 3, "only {shown} outputs were found");
-}
-
-#[test]
-fn every_lesson_is_in_the_readme_and_its_page_leads_to_the_next() {
-    let readme = fs::read_to_string(project().join("README.md")).unwrap();
-    let names: Vec<&str> = LESSONS.iter().map(|lesson| lesson.name).collect();
-    for (index, lesson) in LESSONS.iter().enumerate() {
-        let Lesson { name, about, .. } = lesson;
-        let row = format!("| [{name}](docs/{name}.md) | {about} | `./scripts/observe.sh {name}` |");
-        assert!(readme.contains(&row), "README has no row\n{row}");
-        let page = project().join(format!("docs/{name}.md"));
-        let page = fs::read_to_string(page).unwrap();
-        let link = |name: &&str| format!("[{name}]({name}.md)");
-        let previous = index.checked_sub(1).map(|index| link(&names[index]));
-        let links = [
-            previous.map(|link| format!("Previous: {link}")),
-            names
-                .get(index + 1)
-                .map(|next| format!("Next: {}", link(next))),
-        ];
-        let links: Vec<String> = links.into_iter().flatten().collect();
-        let last = page.trim_end().lines().last().unwrap();
-        assert_eq!(last, links.join(" · "), "docs/{name}.md");
-        let code = format!("canisters/canister1/src/{name}.rs");
-        assert!(
-            project().join(&code).exists() && page.contains(&code),
-            "{code}"
-        );
-        let experiment = format!("observe/src/lessons/{name}.rs");
-        assert!(page.contains(&experiment), "{experiment}");
-    }
-}
-
 #[test]
 fn a_row_that_differs_from_its_prediction_gives_exit_status_1() {
     // canister1 in the place of canister2: it has no method `increment`.
-    let folder = folder("wrong-pair");
+    let folder = empty_folder("wrong-pair");
     for name in ["canister1.wasm", "canister2.wasm"] {
         fs::copy(wasm().join("canister1.wasm"), folder.join(name)).unwrap();
     }
@@ -129,24 +54,24 @@ fn one_method_can_be_seen_message_by_message() {
 
 #[test]
 fn diagrams_of_several_experiments_are_a_markdown_page() {
-    let output = observe(&["callees", "callees_wait_with_deadline", "--mermaid"]);
+    let output = observe(&["callees", "wait_with_deadline", "--mermaid"]);
     assert!(text(&output.stdout).starts_with("sequenceDiagram\n"));
-    let output = observe(&["reservation", "reservation_buy_in_two_steps", "--mermaid"]);
+    let output = observe(&["reservation", "buy_in_two_steps", "--mermaid"]);
     let page = text(&output.stdout);
     let diagrams = page.matches("\n```mermaid\nsequenceDiagram\n").count();
     assert!(diagrams > 1, "{page}");
     assert_eq!(
-        page.matches("### reservation_buy_in_two_steps: ").count(),
+        page.matches("### buy_in_two_steps: ").count(),
         diagrams
     );
 }
 
 #[test]
 fn what_cannot_be_observed_is_said_in_one_line_with_exit_status_2() {
-    let broken = folder("broken-wasm");
+    let broken = empty_folder("broken-wasm");
     fs::write(broken.join("canister1.wasm"), b"\0asm, but broken").unwrap();
     fs::copy(wasm().join("canister2.wasm"), broken.join("canister2.wasm")).unwrap();
-    let missing = folder("missing-wasm");
+    let missing = empty_folder("missing-wasm");
     for (arguments, expected) in [
         (
             vec!["rolback"],
@@ -165,7 +90,7 @@ fn what_cannot_be_observed_is_said_in_one_line_with_exit_status_2() {
             "rollback does not observe 'increment'",
         ),
         (
-            vec!["retries", "retries_ask:4"],
+            vec!["retries", "ask:4"],
             "there is no experiment ':4' with this method; they go from :1 to :3",
         ),
         (
@@ -174,7 +99,7 @@ fn what_cannot_be_observed_is_said_in_one_line_with_exit_status_2() {
         ),
         (
             vec!["--wasm", missing.to_str().unwrap()],
-            "observe.sh builds the canisters",
+            "observe.sh builds what it runs",
         ),
     ] {
         let output = observe(&arguments);
@@ -219,12 +144,39 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// An empty folder for one test.
-fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
+/// Whoever wants to see the first lesson waits for what it needs, and for nothing else.
+#[test]
+fn what_is_built_for_the_first_look_has_no_http_no_signatures_and_no_agent() {
+    let tree = |features: &[&str]| {
+        let output = Command::new(env!("CARGO"))
+            .current_dir(project())
+            .args(["tree", "--locked", "--offline", "-p", "observe", "-e", "normal"])
+            .args(["--prefix", "none"])
+            .args(features)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let heavy = [
+        "axum", "hyper", "tokio", "reqwest", "rustls", "aws-lc-sys", "ic-agent", "k256", "p256",
+        "ed25519-dalek", "ic-verify-bls-signature",
+    ];
+    let lean = tree(&[]);
+    let with_network = tree(&["--features", "network"]);
+    for name in heavy {
+        let is_in = |tree: &str| tree.lines().any(|line| line.starts_with(&format!("{name} ")));
+        assert!(!is_in(&lean), "{name}");
+        assert!(is_in(&with_network) || name == "axum" || name == "ic-verify-bls-signature", "{name}");
     }
-    fs::create_dir_all(&folder).unwrap();
-    folder
+}
+
+#[test]
+fn nothing_is_said_to_change_the_state_that_nobody_could_see() {
+    // It only asks its callee, which allocates memory, and tells what it heard.
+    let output = observe(&["rejects", "call_missing_method", "--timeline"]);
+    let printed = text(&output.stdout);
+    assert!(printed.contains("COMMIT POINT") && !printed.contains("changes its state"), "{printed}");
+    let output = observe(&["rollback", "increment_both", "--timeline"]);
+    assert_eq!(text(&output.stdout).matches("changes its state").count(), 2);
 }

@@ -1,0 +1,346 @@
+//! What is written by a command and not by hand: outputs and code on pages, the list of lessons, and
+//! the manifests of their canisters. With `UPDATE_PAGES` set, these tests write what they otherwise
+//! compare.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use observe::lesson::Canisters;
+use observe::lessons::{LESSONS, all};
+
+use crate::support::{observe, project, text};
+
+/// Writes a file, or compares it with what it should be.
+fn keep(file: &Path, fresh: &str) {
+    let written = fs::read_to_string(file).unwrap_or_default();
+    if written == fresh {
+        return;
+    }
+    let name = file.strip_prefix(project()).unwrap_or(file).display();
+    assert!(
+        std::env::var_os("UPDATE_PAGES").is_some(),
+        "{name} is stale. UPDATE_PAGES=1 cargo test -p observe --test all pages:: refreshes it"
+    );
+    fs::write(file, fresh).unwrap();
+}
+
+/// The rooms of the lessons, in their order: the lesson's name, and the room's.
+fn rooms() -> Vec<(&'static str, String)> {
+    let rooms = LESSONS.iter().zip(1..);
+    rooms
+        .map(|(lesson, number)| (lesson.name, format!("{number:02}-{}", lesson.name)))
+        .collect()
+}
+
+/// All pages.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![
+        project().join("README.md"),
+        project().join("canisters/motoko/README.md"),
+    ];
+    for (_, room) in rooms() {
+        pages.push(project().join("lessons").join(room).join("README.md"));
+    }
+    pages
+}
+
+// ---- Outputs and code ----------------------------------------------------------------------------
+
+#[test]
+fn pages_show_the_outputs_and_the_code_of_today() {
+    let mut shown = 0;
+    for page in pages() {
+        let written = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{}", page.display()));
+        let fresh = fill(&written, |comment| {
+            shown += 1;
+            if let Some(arguments) = comment.strip_prefix("output of ./scripts/observe.sh") {
+                let arguments: Vec<&str> = arguments.split_whitespace().collect();
+                return Some(text(&observe(&arguments).stdout).to_owned());
+            }
+            let code = comment.strip_prefix("code of ")?;
+            let words: Vec<&str> = code.split_whitespace().collect();
+            let [file, name, messages @ ..] = words.as_slice() else {
+                panic!("{comment}: which file, and which function?");
+            };
+            let file = page.parent().expect("it is in a folder").join(file);
+            let source = fs::read_to_string(&file).unwrap_or_else(|_| panic!("{comment}"));
+            let function = function(&source, name).unwrap_or_else(|| panic!("{comment}"));
+            Some(match messages {
+                [] => function,
+                messages => with_messages(&function, messages),
+            })
+        });
+        keep(&page, &fresh);
+    }
+    assert!(shown > LESSONS.len(), "only {shown} were found");
+}
+
+/// A page with every block filled anew that stands under a comment for which there is a text.
+fn fill(page: &str, mut text_for: impl FnMut(&str) -> Option<String>) -> String {
+    let mut fresh = String::new();
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once("<!-- ") {
+        let (comment, after) = after.split_once("-->\n").expect("the comment ends");
+        fresh.push_str(&format!("{before}<!-- {comment}-->\n"));
+        rest = after;
+        let Some(text) = text_for(comment.trim_end()) else {
+            continue;
+        };
+        let block = after.strip_prefix("```").and_then(|block| block.split_once('\n'));
+        let (language, block) = block.unwrap_or_else(|| panic!("{comment}: no block follows"));
+        // A block may be empty.
+        let end = match block.starts_with("```\n") {
+            true => 0,
+            false => block.find("\n```\n").expect("the block ends") + 1,
+        };
+        let ending = if text.ends_with('\n') { "" } else { "\n" };
+        fresh.push_str(&format!("```{language}\n{text}{ending}"));
+        rest = &block[end..];
+    }
+    fresh + rest
+}
+
+/// A function of a source, with the comments and attributes that belong to it.
+fn function(source: &str, name: &str) -> Option<String> {
+    let lines: Vec<&str> = source.lines().collect();
+    let is_it = |line: &&str| {
+        let line = line.trim_start_matches("pub ").trim_start_matches("async ");
+        let rest = line.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with(['(', '<']))
+    };
+    let first = lines.iter().position(is_it)?;
+    let above = lines[..first]
+        .iter()
+        .rev()
+        .take_while(|line| line.starts_with("///") || line.starts_with("#["));
+    let begin = first - above.count();
+    let end = first + lines[first..].iter().position(|line| *line == "}")?;
+    Some(lines[begin..=end].join("\n") + "\n")
+}
+
+/// A function without its comments, and beside it a bracket for each message that runs it: they end
+/// where it awaits.
+fn with_messages(function: &str, messages: &[&str]) -> String {
+    let lines: Vec<&str> = function
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//") && !line.is_empty())
+        .collect();
+    let width = lines.iter().map(|line| line.chars().count()).max();
+    let width = width.unwrap_or_default() + 2;
+    let mut parts: Vec<Vec<&str>> = vec![Vec::new()];
+    for line in &lines {
+        parts.last_mut().expect("there is one").push(line);
+        if line.contains(".await") {
+            parts.push(Vec::new());
+        }
+    }
+    assert_eq!(parts.len(), messages.len(), "the messages of\n{function}");
+    let mut text = String::new();
+    for (part, message) in parts.iter().zip(messages) {
+        let last = part.len() - 1;
+        for (index, line) in part.iter().enumerate() {
+            let bracket = match index {
+                0 => format!("┐ message {message}"),
+                index if index == last => "┘ COMMIT POINT".to_owned(),
+                _ => "│".to_owned(),
+            };
+            let _ = writeln!(text, "{line:width$}// {bracket}");
+        }
+    }
+    text
+}
+
+#[test]
+fn a_block_is_filled_whatever_it_holds() {
+    let page = "a\n<!-- output of x -->\n```text\nold\n```\n<!-- other -->\nb\n<!-- output of y -->\n```rust\n```\nc\n";
+    let fresh = fill(page, |comment| {
+        comment.strip_prefix("output of ").map(|what| format!("new {what}\n"))
+    });
+    assert_eq!(
+        fresh,
+        "a\n<!-- output of x -->\n```text\nnew x\n```\n<!-- other -->\nb\n<!-- output of y -->\n```rust\nnew y\n```\nc\n"
+    );
+}
+
+#[test]
+fn a_function_is_found_with_its_comments_and_split_at_its_awaits() {
+    let source = "fn other() {\n}\n\n/// Does.\n#[update]\nasync fn it(a: u8) {\n    // Why.\n    a();\n    b().await;\n    c();\n}\n\nfn items() {\n}\n";
+    let it = function(source, "it").unwrap();
+    assert!(it.starts_with("/// Does.\n#[update]\nasync fn it") && it.ends_with("c();\n}\n"));
+    assert_eq!(function(source, "item"), None);
+    let expected = "\
+#[update]             // ┐ message 1
+async fn it(a: u8) {  // │
+    a();              // │
+    b().await;        // ┘ COMMIT POINT
+    c();              // ┐ message 3
+}                     // ┘ COMMIT POINT
+";
+    assert_eq!(with_messages(&it, &["1", "3"]), expected);
+}
+
+// ---- The list of lessons ---------------------------------------------------------------------------
+
+#[test]
+fn every_lesson_has_its_room_and_no_room_is_without_a_lesson() {
+    let folder = project().join("lessons");
+    let mut found: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(|first: char| first.is_ascii_digit()))
+        .collect();
+    found.sort();
+    let rooms: Vec<String> = rooms().into_iter().map(|(_, room)| room).collect();
+    assert_eq!(found, rooms);
+    for (lesson, room) in LESSONS.iter().zip(&rooms) {
+        let files: &[&str] = match lesson.canisters {
+            Canisters::Room => &["caller.rs", "callee.rs", "caller.did", "callee.did"],
+            _ => &[],
+        };
+        for file in files.iter().chain(&["README.md"]) {
+            assert!(folder.join(room).join(file).is_file(), "{room}/{file}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_every_lesson() {
+    let mut rows = "| Lesson | What it shows |\n| --- | --- |\n".to_owned();
+    for (lesson, (name, room)) in LESSONS.iter().zip(rooms()) {
+        let _ = writeln!(rows, "| [{name}](lessons/{room}) | {} |", lesson.about);
+    }
+    let readme = project().join("README.md");
+    let written = fs::read_to_string(&readme).unwrap();
+    let (before, after) = written.split_once("<!-- the lessons -->\n").expect("it has a list");
+    let (_, after) = after.split_once("\n\n").expect("the list ends");
+    keep(&readme, &format!("{before}<!-- the lessons -->\n{rows}\n{after}"));
+}
+
+#[test]
+fn every_page_leads_to_the_next() {
+    let rooms = rooms();
+    for (index, (_, room)) in rooms.iter().enumerate() {
+        let link = |(name, room): &(&str, String)| format!("[{name}](../{room}/README.md)");
+        let previous = index.checked_sub(1).map(|index| &rooms[index]);
+        let links = [
+            previous.map(|room| format!("Previous: {}", link(room))),
+            rooms.get(index + 1).map(|room| format!("Next: {}", link(room))),
+        ];
+        let links: Vec<String> = links.into_iter().flatten().collect();
+        let page = project().join("lessons").join(room).join("README.md");
+        let written = fs::read_to_string(&page).unwrap();
+        let is_link = |line: &&str| !line.starts_with("Previous: ") && !line.starts_with("Next: ");
+        let lines: Vec<&str> = written.trim_end().lines().filter(is_link).collect();
+        let content = lines.join("\n");
+        keep(&page, &format!("{}\n\n{}\n", content.trim_end(), links.join(" · ")));
+    }
+}
+
+#[test]
+fn every_link_on_a_page_leads_somewhere() {
+    let more = ["CONTRIBUTING.md", "docs/deploying.md", "replica/README.md"];
+    let more = more.map(|page| project().join(page));
+    for page in pages().into_iter().chain(more) {
+        let written = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{}", page.display()));
+        for link in written.split("](").skip(1) {
+            let link = link.split([')', '#']).next().unwrap_or_default();
+            if link.is_empty() || link.starts_with("http") {
+                continue;
+            }
+            let target = page.parent().expect("it is in a folder").join(link);
+            assert!(target.exists(), "{}: {link}", page.display());
+        }
+    }
+}
+
+#[test]
+fn the_lessons_have_no_name_twice() {
+    let mut names: Vec<&str> = all().map(|lesson| lesson.name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+// ---- The manifests of the lessons' canisters -------------------------------------------------------
+
+/// The canisters in rooms: the lesson, the room, and the part.
+fn canisters() -> Vec<(&'static str, String, &'static str)> {
+    let mut canisters = Vec::new();
+    for (lesson, (name, room)) in LESSONS.iter().zip(rooms()) {
+        if lesson.canisters == Canisters::Room {
+            canisters.push((name, room.clone(), "caller"));
+            canisters.push((name, room, "callee"));
+        }
+    }
+    canisters
+}
+
+#[test]
+fn cargo_knows_every_canister_of_a_lesson() {
+    let manifest = project().join("lessons/Cargo.toml");
+    let written = fs::read_to_string(&manifest).unwrap();
+    let (head, _) = written.split_once("\n[[bin]]").expect("it has binaries");
+    let mut fresh = head.to_owned();
+    for (lesson, room, part) in canisters() {
+        let _ = write!(
+            fresh,
+            "\n[[bin]]\nname = \"{lesson}_{part}\"\npath = \"{room}/{part}.rs\"\ntest = {}\n",
+            fs::read_to_string(project().join(format!("lessons/{room}/{part}.rs")))
+                .is_ok_and(|source| source.contains("#[cfg(test)]"))
+        );
+    }
+    keep(&manifest, &fresh);
+}
+
+#[test]
+fn dfx_knows_every_canister_of_a_lesson() {
+    let canisters = canisters().into_iter().map(|(lesson, room, part)| {
+        let dependencies = match part {
+            "caller" => format!("      \"dependencies\": [\"{lesson}_callee\"],\n"),
+            _ => String::new(),
+        };
+        format!(
+            "    \"{lesson}_{part}\": {{\n      \"type\": \"rust\",\n      \"package\": \"lessons\",\n      \
+             \"crate\": \"{lesson}_{part}\",\n      \"candid\": \"{room}/{part}.did\",\n{dependencies}      \
+             \"skip_cargo_audit\": true\n    }}"
+        )
+    });
+    let canisters: Vec<String> = canisters.collect();
+    let manifest = format!(
+        "{{\n  \"version\": 1,\n  \"canisters\": {{\n{}\n  }}\n}}\n",
+        canisters.join(",\n")
+    );
+    let is_json: Result<serde_json::Value, _> = serde_json::from_str(&manifest);
+    assert!(is_json.is_ok(), "{manifest}");
+    keep(&project().join("lessons/dfx.json"), &manifest);
+}
+
+#[test]
+fn icp_knows_every_canister_of_a_lesson() {
+    let mut manifest = "\
+# The lessons' canisters, deployed from this folder: icp deploy journal_caller journal_callee
+# A caller learns the id of its callee from an environment variable that `icp deploy` sets.
+canisters:
+"
+    .to_owned();
+    let target = "wasm32-unknown-unknown";
+    let canisters = canisters().into_iter().map(|(lesson, room, part)| {
+        let name = format!("{lesson}_{part}");
+        let output = "\"$ICP_WASM_OUTPUT_PATH\"";
+        format!(
+            "  - name: {name}
+    build:
+      steps:
+        - type: script
+          commands:
+            - cargo build --package lessons --bin {name} --target {target} --release --locked --target-dir ../target
+            - ic-wasm ../target/{target}/release/{name}.wasm -o {output} metadata candid:service -f {room}/{part}.did -v public --keep-name-section
+            - ic-wasm {output} -o {output} shrink --keep-name-section
+"
+        )
+    });
+    manifest.push_str(&canisters.collect::<Vec<String>>().join("\n"));
+    keep(&project().join("lessons/icp.yaml"), &manifest);
+}
