@@ -51,7 +51,9 @@ fn interface(wasm: &Path) -> String {
             .unwrap();
     }
     let instance = linker.instantiate_and_start(&mut store, &module).unwrap();
-    let ask: TypedFunc<(), i32> = instance.get_typed_func(&store, "get_candid_pointer").unwrap();
+    let ask: TypedFunc<(), i32> = instance
+        .get_typed_func(&store, "get_candid_pointer")
+        .unwrap();
     let begin = usize::try_from(ask.call(&mut store, ()).unwrap()).unwrap();
     let memory = instance.get_memory(&store, "memory").unwrap();
     let text = &memory.data(&store)[begin..];

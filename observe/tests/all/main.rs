@@ -15,4 +15,6 @@ mod load;
 mod network;
 mod pages;
 mod pair;
+mod program;
 mod rollback;
+mod watching;

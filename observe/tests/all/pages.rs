@@ -22,7 +22,10 @@ fn keep(file: &Path, fresh: &str) {
         std::env::var_os("UPDATE_PAGES").is_some(),
         "{name} is stale. UPDATE_PAGES=1 cargo test -p observe --test all pages:: refreshes it"
     );
-    fs::write(file, fresh).unwrap();
+    // In one step: cargo may be reading it.
+    let aside = file.with_extension(format!("{:?}", std::thread::current().id()));
+    fs::write(&aside, fresh).unwrap();
+    fs::rename(&aside, file).unwrap();
 }
 
 /// The rooms of the lessons, in their order: the lesson's name, and the room's.
@@ -49,6 +52,8 @@ fn pages() -> Vec<PathBuf> {
 
 #[test]
 fn pages_show_the_outputs_and_the_code_of_today() {
+    // A new lesson's canisters can be built from here on.
+    cargo_knows_every_canister_of_a_lesson();
     let mut shown = 0;
     for page in pages() {
         let written = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{}", page.display()));
@@ -87,7 +92,9 @@ fn fill(page: &str, mut text_for: impl FnMut(&str) -> Option<String>) -> String 
         let Some(text) = text_for(comment.trim_end()) else {
             continue;
         };
-        let block = after.strip_prefix("```").and_then(|block| block.split_once('\n'));
+        let block = after
+            .strip_prefix("```")
+            .and_then(|block| block.split_once('\n'));
         let (language, block) = block.unwrap_or_else(|| panic!("{comment}: no block follows"));
         // A block may be empty.
         let end = match block.starts_with("```\n") {
@@ -106,7 +113,9 @@ fn function(source: &str, name: &str) -> Option<String> {
     let lines: Vec<&str> = source.lines().collect();
     let is_it = |line: &&str| {
         let line = line.trim_start_matches("pub ").trim_start_matches("async ");
-        let rest = line.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(name));
+        let rest = line
+            .strip_prefix("fn ")
+            .and_then(|rest| rest.strip_prefix(name));
         rest.is_some_and(|rest| rest.starts_with(['(', '<']))
     };
     let first = lines.iter().position(is_it)?;
@@ -155,7 +164,9 @@ fn with_messages(function: &str, messages: &[&str]) -> String {
 fn a_block_is_filled_whatever_it_holds() {
     let page = "a\n<!-- output of x -->\n```text\nold\n```\n<!-- other -->\nb\n<!-- output of y -->\n```rust\n```\nc\n";
     let fresh = fill(page, |comment| {
-        comment.strip_prefix("output of ").map(|what| format!("new {what}\n"))
+        comment
+            .strip_prefix("output of ")
+            .map(|what| format!("new {what}\n"))
     });
     assert_eq!(
         fresh,
@@ -212,9 +223,14 @@ fn the_readme_lists_every_lesson() {
     }
     let readme = project().join("README.md");
     let written = fs::read_to_string(&readme).unwrap();
-    let (before, after) = written.split_once("<!-- the lessons -->\n").expect("it has a list");
+    let (before, after) = written
+        .split_once("<!-- the lessons -->\n")
+        .expect("it has a list");
     let (_, after) = after.split_once("\n\n").expect("the list ends");
-    keep(&readme, &format!("{before}<!-- the lessons -->\n{rows}\n{after}"));
+    keep(
+        &readme,
+        &format!("{before}<!-- the lessons -->\n{rows}\n{after}"),
+    );
 }
 
 #[test]
@@ -225,7 +241,9 @@ fn every_page_leads_to_the_next() {
         let previous = index.checked_sub(1).map(|index| &rooms[index]);
         let links = [
             previous.map(|room| format!("Previous: {}", link(room))),
-            rooms.get(index + 1).map(|room| format!("Next: {}", link(room))),
+            rooms
+                .get(index + 1)
+                .map(|room| format!("Next: {}", link(room))),
         ];
         let links: Vec<String> = links.into_iter().flatten().collect();
         let page = project().join("lessons").join(room).join("README.md");
@@ -233,7 +251,10 @@ fn every_page_leads_to_the_next() {
         let is_link = |line: &&str| !line.starts_with("Previous: ") && !line.starts_with("Next: ");
         let lines: Vec<&str> = written.trim_end().lines().filter(is_link).collect();
         let content = lines.join("\n");
-        keep(&page, &format!("{}\n\n{}\n", content.trim_end(), links.join(" · ")));
+        keep(
+            &page,
+            &format!("{}\n\n{}\n", content.trim_end(), links.join(" · ")),
+        );
     }
 }
 
@@ -269,9 +290,13 @@ fn the_lessons_have_no_name_twice() {
 fn canisters() -> Vec<(&'static str, String, &'static str)> {
     let mut canisters = Vec::new();
     for (lesson, (name, room)) in LESSONS.iter().zip(rooms()) {
-        if lesson.canisters == Canisters::Room {
-            canisters.push((name, room.clone(), "caller"));
-            canisters.push((name, room, "callee"));
+        if lesson.canisters != Canisters::Room {
+            continue;
+        }
+        for part in ["caller", "callee"] {
+            let source = project().join(format!("lessons/{room}/{part}.rs"));
+            assert!(source.exists(), "lessons/{room} has no {part}.rs");
+            canisters.push((name, room.clone(), part));
         }
     }
     canisters

@@ -60,10 +60,7 @@ fn diagrams_of_several_experiments_are_a_markdown_page() {
     let page = text(&output.stdout);
     let diagrams = page.matches("\n```mermaid\nsequenceDiagram\n").count();
     assert!(diagrams > 1, "{page}");
-    assert_eq!(
-        page.matches("### buy_in_two_steps: ").count(),
-        diagrams
-    );
+    assert_eq!(page.matches("### buy_in_two_steps: ").count(), diagrams);
 }
 
 #[test]
@@ -150,7 +147,15 @@ fn what_is_built_for_the_first_look_has_no_http_no_signatures_and_no_agent() {
     let tree = |features: &[&str]| {
         let output = Command::new(env!("CARGO"))
             .current_dir(project())
-            .args(["tree", "--locked", "--offline", "-p", "observe", "-e", "normal"])
+            .args([
+                "tree",
+                "--locked",
+                "--offline",
+                "-p",
+                "observe",
+                "-e",
+                "normal",
+            ])
             .args(["--prefix", "none"])
             .args(features)
             .output()
@@ -159,15 +164,30 @@ fn what_is_built_for_the_first_look_has_no_http_no_signatures_and_no_agent() {
         text(&output.stdout).to_owned()
     };
     let heavy = [
-        "axum", "hyper", "tokio", "reqwest", "rustls", "aws-lc-sys", "ic-agent", "k256", "p256",
-        "ed25519-dalek", "ic-verify-bls-signature",
+        "axum",
+        "hyper",
+        "tokio",
+        "reqwest",
+        "rustls",
+        "aws-lc-sys",
+        "ic-agent",
+        "k256",
+        "p256",
+        "ed25519-dalek",
+        "ic-verify-bls-signature",
     ];
     let lean = tree(&[]);
     let with_network = tree(&["--features", "network"]);
     for name in heavy {
-        let is_in = |tree: &str| tree.lines().any(|line| line.starts_with(&format!("{name} ")));
+        let is_in = |tree: &str| {
+            tree.lines()
+                .any(|line| line.starts_with(&format!("{name} ")))
+        };
         assert!(!is_in(&lean), "{name}");
-        assert!(is_in(&with_network) || name == "axum" || name == "ic-verify-bls-signature", "{name}");
+        assert!(
+            is_in(&with_network) || name == "axum" || name == "ic-verify-bls-signature",
+            "{name}"
+        );
     }
 }
 
@@ -176,7 +196,10 @@ fn nothing_is_said_to_change_the_state_that_nobody_could_see() {
     // It only asks its callee, which allocates memory, and tells what it heard.
     let output = observe(&["rejects", "call_missing_method", "--timeline"]);
     let printed = text(&output.stdout);
-    assert!(printed.contains("COMMIT POINT") && !printed.contains("changes its state"), "{printed}");
+    assert!(
+        printed.contains("COMMIT POINT") && !printed.contains("changes its state"),
+        "{printed}"
+    );
     let output = observe(&["rollback", "increment_both", "--timeline"]);
     assert_eq!(text(&output.stdout).matches("changes its state").count(), 2);
 }

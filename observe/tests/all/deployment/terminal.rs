@@ -266,6 +266,28 @@ fn icp_deploys_the_motoko_pair_from_its_own_folder_and_an_upgrade_keeps_its_coun
     assert!(reject.contains("thrown anew"), "{reject}");
 }
 
+#[test]
+fn icp_deploys_the_canisters_of_one_lesson_from_their_own_folder() {
+    let terminal = Terminal::open("lessons");
+    terminal.icp(&["network", "start", "--background"]);
+    terminal.icp(&["deploy", "journal_caller", "journal_callee"]);
+    let call = |canister, method, arguments| {
+        let printed = terminal.icp(&["canister", "call", canister, method, arguments]);
+        printed.trim().to_owned()
+    };
+    assert_eq!(
+        call("journal_caller", "open", "(100 : nat64)"),
+        "(0 : nat64)"
+    );
+    assert_eq!(call("journal_callee", "open", "()"), "(0 : nat64)");
+    let transfer = "(record { account = 0 : nat64; number = 1 : nat64 }, 0 : nat64, 40 : nat64, \
+                    variant { Nowhere })";
+    let progress = call("journal_caller", "transfer", transfer);
+    assert!(progress.contains("Ok = variant { Finished }"), "{progress}");
+    let balance = call("journal_callee", "get_balance", "(0 : nat64)");
+    assert_eq!(balance, "(opt (40 : nat64))");
+}
+
 /// A custom section of this size.
 fn padding(size: usize) -> Vec<u8> {
     let name = b"padding";
