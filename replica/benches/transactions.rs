@@ -15,12 +15,12 @@ use ic_management_canister_types::{
     CanisterIdRecord, CanisterInstallMode, CanisterSettings, EnvironmentVariable, InstallCodeArgs,
     ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
 };
-use local_replica::certificate::RootKey;
 use local_replica::limits::Limits;
 use local_replica::module::CanisterModule;
 use local_replica::settings::Settings;
 use local_replica::stable_memory::StableMemory;
-use local_replica::system_api::{EntryPoint, Subnet, SystemApi, View, functions};
+use local_replica::subnet::Subnet;
+use local_replica::system_api::{EntryPoint, SystemApi, View, functions};
 use local_replica::wasm::{Allowance, Engine, Entry};
 use local_replica::{Config, Replica};
 
@@ -127,9 +127,7 @@ fn increment(criterion: &mut Criterion) {
         .compiled
         .instantiate(4096 * MIB)
         .expect("an instance");
-    let root_key = RootKey::from_seed(b"bench");
-    let id = root_key.subnet_id();
-    let subnet = Arc::new(Subnet { root_key, id });
+    let subnet = Arc::new(Subnet::from_seed(b"bench"));
     let settings = Arc::new(Settings::controlled_by(USER));
     group.bench_function("bare Wasm call", |bencher| {
         bencher.iter(|| {

@@ -10,13 +10,17 @@ use ic_management_canister_types::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Call, chunks, controlled, empty_reply};
+use super::call::Call;
+use super::canisters::controlled;
+use super::chunks;
 use crate::canister::{Canister, Code, MAX_CHUNKS};
-use crate::execution::{Environment, check_memory_limit, run};
+use crate::encoding::empty_reply;
+use crate::environment::{Environment, check_memory_limit, run};
 use crate::fees;
 use crate::message::{CallResult, Cycles, ErrorCode, Reject};
 use crate::module::{CanisterModule, MAX_MODULE_SIZE};
-use crate::replica::{Replica, out_of_cycles};
+use crate::rejects::{chunk_store, out_of_cycles};
+use crate::replica::Replica;
 use crate::stable_memory::StableMemory;
 use crate::system_api::{EntryPoint, SystemApi};
 use crate::wasm::{Allowance, Checkpoint, Entry, Instance, PAGE_SIZE};
@@ -24,18 +28,18 @@ use crate::wasm::{Allowance, Checkpoint, Entry, Instance, PAGE_SIZE};
 /// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
 
-pub(super) fn install_code(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+pub(super) fn install_code(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: InstallCodeArgs = call.decode()?;
     install(replica, call, args)
 }
 
-pub(super) fn install_chunked_code(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+pub(super) fn install_chunked_code(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: InstallChunkedCodeArgs = call.decode()?;
     controlled(replica, args.target_canister, call.caller)?;
     let store = args.store_canister.unwrap_or(args.target_canister);
     let store = chunks::store(replica, store, call.caller)?;
     if args.chunk_hashes_list.len() > MAX_CHUNKS {
-        return Err(chunks::chunk_error(&format!(
+        return Err(chunk_store(&format!(
             "a module is assembled from at most {MAX_CHUNKS} chunks"
         )));
     }
@@ -43,19 +47,19 @@ pub(super) fn install_chunked_code(replica: &mut Replica, call: &Call<'_>) -> Ca
     for chunk in &args.chunk_hashes_list {
         let hash = <[u8; 32]>::try_from(chunk.hash.as_slice()).ok();
         let Some(chunk) = hash.and_then(|hash| store.chunks.get(&hash)) else {
-            return Err(chunks::chunk_error(&format!(
+            return Err(chunk_store(&format!(
                 "Chunk {} was not found",
                 hex(&chunk.hash)
             )));
         };
         if wasm_module.len() + chunk.len() > MAX_MODULE_SIZE {
-            return Err(chunks::chunk_error("the chunks are too large for a module"));
+            return Err(chunk_store("the chunks are too large for a module"));
         }
         wasm_module.extend_from_slice(chunk);
     }
     let hash = Sha256::digest(&wasm_module);
     if hash.as_slice() != args.wasm_module_hash {
-        return Err(chunks::chunk_error(&format!(
+        return Err(chunk_store(&format!(
             "the assembled module's hash is {}, not {}",
             hex(&hash),
             hex(&args.wasm_module_hash)
@@ -71,7 +75,7 @@ pub(super) fn install_chunked_code(replica: &mut Replica, call: &Call<'_>) -> Ca
     install(replica, call, args)
 }
 
-pub(super) fn uninstall_code(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: UninstallCodeArgs = call.decode()?;
     call.check_sender_version(replica, args.sender_canister_version)?;
     let time = replica.environment.time;
@@ -81,7 +85,7 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &Call<'_>) -> CallResu
     canister.certified_data.clear();
     canister.global_timer = 0;
     canister.chunks.clear();
-    canister.clear_log();
+    canister.log.clear();
     let origin = call.change_origin(args.sender_canister_version);
     canister.record_change(time, origin, ChangeDetails::CodeUninstall);
     replica.abandon_calls(args.canister_id, "Canister has been uninstalled");
@@ -107,7 +111,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
     let Some(canister) = replica.canisters.get_mut(&id) else {
         return Err(out_of_cycles(id));
     };
-    let log_begins = canister.next_log_index();
+    let log_begins = canister.log.next_index();
     let mut installation = Installation {
         environment,
         canister,
@@ -162,7 +166,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> Cal
     canister.low_memory_noticed = false;
     canister.global_timer = global_timer;
     if fresh {
-        canister.forget_log_before(log_begins);
+        canister.log.forget_before(log_begins);
     }
     match certified_data {
         Some(data) => canister.certified_data = data,

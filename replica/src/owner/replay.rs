@@ -1,60 +1,11 @@
-//! What the journal says: every change of a node that came from outside, in the order in which they
-//! were made. Execution is deterministic, so that they lead to the same state again.
+//! A journal's replay: everything that it says is done again. Execution is deterministic, so that
+//! this leads to the same state.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::{NewRequest, Node, STEPS_BETWEEN_COMMANDS};
-use crate::Replica;
-use crate::canister::QueryStatistics;
-use crate::hold::Delivery;
-use crate::journal::{Journal, Recovery};
-use crate::message::{CanisterId, Time};
-use crate::pool::Sequence;
-
-/// A change, and what else is needed to make it again.
-#[derive(Serialize, Deserialize)]
-struct Record {
-    /// Where the replica's clock stood.
-    time: Time,
-    /// What queries had used, of the canisters whose figures grew since the record before.
-    queried: BTreeMap<CanisterId, QueryStatistics>,
-    /// What was done.
-    change: Change,
-    /// The [`fingerprint`] of the replica after it.
-    fingerprint: u32,
-}
-
-/// What can be done with a node. A new kind goes to the end: a journal knows them by their number.
-#[derive(Serialize, Deserialize)]
-pub(super) enum Change {
-    /// A call was taken in.
-    Submitted(NewRequest),
-    /// So many messages were delivered.
-    Delivered(usize),
-    /// Something was due.
-    Ticked,
-    /// The clock was moved ahead by so many nanoseconds.
-    Advanced(u64),
-    /// Messages were held back from then on, or no longer.
-    Held(bool),
-    /// A message that was held back was delivered in this way.
-    DeliveredOne(Sequence, Delivery),
-}
-
-impl Record {
-    /// The record as bytes.
-    fn encode(&self) -> Vec<u8> {
-        serde_cbor::ser::to_vec_packed(self).expect("a record has nothing that can't be encoded")
-    }
-
-    /// The records in a frame of the journal.
-    fn decode_all(frame: &[u8]) -> impl Iterator<Item = Result<Record, serde_cbor::Error>> {
-        serde_cbor::Deserializer::from_slice(frame).into_iter()
-    }
-}
+use super::node::{Node, STEPS_BETWEEN_COMMANDS};
+use super::record::{Change, Record, fingerprint};
+use crate::journal::Recovery;
 
 /// How it went to do everything again that a journal says.
 #[derive(Clone, Copy, Debug)]
@@ -127,63 +78,6 @@ impl Node {
         }
         (fingerprint(&self.replica) == record.fingerprint).then_some(delivered)
     }
-
-    /// Records a change that was just made.
-    pub(super) fn record(&mut self, change: Change) {
-        let Some(journal) = &mut self.journal else {
-            return;
-        };
-        let record = Record {
-            time: self.replica.time(),
-            queried: std::mem::take(&mut self.replica.queried),
-            change,
-            fingerprint: fingerprint(&self.replica),
-        };
-        journal.add(&record.encode());
-    }
-
-    pub(super) fn is_saved(&self) -> bool {
-        self.journal.as_ref().is_none_or(Journal::is_saved)
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.journal.as_ref().is_some_and(Journal::is_full)
-    }
-
-    /// Has the disk remember everything that was done.
-    pub(super) fn save(&mut self) -> Result<(), String> {
-        self.journal.as_mut().map_or(Ok(()), Journal::save)
-    }
-}
-
-/// Figures of which some change with everything that happens in a replica. Cycles are the sharpest:
-/// every instruction and every byte has its price.
-pub(super) fn counters(replica: &Replica) -> [u128; 13] {
-    let count = |count: usize| count as u128;
-    [
-        replica.minted,
-        replica.environment.consumed,
-        replica.burned,
-        replica.lost,
-        replica.drawn.into(),
-        replica.next_ingress.into(),
-        replica.next_canister.into(),
-        replica.timeline.next_number().into(),
-        count(replica.answered.len()),
-        count(replica.answers_size),
-        count(replica.pool.len()),
-        count(replica.timers.len()),
-        count(replica.postponed.len()),
-    ]
-}
-
-/// A number that replicas with different pasts hardly have in common.
-fn fingerprint(replica: &Replica) -> u32 {
-    let mut checksum = crc32fast::Hasher::new();
-    for counter in counters(replica) {
-        checksum.update(&counter.to_le_bytes());
-    }
-    checksum.finalize()
 }
 
 #[cfg(test)]

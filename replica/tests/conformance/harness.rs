@@ -263,7 +263,7 @@ impl World {
     }
 
     pub fn log(&self, id: Principal) -> Vec<String> {
-        let lines = self.state(id).log();
+        let lines = self.state(id).log.records();
         lines
             .map(|line| String::from_utf8(line.content.clone()).unwrap())
             .collect()

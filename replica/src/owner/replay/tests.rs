@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use candid::{Principal, encode_one};
 use ic_management_canister_types::{
@@ -9,9 +10,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-use super::*;
-use crate::Config;
+use crate::hold::Delivery;
+use crate::journal::Recovery;
 use crate::message::CallResult;
+use crate::owner::node::Node;
+use crate::owner::request::{NewRequest, now};
+use crate::replica::{Config, IngressStatus, Replica};
+use crate::system_canisters;
 
 /// Does what depends on the clock, on what is under way, and on what queries used.
 const MODULE: &str = r#"
@@ -75,7 +80,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(test: &str) -> Self {
-        let name = format!("local-replica-memory-{}-{test}", std::process::id());
+        let name = format!("local-replica-replay-{}-{test}", std::process::id());
         Folder(std::env::temp_dir().join(name))
     }
 
@@ -98,7 +103,7 @@ impl Drop for Folder {
 
 fn replica() -> Replica {
     let mut replica = Replica::new(Config::default());
-    crate::system_canisters::add_to(&mut replica);
+    system_canisters::add_to(&mut replica);
     replica
 }
 
@@ -115,7 +120,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
         id,
         sender: user(),
         effective_canister_id: receiver,
-        expiry: super::super::now() + 1_000_000_000_000,
+        expiry: now() + 1_000_000_000_000,
         receiver,
         method: method.to_owned(),
         argument,
@@ -127,7 +132,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
 fn last_answer(node: &Node) -> CallResult {
     let ingress = node.requests.last_key_value().unwrap().1.ingress;
     match node.replica.ingress_status(ingress) {
-        Some(crate::IngressStatus::Answered(result)) => result.clone(),
+        Some(IngressStatus::Answered(result)) => result.clone(),
         other => panic!("{other:?}"),
     }
 }
