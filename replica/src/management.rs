@@ -12,6 +12,7 @@ pub(crate) mod create;
 pub(crate) mod effective;
 mod information;
 mod install;
+mod installation;
 mod raw_rand;
 mod table;
 
