@@ -8,6 +8,10 @@
 //! [`Replica`] is the door. Everything is deterministic: the same calls in the same order give the
 //! same state, ids and timeline.
 //!
+//! The modules stand in layers, and every import goes down: data and the engine, what code may do,
+//! code, canisters, one execution, the replica's state, what happens to it, a network around it.
+//! `tests/imports.rs` has the order.
+//!
 //! ```
 //! use candid::{Principal, decode_one, encode_one};
 //! use ic_management_canister_types::{
