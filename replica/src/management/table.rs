@@ -157,3 +157,31 @@ pub(super) const METHODS: &[Method] = {
         "bitcoin_*" Update, Nobody, CanisterId, BITCOIN;
     }
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_finds_its_own_row() {
+        for method in METHODS {
+            let found = find(&method.name.replace('*', "get_balance"));
+            assert_eq!(found.map(|found| found.name), Some(method.name));
+        }
+        let rows = METHODS.iter().map(|method| method.name);
+        let names: std::collections::BTreeSet<&str> = rows.collect();
+        assert_eq!(names.len(), METHODS.len());
+    }
+
+    #[test]
+    fn methods_of_a_canister_s_controllers_are_about_a_canister() {
+        for method in METHODS {
+            let names_one = matches!(method.users, Users::Controllers | Users::Named);
+            assert!(
+                !names_one || method.effective != EffectiveId::Any,
+                "{}",
+                method.name
+            );
+        }
+    }
+}
