@@ -3,26 +3,31 @@
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
+#[path = "../tests/support/deploying.rs"]
+mod deploying;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use candid::{CandidType, Principal, encode_args, encode_one};
+use candid::{Principal, encode_one};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, CanisterSettings, EnvironmentVariable, InstallCodeArgs,
+    CanisterInstallMode, CanisterSettings, EnvironmentVariable,
     ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
 };
-use local_replica::certificate::RootKey;
 use local_replica::limits::Limits;
 use local_replica::module::CanisterModule;
 use local_replica::settings::Settings;
 use local_replica::stable_memory::StableMemory;
-use local_replica::system_api::{EntryPoint, Subnet, SystemApi, View, functions};
+use local_replica::subnet::Subnet;
+use local_replica::system_api::{EntryPoint, SystemApi, View, functions};
 use local_replica::wasm::{Allowance, Engine, Entry};
 use local_replica::{Config, Replica};
+
+use deploying::{CREATE, MANAGEMENT, created, creation};
 
 const USER: Principal = Principal::anonymous();
 const MIB: u64 = 1024 * 1024;
@@ -55,29 +60,19 @@ fn replica(timeline_capacity: usize) -> Replica {
     })
 }
 
-fn manage(replica: &mut Replica, method: &str, argument: impl CandidType) -> Vec<u8> {
-    let argument = encode_one(argument).expect("it can be encoded");
-    let management = Principal::management_canister();
-    let answer = replica.call(USER, management, method, &argument);
+fn manage(replica: &mut Replica, method: &str, argument: &[u8]) -> Vec<u8> {
+    let answer = replica.call(USER, MANAGEMENT, method, argument);
     answer.expect("an answer").expect("a reply")
 }
 
 fn create(replica: &mut Replica) -> Principal {
     let args = ProvisionalCreateCanisterWithCyclesArgs::default();
-    let reply = manage(replica, "provisional_create_canister_with_cycles", args);
-    let created: CanisterIdRecord = candid::decode_one(&reply).expect("an id");
-    created.canister_id
+    created(&manage(replica, CREATE, &creation(args)))
 }
 
 fn install(replica: &mut Replica, canister: Principal, wasm: &[u8], mode: CanisterInstallMode) {
-    let args = InstallCodeArgs {
-        mode,
-        canister_id: canister,
-        wasm_module: wasm.to_vec(),
-        arg: encode_args(()).expect("nothing"),
-        sender_canister_version: None,
-    };
-    manage(replica, "install_code", args);
+    let args = deploying::installation(canister, wasm, mode, b"DIDL\0\0");
+    manage(replica, "install_code", &args);
 }
 
 fn deploy(replica: &mut Replica, wasm: &[u8]) -> Principal {
@@ -127,9 +122,7 @@ fn increment(criterion: &mut Criterion) {
         .compiled
         .instantiate(4096 * MIB)
         .expect("an instance");
-    let root_key = RootKey::from_seed(b"bench");
-    let id = root_key.subnet_id();
-    let subnet = Arc::new(Subnet { root_key, id });
+    let subnet = Arc::new(Subnet::from_seed(b"bench"));
     let settings = Arc::new(Settings::controlled_by(USER));
     group.bench_function("bare Wasm call", |bencher| {
         bencher.iter(|| {
@@ -175,7 +168,8 @@ fn increment_both(criterion: &mut Criterion) {
         settings,
         sender_canister_version: None,
     };
-    manage(&mut replica, "update_settings", args);
+    let args = encode_one(args).expect("it can be encoded");
+    manage(&mut replica, "update_settings", &args);
     criterion.bench_function("increment_both", |bencher| {
         bencher.iter(|| call(&mut replica, canister1, "increment_both"));
     });

@@ -1,15 +1,73 @@
-//! The end of call contexts, and what waits for it.
+//! Answers, the end of call contexts, and what waits for it (Interface Specification, "Call context
+//! starvation" and "Call context removal").
 
 use candid::Principal;
 
 use crate::canister::{Status, StopCall};
-use crate::management;
+use crate::encoding::empty_reply;
 use crate::message::{
-    CallContextId, CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, Reject,
+    CallContextId, CallOrigin, CallResult, CanisterId, Cycles, IngressId, Message, Reject, Response,
 };
-use crate::replica::Replica;
+use crate::rejects::did_not_reply;
+use crate::replica::{IngressStatus, Replica};
+
+/// How many answers to users are kept.
+const KEPT_ANSWERS: usize = 10_000;
+
+/// How many bytes of answers to users are kept: 64 MiB.
+const KEPT_ANSWERS_SIZE: usize = 64 * 1024 * 1024;
 
 impl Replica {
+    /// Gives an answer to whoever waits for it.
+    pub(crate) fn respond(
+        &mut self,
+        origin: CallOrigin,
+        respondent: CanisterId,
+        result: CallResult,
+        refund: Cycles,
+    ) {
+        match origin {
+            CallOrigin::Ingress { id, .. } => {
+                self.keep_answer(id, result);
+            }
+            // The caller was told SYS_UNKNOWN: the answer and its cycles are lost.
+            CallOrigin::Canister {
+                sender,
+                callback,
+                deadline: Some(_),
+            } if self.pool.has_response(sender, callback) => self.lost += refund,
+            CallOrigin::Canister {
+                sender, callback, ..
+            } => self.pool.push(Message::Response(Response {
+                receiver: sender,
+                callback,
+                respondent,
+                result,
+                refund,
+            })),
+            CallOrigin::SystemTask => {}
+        }
+    }
+
+    /// Keeps an answer for its user; the oldest answers give way.
+    fn keep_answer(&mut self, id: IngressId, result: CallResult) {
+        let size = |result: &CallResult| match result {
+            Ok(reply) => reply.len(),
+            Err(reject) => reject.message.len(),
+        };
+        self.answers_size += size(&result);
+        self.ingress.insert(id, IngressStatus::Answered(result));
+        self.answered.push_back(id);
+        while (self.answered.len() > KEPT_ANSWERS || self.answers_size > KEPT_ANSWERS_SIZE)
+            && self.answered.len() > 1
+            && let Some(oldest) = self.answered.pop_front()
+        {
+            if let Some(IngressStatus::Answered(result)) = self.ingress.remove(&oldest) {
+                self.answers_size -= size(&result);
+            }
+        }
+    }
+
     /// Ends a call context that no callback can continue: a caller that was not answered gets a
     /// reject ("Call context starvation"), and a canister that waited for this stops.
     pub(crate) fn close(
@@ -26,12 +84,7 @@ impl Replica {
             && let Some(context) = canister.call_contexts.remove(&context_id)
             && !context.responded
         {
-            let reject = trap.unwrap_or_else(|| {
-                Reject::new(
-                    ErrorCode::CanisterDidNotReply,
-                    format!("Error from Canister {receiver}: Canister did not reply to the call"),
-                )
-            });
+            let reject = trap.unwrap_or_else(|| did_not_reply(receiver));
             self.respond(
                 context.origin,
                 receiver,
@@ -54,7 +107,7 @@ impl Replica {
             let waiting = std::mem::take(waiting);
             canister.status = Status::Stopped;
             canister.version += 1;
-            self.answer_stop_calls(waiting, &Ok(management::empty_reply()));
+            self.answer_stop_calls(waiting, &Ok(empty_reply()));
         }
     }
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
 use serde::{Deserialize, Serialize};
 
+use crate::canister_log::CanisterLog;
 use crate::fees;
 use crate::message::{
     CallContext, CallContextId, CallOrigin, Callback, CallbackId, CanisterId, Cycles, OutgoingCall,
-    Request, Time,
+    Reject, Request, Time,
 };
-use crate::module::CanisterModule;
+use crate::module::{CanisterModule, MethodKind};
+use crate::rejects;
 use crate::settings::Settings;
 use crate::stable_memory::StableMemory;
 use crate::system_api::SystemApi;
@@ -22,9 +24,6 @@ pub const MAX_CHUNKS: usize = 100;
 
 /// The largest chunk in bytes, which is also what each chunk is counted as.
 pub const CHUNK_SIZE: usize = 1024 * 1024;
-
-/// What a line of the log takes beside its content, in bytes.
-pub(crate) const LOG_RECORD_SIZE: u64 = 16;
 
 /// The most changes that a history keeps.
 const MAX_CHANGES: usize = 100;
@@ -73,17 +72,6 @@ impl Status {
     }
 }
 
-/// A line of a canister's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogRecord {
-    /// Counts from 0.
-    pub index: u64,
-    /// When it was written.
-    pub time: Time,
-    /// What was printed, or why a message trapped.
-    pub content: Vec<u8>,
-}
-
 /// What queries have used.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct QueryStatistics {
@@ -129,9 +117,8 @@ pub struct Canister {
     pub chunks: BTreeMap<[u8; 32], Vec<u8>>,
     /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
     pub low_memory_noticed: bool,
-    log: VecDeque<LogRecord>,
-    log_size: u64,
-    next_log_index: u64,
+    /// What its messages printed, and why they trapped.
+    pub log: CanisterLog,
     history: VecDeque<Change>,
     total_changes: u64,
     created_at: Time,
@@ -158,9 +145,7 @@ impl Canister {
             query_statistics: QueryStatistics::default(),
             chunks: BTreeMap::new(),
             low_memory_noticed: false,
-            log: VecDeque::new(),
-            log_size: 0,
-            next_log_index: 0,
+            log: CanisterLog::default(),
             history: VecDeque::new(),
             total_changes: 0,
             created_at: 0,
@@ -172,6 +157,32 @@ impl Canister {
     /// Whether it takes calls.
     pub fn is_running(&self) -> bool {
         matches!(self.status, Status::Running)
+    }
+
+    /// Refuses calls while it is stopping or stopped.
+    ///
+    /// # Errors
+    ///
+    /// The reject of the call.
+    pub fn check_running(&self) -> Result<(), Reject> {
+        match self.status {
+            Status::Running => Ok(()),
+            Status::Stopping { .. } => Err(rejects::stopping(self.id)),
+            Status::Stopped => Err(rejects::stopped(self.id)),
+        }
+    }
+
+    /// How it exports a method that can be called as an update.
+    ///
+    /// # Errors
+    ///
+    /// The reject of a call, if there is no such method.
+    pub fn find_method(&self, method: &str) -> Result<MethodKind, Reject> {
+        let Some(code) = &self.code else {
+            return Err(rejects::no_module(self.id));
+        };
+        let kind = code.module.methods.get(method).copied();
+        kind.ok_or_else(|| rejects::no_update_method(self.id, method))
     }
 
     /// The size of its Wasm memory in bytes.
@@ -187,12 +198,7 @@ impl Canister {
             + self.stable.pages() * PAGE_SIZE
             + binary
             + (self.chunks.len() * CHUNK_SIZE) as u64
-            + self.log_size()
-    }
-
-    /// The size of its log in bytes.
-    pub fn log_size(&self) -> u64 {
-        self.log_size
+            + self.log.size()
     }
 
     /// The cycles that must stay in its balance: what its storage costs in the time of its
@@ -263,60 +269,9 @@ impl Canister {
     }
 
     /// Adds a line to the log; the oldest lines give way.
-    pub fn write_log(&mut self, time: Time, mut content: Vec<u8>) {
-        let limit = self.settings.log_memory_limit;
-        let longest = limit.saturating_sub(LOG_RECORD_SIZE);
-        content.truncate(usize::try_from(longest).unwrap_or(usize::MAX));
-        self.log_size += LOG_RECORD_SIZE + content.len() as u64;
-        self.log.push_back(LogRecord {
-            index: self.next_log_index,
-            time,
-            content,
-        });
-        self.next_log_index += 1;
-        self.trim_log();
-    }
-
-    /// Counts lines that were printed but not kept: then no line before them is.
-    pub(crate) fn skip_log(&mut self, lines: u64) {
-        if lines > 0 {
-            self.clear_log();
-            self.next_log_index += lines;
-        }
-    }
-
-    /// Drops the oldest lines until the log has the size that the settings allow.
-    pub fn trim_log(&mut self) {
-        while self.log_size > self.settings.log_memory_limit
-            && let Some(oldest) = self.log.pop_front()
-        {
-            self.log_size -= LOG_RECORD_SIZE + oldest.content.len() as u64;
-        }
-    }
-
-    /// The lines of the log.
-    pub fn log(&self) -> impl Iterator<Item = &LogRecord> {
-        self.log.iter()
-    }
-
-    /// The index that the next line of the log will have.
-    pub fn next_log_index(&self) -> u64 {
-        self.next_log_index
-    }
-
-    /// Forgets the lines of the log before the one with this index.
-    pub fn forget_log_before(&mut self, index: u64) {
-        while self.log.front().is_some_and(|record| record.index < index)
-            && let Some(oldest) = self.log.pop_front()
-        {
-            self.log_size -= LOG_RECORD_SIZE + oldest.content.len() as u64;
-        }
-    }
-
-    /// Forgets the log.
-    pub fn clear_log(&mut self) {
-        self.log.clear();
-        self.log_size = 0;
+    pub fn write_log(&mut self, time: Time, content: Vec<u8>) {
+        self.log
+            .write(time, content, self.settings.log_memory_limit);
     }
 
     /// Counts a change of the canister and remembers it.

@@ -3,9 +3,9 @@
 use candid::Principal;
 use ic_certification::{Certificate, HashTree, fork, label, leaf};
 use ic_verify_bls_signature::PrivateKey;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::cbor::to_cbor;
 use crate::message::{CanisterId, Time};
 
 /// What stands before a BLS public key in DER: the object identifiers of the key and its curve.
@@ -65,17 +65,6 @@ impl RootKey {
         };
         to_cbor(&certificate)
     }
-}
-
-/// A value in CBOR, with the tag that says so in front.
-pub(crate) fn to_cbor(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut serializer = serde_cbor::Serializer::new(&mut bytes);
-    let written = serializer
-        .self_describe()
-        .and_then(|()| value.serialize(&mut serializer));
-    written.expect("a value is written to memory");
-    bytes
 }
 
 /// A number as the system state tree has it.

@@ -1,22 +1,43 @@
-//! What becomes of a message when it is delivered: the call context it belongs to, the execution,
-//! and what follows from how that ended (Interface Specification, "Abstract behavior", "Message
-//! execution" to "Call context removal").
+//! What becomes of a message when it is delivered: who answers it, or what is executed and in which
+//! call context (Interface Specification, "Abstract behavior", "Call context creation" and "Callback
+//! invocation").
 
 use candid::Principal;
 
-use crate::canister::{Canister, Status};
-use crate::execution::{Outcome, Run, Task};
+use crate::execution::Task;
 use crate::fees;
 use crate::management;
 use crate::message::{
-    CallContext, CallContextId, CallOrigin, CanisterId, Cycles, ErrorCode, Message, Reject,
-    Response, SystemTask,
+    CallContext, CallOrigin, CanisterId, Cycles, ErrorCode, Message, Reject, Response, SystemTask,
 };
 use crate::module::MethodKind;
-use crate::replica::{Replica, not_found, out_of_cycles};
+use crate::processing::{Bill, Cleanup};
+use crate::rejects::{not_found, out_of_cycles};
+use crate::replica::Replica;
 use crate::timeline::Step;
 
 impl Replica {
+    /// Delivers the next message, unless they are held back. Returns whether there was one.
+    pub fn step(&mut self) -> bool {
+        self.schedule_due_timers();
+        if self.holding {
+            return false;
+        }
+        let Some(sequence) = self.policy.next(&self.pool) else {
+            return false;
+        };
+        let Some(message) = self.pool.take(sequence) else {
+            return false;
+        };
+        self.deliver(message);
+        true
+    }
+
+    /// Delivers messages until there are none, or `limit` were delivered. Returns how many.
+    pub fn run(&mut self, limit: usize) -> usize {
+        (0..limit).take_while(|_| self.step()).count()
+    }
+
     /// Delivers one message.
     pub(crate) fn deliver(&mut self, message: Message) {
         match message {
@@ -70,35 +91,16 @@ impl Replica {
             Ok(kind) => kind,
             Err(reject) => return self.answer_by_system(origin, receiver, &method, reject, cycles),
         };
-        let Some(canister) = self.canisters.get_mut(&receiver) else {
-            return;
-        };
-        let caller = origin.caller();
-        let context = canister.open_call_context(CallContext {
-            origin,
-            responded: false,
-            deleted: false,
-            available_cycles: cycles,
-            outstanding_callbacks: 0,
-            instructions: 0,
-        });
-        let reserve = fees::execution(self.environment.limits.message_instructions);
-        let task = Task::Method {
+        let step = Step::Method {
             kind,
             name: method.clone(),
+        };
+        let task = Task::Method {
+            kind,
+            name: method,
             argument,
         };
-        canister.balance -= reserve;
-        let run = self
-            .environment
-            .execute(canister, context, task, canister.balance);
-        let cost = fees::execution(run.instructions);
-        self.settle(receiver, &run, reserve, cost);
-        let step = Step::Method { kind, name: method };
-        let whose = (receiver, context, caller);
-        self.timeline
-            .executed(whose, self.environment.time, step, &run);
-        self.finish(receiver, context, run);
+        self.begin(receiver, CallContext::new(origin, cycles), step, task);
     }
 
     /// Whether a canister takes a call, and how the method is exported.
@@ -112,8 +114,8 @@ impl Replica {
         let Some(canister) = self.canisters.get(&receiver) else {
             return Err(not_found(receiver));
         };
-        check_running(canister)?;
-        let kind = find_method(canister, method)?;
+        canister.check_running()?;
+        let kind = canister.find_method(method)?;
         if kind == MethodKind::CompositeQuery {
             return Err(Reject::new(
                 ErrorCode::CompositeQueryCalledInReplicatedMode,
@@ -189,79 +191,26 @@ impl Replica {
             None => callback.on_reply,
             Some(_) => callback.on_reject,
         };
+        let whose = (receiver, context_id, caller);
+        let cleanup = callback.on_cleanup.map(|closure| Cleanup {
+            closure,
+            reject: reject.as_ref().map(|r| (r.code, r.message_for_canister())),
+        });
+        let step = Step::Callback {
+            from: response.respondent,
+            method: callback.method,
+            reject,
+        };
         let task = Task::Callback {
             closure,
             result: response.result,
             refund: response.refund,
         };
-        let run = self
-            .environment
-            .execute(canister, context_id, task, canister.balance);
-        let cost = fees::response(size) + fees::execution(run.instructions);
-        self.settle(receiver, &run, callback.prepaid, cost);
-        let whose = (receiver, context_id, caller);
-        let step = Step::Callback {
-            from: response.respondent,
-            method: callback.method,
-            reject: reject.clone(),
+        let bill = Bill {
+            reserved: callback.prepaid,
+            cost: &|instructions| fees::response(size) + fees::execution(instructions),
         };
-        self.timeline
-            .executed(whose, self.environment.time, step, &run);
-
-        let run = match (&run.outcome, callback.on_cleanup) {
-            (Outcome::Undone { reject: trap, .. }, Some(closure)) => {
-                let task = Task::Cleanup {
-                    closure,
-                    reject: reject.map(|r| (r.code, r.message_for_canister())),
-                    instructions: self.environment.limits.message_instructions - run.instructions,
-                };
-                let trap = trap.clone();
-                self.clean_up(whose, task, trap, run)
-            }
-            _ => run,
-        };
-        self.finish(receiver, context_id, run);
-    }
-
-    /// Runs the cleanup of a callback that trapped. Its changes stay, but the callback stays
-    /// undone. Returns how the two together ended.
-    fn clean_up(
-        &mut self,
-        whose: (CanisterId, CallContextId, Principal),
-        task: Task,
-        trap: Reject,
-        undone: Run,
-    ) -> Run {
-        let (receiver, context, _) = whose;
-        let Some(canister) = self.canisters.get_mut(&receiver) else {
-            return undone;
-        };
-        let run = self
-            .environment
-            .execute(canister, context, task, canister.balance);
-        self.settle(receiver, &run, 0, Cycles::from(run.instructions));
-        let time = self.environment.time;
-        self.timeline.executed(whose, time, Step::Cleanup, &run);
-        let Outcome::Undone { discarded, .. } = undone.outcome else {
-            return run;
-        };
-        let reject = match &run.outcome {
-            Outcome::Committed(_) => trap,
-            Outcome::Undone { reject, .. } => Reject {
-                message: format!(
-                    "{}\ncall_on_cleanup also failed: {}",
-                    trap.message, reject.message
-                ),
-                ..trap
-            },
-        };
-        self.watch_timer(receiver);
-        self.notice_low_memory(receiver);
-        Run {
-            outcome: Outcome::Undone { reject, discarded },
-            instructions: undone.instructions + run.instructions,
-            changed_memory: run.changed_memory,
-        }
+        self.process(whose, step, task, &bill, cleanup);
     }
 
     fn deliver_task(&mut self, receiver: CanisterId, task: SystemTask) {
@@ -289,118 +238,8 @@ impl Replica {
         if task == SystemTask::GlobalTimer {
             canister.global_timer = 0;
         }
-        let context = canister.open_call_context(CallContext {
-            origin: CallOrigin::SystemTask,
-            responded: true,
-            deleted: false,
-            available_cycles: 0,
-            outstanding_callbacks: 0,
-            instructions: 0,
-        });
-        canister.balance -= reserve;
-        let run = self
-            .environment
-            .execute(canister, context, Task::System(task), canister.balance);
-        let cost = fees::execution(run.instructions);
-        self.settle(receiver, &run, reserve, cost);
-        let whose = (receiver, context, Principal::management_canister());
         let step = Step::SystemTask(task);
-        self.timeline
-            .executed(whose, self.environment.time, step, &run);
-        self.finish(receiver, context, run);
+        let context = CallContext::new(CallOrigin::SystemTask, 0);
+        self.begin(receiver, context, step, Task::System(task));
     }
-
-    /// Takes the cost of an execution from what was reserved for it, and gives back the rest. A
-    /// message that trapped pays too, but attaches, accepts and burns nothing.
-    fn settle(&mut self, receiver: CanisterId, run: &Run, reserve: Cycles, cost: Cycles) {
-        let Some(canister) = self.canisters.get_mut(&receiver) else {
-            return;
-        };
-        if let Outcome::Committed(effects) = &run.outcome {
-            canister.balance = effects.balance;
-            self.burned += effects.burned;
-            let fees: Cycles = effects.calls.iter().map(|call| call.fee).sum();
-            self.environment.consumed += fees;
-        }
-        let cost = cost.min(canister.balance + reserve);
-        canister.balance = canister.balance + reserve - cost;
-        self.environment.consumed += cost;
-    }
-
-    /// Delivers the effects of an execution, and closes its call context if nothing is left to do.
-    fn finish(&mut self, receiver: CanisterId, context_id: CallContextId, run: Run) {
-        let Some(canister) = self.canisters.get_mut(&receiver) else {
-            return;
-        };
-        let mut trap = None;
-        let mut answer = None;
-        if let Some(context) = canister.call_contexts.get_mut(&context_id) {
-            context.instructions += run.instructions;
-        }
-        match run.outcome {
-            Outcome::Undone { reject, .. } => trap = Some(reject),
-            Outcome::Committed(effects) => {
-                for call in effects.calls {
-                    let request = canister.register_call(context_id, call);
-                    if let Some(deadline) = request.deadline {
-                        self.deadlines
-                            .insert((deadline, receiver, request.callback));
-                    }
-                    self.pool.push(Message::Request(request));
-                }
-                if let Some(context) = canister.call_contexts.get_mut(&context_id) {
-                    context.available_cycles = effects.available;
-                    if let Some(result) = effects.response {
-                        context.responded = true;
-                        let refund = std::mem::take(&mut context.available_cycles);
-                        answer = Some((context.origin.clone(), result, refund));
-                    }
-                }
-                if effects.global_timer.is_some() {
-                    self.watch_timer(receiver);
-                }
-                self.notice_low_memory(receiver);
-            }
-        }
-        if let Some((origin, result, refund)) = answer {
-            self.respond(origin, receiver, result, refund);
-        }
-        self.close(receiver, context_id, trap);
-    }
-}
-
-/// Refuses calls to a canister that is stopping or stopped.
-pub(crate) fn check_running(canister: &Canister) -> Result<(), Reject> {
-    let id = canister.id;
-    match canister.status {
-        Status::Running => Ok(()),
-        Status::Stopping { .. } => Err(Reject::new(
-            ErrorCode::CanisterStopping,
-            format!("Canister {id} is stopping"),
-        )),
-        Status::Stopped => Err(Reject::new(
-            ErrorCode::CanisterStopped,
-            format!("Canister {id} is stopped"),
-        )),
-    }
-}
-
-/// How a canister exports a method that can be called as an update.
-pub(crate) fn find_method(canister: &Canister, method: &str) -> Result<MethodKind, Reject> {
-    let id = canister.id;
-    let Some(code) = &canister.code else {
-        return Err(Reject::new(
-            ErrorCode::CanisterWasmModuleNotFound,
-            format!(
-                "Error from Canister {id}: Attempted to execute a message, but the canister \
-                 contains no Wasm module."
-            ),
-        ));
-    };
-    code.module.methods.get(method).copied().ok_or_else(|| {
-        Reject::new(
-            ErrorCode::CanisterMethodNotFound,
-            format!("Error from Canister {id}: Canister has no update method '{method}'."),
-        )
-    })
 }

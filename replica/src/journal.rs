@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Config;
-use crate::certificate::to_cbor;
+use crate::cbor::to_cbor;
+use crate::replica::Config;
 
 /// The journal's name in its folder.
 const NAME: &str = "local-replica.journal";

@@ -8,6 +8,10 @@
 //! [`Replica`] is the door. Everything is deterministic: the same calls in the same order give the
 //! same state, ids and timeline.
 //!
+//! The modules stand in layers, and every import goes down: data and the engine, what code may do,
+//! code, canisters, one execution, the replica's state, what happens to it, a network around it.
+//! `tests/imports.rs` has the order.
+//!
 //! ```
 //! use candid::{Principal, decode_one, encode_one};
 //! use ic_management_canister_types::{
@@ -67,35 +71,47 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod audit;
 mod call_contexts;
 pub mod canister;
+pub mod canister_log;
+#[cfg(feature = "certificates")]
+mod cbor;
+#[cfg(feature = "certificates")]
 pub mod certificate;
 mod clock;
+mod cycles_account;
 mod delivery;
+mod encoding;
+pub mod environment;
 pub mod execution;
 pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
+mod ingress;
+mod inspection;
 #[cfg(feature = "server")]
 pub mod journal;
 pub mod limits;
 mod management;
 pub mod message;
 pub mod module;
+mod non_replicated;
 #[cfg(feature = "server")]
 pub mod owner;
 pub mod pool;
+mod processing;
 mod query;
+mod rejects;
 mod replica;
 pub mod settings;
 pub mod stable_memory;
+pub mod subnet;
 pub mod system_api;
 #[cfg(feature = "server")]
 pub mod system_canisters;
 pub mod timeline;
 pub mod wasm;
 
-pub use audit::CyclesAccount;
+pub use cycles_account::CyclesAccount;
 pub use replica::{Config, IngressStatus, NativeCanister, Replica};

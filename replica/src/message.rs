@@ -259,6 +259,20 @@ pub struct CallContext {
     pub instructions: u64,
 }
 
+impl CallContext {
+    /// A context in which nothing was executed yet. Nobody waits for an answer to the system.
+    pub fn new(origin: CallOrigin, cycles: Cycles) -> Self {
+        CallContext {
+            responded: matches!(origin, CallOrigin::SystemTask),
+            origin,
+            deleted: false,
+            available_cycles: cycles,
+            outstanding_callbacks: 0,
+            instructions: 0,
+        }
+    }
+}
+
 /// A function of a canister's table, and the value to call it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closure {

@@ -1,8 +1,9 @@
 //! Canister modules: what the specification demands of one, and what a replica has to add to it
 //! (Interface Specification, "Canister module format" and "WebAssembly module requirements").
 
+mod declarations;
 mod instrument;
-mod outline;
+mod requirements;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,50 +12,16 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
+pub use declarations::{Metadata, MethodKind};
+
 use crate::limits::Limits;
 use crate::system_api::SystemApi;
 use crate::wasm::{CompiledModule, Engine, PAGE_SIZE};
-use outline::{Fault, Outline};
+use declarations::{Declarations, Fault};
+use requirements::Exports;
 
 /// The largest module after decompression, in bytes.
 pub const MAX_MODULE_SIZE: usize = 100 * 1024 * 1024;
-
-/// How a method can be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MethodKind {
-    /// `canister_update`.
-    Update,
-    /// `canister_query`.
-    Query,
-    /// `canister_composite_query`.
-    CompositeQuery,
-}
-
-impl MethodKind {
-    /// What the name of the exported function begins with.
-    fn prefix(self) -> &'static str {
-        match self {
-            MethodKind::Update => "canister_update ",
-            MethodKind::Query => "canister_query ",
-            MethodKind::CompositeQuery => "canister_composite_query ",
-        }
-    }
-
-    /// The name of the function that a method of this kind exports.
-    pub fn export(self, method: &str) -> String {
-        format!("{}{method}", self.prefix())
-    }
-}
-
-/// A custom section that the canister lets others read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metadata {
-    /// Whether everybody may read it, or only controllers.
-    pub public: bool,
-    /// The section's content.
-    pub content: Vec<u8>,
-}
 
 /// A module that can be installed.
 #[derive(Clone)]
@@ -87,28 +54,30 @@ impl CanisterModule {
     /// What is wrong with the module, in one sentence without a full stop.
     pub fn new(engine: &Engine<SystemApi>, bytes: &[u8]) -> Result<Self, String> {
         let wasm = decompress(bytes)?;
-        let outline = Outline::read(&wasm).map_err(|fault| match fault {
+        let invalid = |fault| match fault {
             Fault::Syntax(error) => format!("Wasm module is malformed: {error}"),
             Fault::Rule(rule) => rule,
-        })?;
-        let instrumented = instrument::instrument(&outline, &wasm);
+        };
+        let declared = Declarations::read(&wasm).map_err(invalid)?;
+        let Exports { methods, hooks } = requirements::check(&declared).map_err(invalid)?;
+        let instrumented = instrument::instrument(&declared, &wasm);
         let compiled = engine
             .compile(
                 &instrumented,
-                outline.memory64,
-                outline.mutates_tables,
-                outline.drops_segments,
+                declared.memory64,
+                declared.mutates_tables,
+                declared.drops_segments,
             )
             .map_err(|error| format!("Wasm module failed validation: {error}"))?;
         Ok(CanisterModule {
             hash: Sha256::digest(bytes).into(),
             size: bytes.len() as u64,
-            memory64: outline.memory64,
-            maximum_memory: outline.maximum_memory(),
-            start: outline.start.map(|_| instrument::private("start", 0)),
-            methods: outline.methods,
-            hooks: outline.hooks,
-            metadata: outline.metadata,
+            memory64: declared.memory64,
+            maximum_memory: declared.maximum_memory(),
+            start: declared.start.map(|_| instrument::private("start", 0)),
+            methods,
+            hooks,
+            metadata: declared.metadata,
             compiled,
         })
     }

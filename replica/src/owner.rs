@@ -1,25 +1,24 @@
 //! One thread owns the replica. Everybody else sends it commands through a channel, as a canister
 //! is sent messages. With a journal it remembers what was done when the program starts anew.
 
-mod memory;
+mod node;
+mod record;
+mod replay;
+mod request;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use candid::Principal;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::memory::Resumed;
-use self::memory::{Change, counters};
-use crate::hold::Delivery;
-use crate::journal::{Journal, Recovery};
-use crate::message::{CanisterId, IngressId, Reject, Time};
-use crate::pool::Sequence;
-use crate::system_api::Subnet;
-use crate::{IngressStatus, Replica};
+pub use node::Node;
+pub use replay::Resumed;
+pub use request::{NewRequest, Request, RequestId, now};
+
+use crate::journal::Recovery;
+use crate::replica::Replica;
+use crate::subnet::Subnet;
 
 /// How many commands may wait for the owner.
 const CAPACITY: usize = 1024;
@@ -29,217 +28,14 @@ const CAPACITY: usize = 1024;
 /// than they are executed, until canisters have more of them open than they may.
 const COMMANDS_AT_A_TIME: usize = 4;
 
-/// How many messages are delivered before the owner looks for commands. Journals rely on it: with
-/// another number they have another format.
-const STEPS_BETWEEN_COMMANDS: usize = 16;
-
 /// How often heartbeats run, and the clock is looked at when nothing else happens.
 const TICK: Duration = Duration::from_millis(200);
-
-/// How long the answer to a request is kept after the request has expired, in nanoseconds.
-const KEPT_AFTER_EXPIRY: Time = 5 * 60 * 1_000_000_000;
-
-/// The hash that identifies a request.
-pub type RequestId = [u8; 32];
 
 /// Does something, and returns how to tell whoever asked for it.
 type Command = Box<dyn FnOnce(&mut Node) -> Answer + Send>;
 
 /// Tells somebody what came of a command.
 type Answer = Box<dyn FnOnce()>;
-
-/// A replica and what belongs to it as a node of a network.
-pub struct Node {
-    /// The replica. What changes it for good has a method of the node, which records it.
-    pub replica: Replica,
-    requests: BTreeMap<RequestId, Request>,
-    waiting: Vec<(IngressId, oneshot::Sender<()>)>,
-    /// How far the replica's clock was moved ahead of the machine's, in nanoseconds.
-    clock_offset: u64,
-    /// What was done is recorded here, if it is to be remembered.
-    journal: Option<Journal>,
-}
-
-/// A call that was taken in.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Where its status is.
-    pub ingress: IngressId,
-    /// Who sent it.
-    pub sender: Principal,
-    /// The canister that it calls.
-    pub receiver: CanisterId,
-    /// The effective canister id that it was sent with; the subnet's id, if that was its path.
-    pub effective_canister_id: CanisterId,
-    /// When it expires.
-    pub expiry: Time,
-}
-
-/// A call to be taken in.
-#[derive(Serialize, Deserialize)]
-pub struct NewRequest {
-    /// Its id.
-    #[serde(with = "serde_bytes")]
-    pub id: RequestId,
-    /// Who sends it.
-    pub sender: Principal,
-    /// The effective canister id, or the subnet's id if that is its path.
-    pub effective_canister_id: CanisterId,
-    /// When it expires.
-    pub expiry: Time,
-    /// The canister that it calls.
-    pub receiver: CanisterId,
-    /// The method that it calls.
-    pub method: String,
-    /// The method's argument.
-    #[serde(with = "serde_bytes")]
-    pub argument: Vec<u8>,
-}
-
-impl Node {
-    fn new(replica: Replica) -> Self {
-        Node {
-            replica,
-            requests: BTreeMap::new(),
-            waiting: Vec::new(),
-            clock_offset: 0,
-            journal: None,
-        }
-    }
-
-    /// A call that was taken in.
-    pub fn request(&self, id: &RequestId) -> Option<&Request> {
-        self.requests.get(id)
-    }
-
-    /// Takes in a call and says when it is answered. A call that is known already is not taken in
-    /// again.
-    ///
-    /// # Errors
-    ///
-    /// The reject of a call that is not taken in.
-    pub fn submit(&mut self, new: NewRequest) -> Result<oneshot::Receiver<()>, Reject> {
-        self.follow_the_clock();
-        let ingress = match self.requests.get(&new.id) {
-            Some(known) => known.ingress,
-            None => {
-                let ingress = self.take_in(&new)?;
-                self.record(Change::Submitted(new));
-                ingress
-            }
-        };
-        let (done, when_done) = oneshot::channel();
-        self.waiting.push((ingress, done));
-        Ok(when_done)
-    }
-
-    fn take_in(&mut self, new: &NewRequest) -> Result<IngressId, Reject> {
-        let (sender, receiver) = (new.sender, new.receiver);
-        let ingress = self
-            .replica
-            .submit(sender, receiver, &new.method, &new.argument)?;
-        let request = Request {
-            ingress,
-            sender,
-            receiver,
-            effective_canister_id: new.effective_canister_id,
-            expiry: new.expiry,
-        };
-        if request.is_kept(now()) {
-            self.requests.insert(new.id, request);
-        }
-        Ok(ingress)
-    }
-
-    /// Moves the replica's clock ahead, and begins with what becomes due.
-    pub fn advance_clock(&mut self, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.clock_offset = self.clock_offset.saturating_add(nanoseconds);
-        self.follow_the_clock();
-        self.replica.tick();
-        self.record(Change::Advanced(nanoseconds));
-        self.run();
-    }
-
-    /// Holds all messages back, or lets them go again.
-    pub fn hold(&mut self, hold: bool) {
-        self.replica.hold_messages(hold);
-        self.record(Change::Held(hold));
-    }
-
-    /// Delivers one message that is held back.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Replica::deliver_message`].
-    pub fn deliver(&mut self, message: Sequence, how: Delivery) -> Result<(), String> {
-        self.follow_the_clock();
-        self.replica.deliver_message(message, how)?;
-        self.record(Change::DeliveredOne(message, how));
-        Ok(())
-    }
-
-    /// What happens from time to time, whatever else happens.
-    fn tick(&mut self) {
-        self.follow_the_clock();
-        let before = counters(&self.replica);
-        self.replica.tick();
-        // Mostly there is nothing to do. Then the time is that of the next record.
-        if counters(&self.replica) != before {
-            self.record(Change::Ticked);
-        }
-        self.forget_old_requests();
-    }
-
-    /// Delivers some messages. Returns how many.
-    fn run(&mut self) -> usize {
-        let before = counters(&self.replica);
-        let delivered = self.replica.run(STEPS_BETWEEN_COMMANDS);
-        // A timer that is due joins the other messages, even if none can be delivered.
-        if delivered > 0 || counters(&self.replica) != before {
-            self.record(Change::Delivered(delivered));
-        }
-        delivered
-    }
-
-    /// Sets the replica's clock to the machine's, as far as that is ahead.
-    fn follow_the_clock(&mut self) {
-        self.replica
-            .set_time(now().saturating_add(self.clock_offset));
-    }
-
-    /// Tells those whose call is answered, and gives the answers to commands.
-    fn tell(&mut self, answers: &mut Vec<Answer>) {
-        let replica = &self.replica;
-        let is_done = |(id, done): &mut (IngressId, oneshot::Sender<()>)| {
-            done.is_closed() || replica.ingress_status(*id) != Some(&IngressStatus::Processing)
-        };
-        for (_, done) in self.waiting.extract_if(.., is_done) {
-            // Who no longer waits need not be told.
-            let _gone = done.send(());
-        }
-        answers.drain(..).for_each(|answer| answer());
-    }
-
-    fn forget_old_requests(&mut self) {
-        let now = now();
-        self.requests.retain(|_, request| request.is_kept(now));
-    }
-}
-
-impl Request {
-    fn is_kept(&self, now: Time) -> bool {
-        now < self.expiry.saturating_add(KEPT_AFTER_EXPIRY)
-    }
-}
-
-/// The machine's clock.
-pub fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    })
-}
 
 /// Reaches the owner from anywhere.
 #[derive(Clone)]
@@ -359,14 +155,20 @@ fn own(mut node: Node, commands: &mut mpsc::Receiver<Command>) -> Result<(), Str
             }
             // Who only looked need not wait for messages.
             if node.is_saved() {
-                node.tell(&mut answers);
+                tell(&mut node, &mut answers);
             }
             let delivered = node.run();
             node.save()?;
-            node.tell(&mut answers);
+            tell(&mut node, &mut answers);
             if delivered == 0 {
                 break;
             }
         }
     }
+}
+
+/// Tells those whose call is answered, and gives the answers to commands.
+fn tell(node: &mut Node, answers: &mut Vec<Answer>) {
+    node.tell();
+    answers.drain(..).for_each(|answer| answer());
 }

@@ -1,116 +1,23 @@
-//! Executions outside consensus: queries, composite queries and message inspection. All their
-//! changes are discarded (Interface Specification, "Query call" and "Ingress message inspection").
+//! Queries and composite queries, whose changes are discarded (Interface Specification, "Query call").
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use candid::Principal;
 
 use crate::canister::Canister;
-use crate::delivery::{check_running, find_method};
-use crate::execution::{Environment, enter, run};
+use crate::environment::enter;
 use crate::management;
-use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, OutgoingCall, Reject};
+use crate::message::{CallResult, CanisterId, ErrorCode, OutgoingCall, Reject};
 use crate::module::MethodKind;
-use crate::replica::{Replica, not_found, out_of_cycles};
+use crate::non_replicated::{put_back, run_in_place};
+use crate::rejects::{did_not_reply, no_query_method, not_found, out_of_cycles};
+use crate::replica::Replica;
 use crate::stable_memory::Changes;
-use crate::system_api::{Effects, EntryPoint, SystemApi, View};
-use crate::wasm::{Allowance, Checkpoint, Entry};
+use crate::system_api::{Effects, EntryPoint, View};
+use crate::wasm::{Checkpoint, Entry};
 
 /// How deep composite queries may call each other.
 const MAX_DEPTH: usize = 6;
-
-/// Asks `canister_inspect_message` whether a message from a user is accepted.
-pub(crate) fn inspect(
-    environment: &mut Environment,
-    canister: &mut Canister,
-    sender: Principal,
-    method: &str,
-    argument: &[u8],
-) -> Result<(), Reject> {
-    const HOOK: &str = "canister_inspect_message";
-    check_running(canister)?;
-    let kind = find_method(canister, method);
-    let hooked = canister
-        .code
-        .as_ref()
-        .is_some_and(|c| c.module.has_hook(HOOK));
-    if !hooked {
-        return kind.map(|_| ());
-    }
-    let entry_point = EntryPoint::InspectMessage;
-    let mut view = environment.bare_view(canister, entry_point, sender, argument.to_vec());
-    view.method = method.to_owned();
-    view.replicated = false;
-    let limit = environment.limits.inspect_instructions;
-    let balance = canister.balance;
-    let (api, result, _) = run_and_discard(
-        environment,
-        canister,
-        Entry::Export(HOOK),
-        view,
-        balance,
-        limit,
-    );
-    result?;
-    match api.effects.accepted {
-        true => Ok(()),
-        false => Err(Reject::new(
-            ErrorCode::CanisterRejectedMessage,
-            format!("Canister {} rejected the message", canister.id),
-        )),
-    }
-}
-
-/// Runs something on a canister and puts everything back.
-fn run_and_discard(
-    environment: &mut Environment,
-    canister: &mut Canister,
-    entry: Entry<'_>,
-    view: View,
-    balance: Cycles,
-    limit: u64,
-) -> (SystemApi, Result<(), Reject>, u64) {
-    let Some(code) = &mut canister.code else {
-        unreachable!("only canisters with code are inspected");
-    };
-    let mut before = std::mem::take(&mut environment.checkpoint);
-    code.instance.begin(&mut before);
-    let ended = run_in_place(canister, entry, view, balance, limit);
-    put_back(canister, &before);
-    environment.checkpoint = before;
-    ended
-}
-
-/// Runs something on a canister and leaves its state as it became.
-fn run_in_place(
-    canister: &mut Canister,
-    entry: Entry<'_>,
-    view: View,
-    balance: Cycles,
-    limit: u64,
-) -> (SystemApi, Result<(), Reject>, u64) {
-    let Some(code) = &mut canister.code else {
-        unreachable!("only canisters with code are queried");
-    };
-    let limits = Allowance {
-        instructions: limit,
-        memory: code.module.memory_limit(&view.limits),
-        soft_memory: None,
-    };
-    let stable = std::mem::take(&mut canister.stable);
-    let timer = canister.global_timer;
-    let api = SystemApi::new(view, balance, 0, stable, BTreeMap::new(), timer);
-    let (mut api, result, instructions) = run(&mut code.instance, entry, api, limits);
-    canister.stable = std::mem::take(&mut api.stable);
-    (api, result, instructions)
-}
-
-fn put_back(canister: &mut Canister, before: &Checkpoint) {
-    canister.stable.roll_back();
-    if let Some(code) = &mut canister.code {
-        code.instance.roll_back(before);
-    }
-}
 
 /// A query call by a user, with everything that it calls.
 pub(crate) fn by_user(
@@ -162,20 +69,13 @@ impl Evaluation<'_> {
             ));
         }
         let canister = self.canister(receiver)?;
-        check_running(canister)?;
-        let kind = match find_method(canister, method) {
+        canister.check_running()?;
+        let kind = match canister.find_method(method) {
             Ok(kind @ (MethodKind::Query | MethodKind::CompositeQuery)) => kind,
             Err(reject) if reject.error_code != ErrorCode::CanisterMethodNotFound => {
                 return Err(reject);
             }
-            _ => {
-                return Err(Reject::new(
-                    ErrorCode::CanisterMethodNotFound,
-                    format!(
-                        "Error from Canister {receiver}: Canister has no query method '{method}'."
-                    ),
-                ));
-            }
+            _ => return Err(no_query_method(receiver, method)),
         };
         if canister.liquid_balance() == 0 {
             return Err(out_of_cycles(receiver));
@@ -277,12 +177,7 @@ impl Evaluation<'_> {
                 }
             }
         }
-        answer.unwrap_or_else(|| {
-            Err(Reject::new(
-                ErrorCode::CanisterDidNotReply,
-                format!("Error from Canister {receiver}: Canister did not reply to the call"),
-            ))
-        })
+        answer.unwrap_or_else(|| Err(did_not_reply(receiver)))
     }
 
     fn enter(

@@ -1,4 +1,5 @@
-//! The whole replica: its canisters, the messages between them, and its clock.
+//! The whole replica: its canisters, the messages between them, and its clock. What happens to them
+//! is in the files above this one, each with its own part of `impl Replica`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -7,30 +8,19 @@ use candid::Principal;
 use serde::Serialize;
 
 use crate::canister::{Canister, QueryStatistics};
-use crate::certificate::RootKey;
-use crate::execution::Environment;
-use crate::fees;
+use crate::environment::Environment;
 use crate::limits::Limits;
-use crate::management;
-use crate::message::{
-    CallOrigin, CallResult, CallbackId, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage,
-    Message, Reject, Response, Time,
-};
+use crate::message::{CallResult, CallbackId, CanisterId, Cycles, IngressId, Time};
 use crate::pool::{OldestFirst, Policy, Pool};
-use crate::query;
-use crate::system_api::{Subnet, functions};
+use crate::rejects::no_query_method;
+use crate::subnet::Subnet;
+use crate::system_api::functions;
 use crate::timeline::Timeline;
 use crate::wasm::{Checkpoint, Engine};
 
 /// The first canister id that a replica gives out. The ids below belong to the system canisters of
 /// the network.
 const FIRST_CANISTER: u64 = 0x8000_0000_0010_0000;
-
-/// How many answers to users are kept.
-const KEPT_ANSWERS: usize = 10_000;
-
-/// How many bytes of answers to users are kept: 64 MiB.
-const KEPT_ANSWERS_SIZE: usize = 64 * 1024 * 1024;
 
 /// How a replica is made.
 #[derive(Clone, Debug, Serialize)]
@@ -127,12 +117,10 @@ pub struct Replica {
 impl Replica {
     /// An empty replica.
     pub fn new(config: Config) -> Self {
-        let root_key = RootKey::from_seed(&config.seed);
-        let id = root_key.subnet_id();
         Replica {
             environment: Environment {
                 engine: Engine::new("ic0", functions()),
-                subnet: Arc::new(Subnet { root_key, id }),
+                subnet: Arc::new(Subnet::from_seed(&config.seed)),
                 time: config.time,
                 limits: Arc::new(config.limits),
                 consumed: 0,
@@ -203,10 +191,7 @@ impl Replica {
         argument: &[u8],
     ) -> Option<CallResult> {
         if !self.native.get(&id)?.is_query(method) {
-            return Some(Err(Reject::new(
-                ErrorCode::CanisterMethodNotFound,
-                format!("Error from Canister {id}: Canister has no query method '{method}'."),
-            )));
+            return Some(Err(no_query_method(id, method)));
         }
         self.call_native(id, caller, method, argument, &mut 0)
     }
@@ -216,9 +201,10 @@ impl Replica {
         self.environment.time
     }
 
-    /// The key that certifies for this replica.
+    /// The key that certifies for this replica, DER-encoded; empty without the feature
+    /// `certificates`.
     pub fn root_key(&self) -> &[u8] {
-        self.environment.subnet.root_key.der()
+        self.environment.subnet.public_key()
     }
 
     /// The id of the subnet that this replica is.
@@ -246,184 +232,10 @@ impl Replica {
         &self.pool
     }
 
-    /// Takes in a message from a user, as the network would: the canister may refuse it unexecuted.
-    ///
-    /// # Errors
-    ///
-    /// A reject, if the message is not taken in. Then nothing of it is executed.
-    pub fn submit(
-        &mut self,
-        sender: Principal,
-        receiver: CanisterId,
-        method: &str,
-        argument: &[u8],
-    ) -> Result<IngressId, Reject> {
-        let limit = self.environment.limits.ingress_size;
-        if argument.len() > limit {
-            return Err(Reject::new(
-                ErrorCode::InvalidManagementPayload,
-                format!(
-                    "the argument has {} bytes; an ingress message can carry {limit}",
-                    argument.len()
-                ),
-            ));
-        }
-        if receiver == Principal::management_canister() {
-            management::accept(self, sender, method, argument)?;
-        } else if !self.native.contains_key(&receiver) {
-            self.induct(sender, receiver, method, argument)?;
-        }
-        let id = IngressId(self.next_ingress);
-        self.next_ingress += 1;
-        self.ingress.insert(id, IngressStatus::Processing);
-        self.pool.push(Message::Ingress(IngressMessage {
-            id,
-            sender,
-            receiver,
-            method: method.to_owned(),
-            argument: argument.to_vec(),
-        }));
-        Ok(id)
-    }
-
-    /// Asks the canister whether it accepts a message, and charges for taking it in.
-    fn induct(
-        &mut self,
-        sender: Principal,
-        receiver: CanisterId,
-        method: &str,
-        argument: &[u8],
-    ) -> Result<(), Reject> {
-        let Some(canister) = self.canisters.get_mut(&receiver) else {
-            return Err(not_found(receiver));
-        };
-        query::inspect(&mut self.environment, canister, sender, method, argument)?;
-        let fee = fees::ingress(method, argument);
-        if canister.liquid_balance() < fee {
-            return Err(out_of_cycles(receiver));
-        }
-        canister.balance -= fee;
-        self.environment.consumed += fee;
-        Ok(())
-    }
-
     /// Where a message stands; `None` if it is not known (any more: the last 10,000 answers or
     /// 64 MiB are kept).
     pub fn ingress_status(&self, id: IngressId) -> Option<&IngressStatus> {
         self.ingress.get(&id)
-    }
-
-    /// Delivers the next message, unless they are held back. Returns whether there was one.
-    pub fn step(&mut self) -> bool {
-        self.schedule_due_timers();
-        if self.holding {
-            return false;
-        }
-        let Some(sequence) = self.policy.next(&self.pool) else {
-            return false;
-        };
-        let Some(message) = self.pool.take(sequence) else {
-            return false;
-        };
-        self.deliver(message);
-        true
-    }
-
-    /// Submits a message and delivers messages until it is answered. `None` if nothing more can
-    /// be delivered and it is not: it waits for the clock, or for a canister that waits.
-    ///
-    /// # Errors
-    ///
-    /// The reject that the user gets.
-    pub fn call(
-        &mut self,
-        sender: Principal,
-        receiver: CanisterId,
-        method: &str,
-        argument: &[u8],
-    ) -> Option<CallResult> {
-        let id = match self.submit(sender, receiver, method, argument) {
-            Ok(id) => id,
-            Err(reject) => return Some(Err(reject)),
-        };
-        loop {
-            if let Some(IngressStatus::Answered(result)) = self.ingress.get(&id) {
-                return Some(result.clone());
-            }
-            if !self.step() {
-                return None;
-            }
-        }
-    }
-
-    /// Delivers messages until there are none, or `limit` were delivered. Returns how many.
-    pub fn run(&mut self, limit: usize) -> usize {
-        (0..limit).take_while(|_| self.step()).count()
-    }
-
-    /// Executes a query or composite query, whose changes are discarded.
-    ///
-    /// # Errors
-    ///
-    /// The reject that the user gets.
-    pub fn query(
-        &mut self,
-        sender: Principal,
-        receiver: CanisterId,
-        method: &str,
-        argument: &[u8],
-    ) -> CallResult {
-        query::by_user(self, sender, receiver, method, argument)
-    }
-
-    /// Gives an answer to whoever waits for it.
-    pub(crate) fn respond(
-        &mut self,
-        origin: CallOrigin,
-        respondent: CanisterId,
-        result: CallResult,
-        refund: Cycles,
-    ) {
-        match origin {
-            CallOrigin::Ingress { id, .. } => {
-                self.keep_answer(id, result);
-            }
-            // The caller was told SYS_UNKNOWN: the answer and its cycles are lost.
-            CallOrigin::Canister {
-                sender,
-                callback,
-                deadline: Some(_),
-            } if self.pool.has_response(sender, callback) => self.lost += refund,
-            CallOrigin::Canister {
-                sender, callback, ..
-            } => self.pool.push(Message::Response(Response {
-                receiver: sender,
-                callback,
-                respondent,
-                result,
-                refund,
-            })),
-            CallOrigin::SystemTask => {}
-        }
-    }
-
-    /// Keeps an answer for its user; the oldest answers give way.
-    fn keep_answer(&mut self, id: IngressId, result: CallResult) {
-        let size = |result: &CallResult| match result {
-            Ok(reply) => reply.len(),
-            Err(reject) => reject.message.len(),
-        };
-        self.answers_size += size(&result);
-        self.ingress.insert(id, IngressStatus::Answered(result));
-        self.answered.push_back(id);
-        while (self.answered.len() > KEPT_ANSWERS || self.answers_size > KEPT_ANSWERS_SIZE)
-            && self.answered.len() > 1
-            && let Some(oldest) = self.answered.pop_front()
-        {
-            if let Some(IngressStatus::Answered(result)) = self.ingress.remove(&oldest) {
-                self.answers_size -= size(&result);
-            }
-        }
     }
 
     /// An id that no canister ever had.
@@ -439,20 +251,4 @@ impl Replica {
             }
         }
     }
-}
-
-/// The reject of a call to a canister that is not there.
-pub(crate) fn not_found(canister: CanisterId) -> Reject {
-    Reject::new(
-        ErrorCode::CanisterNotFound,
-        format!("Canister {canister} not found."),
-    )
-}
-
-/// The reject of a call to a canister that can't pay for it.
-pub(crate) fn out_of_cycles(canister: CanisterId) -> Reject {
-    Reject::new(
-        ErrorCode::CanisterOutOfCycles,
-        format!("Canister {canister} is out of cycles: please top it up"),
-    )
 }

@@ -10,7 +10,7 @@ use ic_transport_types::{
 use k256::pkcs8::DecodePublicKey;
 use serde::{Deserialize, Serialize};
 
-use super::Failure;
+use super::answer::Failure;
 use super::envelope::decode;
 use crate::message::{CanisterId, Time};
 use crate::owner::{RequestId, now};

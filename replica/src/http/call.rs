@@ -1,5 +1,4 @@
-//! Calls (the specification's sections "Request: Call", "Request: Asynchronous Call" and
-//! "Effective canister id").
+//! Calls (the specification's sections "Request: Call" and "Request: Asynchronous Call").
 
 use std::time::Duration;
 
@@ -7,15 +6,18 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use candid::{CandidType, Deserialize, Principal};
 use ic_transport_types::EnvelopeContent;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 use tokio::time::timeout;
 
+use super::answer::{Failure, cbor};
 use super::authentication::authenticate;
-use super::{Effective, Failure, Shared, cbor, read_state};
-use crate::message::{CanisterId, Reject};
+use super::effective::{Effective, check_at_subnet, check_effective_id};
+use super::read_state;
+use super::shared::Shared;
+use crate::management::effective::updates_of_subnet;
+use crate::message::Reject;
 use crate::owner::{NewRequest, Node};
 
 /// How long a synchronous call waits for its answer; not at all while messages are held back.
@@ -107,9 +109,6 @@ impl Rejection {
     }
 }
 
-/// The methods of the management canister that can be called at a subnet's path.
-const CREATION: &[&str] = &["create_canister", "provisional_create_canister_with_cycles"];
-
 fn read(effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
     let request = authenticate(body)?;
     let EnvelopeContent::Call {
@@ -125,7 +124,9 @@ fn read(effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
     };
     match effective {
         Effective::Canister(id) => check_effective_id(id, canister_id, &method_name, &arg)?,
-        Effective::Subnet(_) => check_at_subnet(canister_id, &method_name, CREATION)?,
+        Effective::Subnet(_) => {
+            check_at_subnet(canister_id, &method_name, &updates_of_subnet())?;
+        }
     }
     Ok(NewRequest {
         id: request.id,
@@ -136,60 +137,4 @@ fn read(effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
         method: method_name,
         argument: arg,
     })
-}
-
-#[derive(CandidType, Deserialize)]
-struct OfCanister {
-    canister_id: CanisterId,
-}
-
-#[derive(CandidType, Deserialize)]
-struct OfTarget {
-    target_canister: CanisterId,
-}
-
-/// Refuses a request at a subnet's path that is not for one of these methods of the management
-/// canister.
-pub(super) fn check_at_subnet(
-    receiver: CanisterId,
-    method: &str,
-    methods: &[&str],
-) -> Result<(), Failure> {
-    match receiver == Principal::management_canister() && methods.contains(&method) {
-        true => Ok(()),
-        false => Err(Failure::bad_request(format!(
-            "at a subnet's path, only these methods of the management canister can be called like \
-             this: {}; send this request to the path of its effective canister id",
-            methods.join(", ")
-        ))),
-    }
-}
-
-/// Refuses a request that was sent to another canister's path.
-pub(super) fn check_effective_id(
-    effective: CanisterId,
-    receiver: CanisterId,
-    method: &str,
-    argument: &[u8],
-) -> Result<(), Failure> {
-    let expected = if receiver != Principal::management_canister() {
-        Some(receiver)
-    } else {
-        match method {
-            "create_canister" | "provisional_create_canister_with_cycles" => None,
-            "install_chunked_code" => crate::management::decode::<OfTarget>(argument)
-                .ok()
-                .map(|of| of.target_canister),
-            _ => crate::management::decode::<OfCanister>(argument)
-                .ok()
-                .map(|of| of.canister_id),
-        }
-    };
-    match expected {
-        Some(expected) if expected != effective => Err(Failure::bad_request(format!(
-            "the path names the canister {effective}, but the effective canister id of this \
-             request is {expected}"
-        ))),
-        _ => Ok(()),
-    }
 }

@@ -21,7 +21,8 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Shared};
+use super::answer::Failure;
+use super::shared::Shared;
 use crate::hold::Delivery;
 use crate::owner::Node;
 use crate::pool::Sequence;

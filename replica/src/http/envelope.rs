@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Failure;
+use super::answer::Failure;
 
 /// The most values in a request. Every label of the most paths and every target of the most
 /// delegations are fewer; and a value takes many times the memory of its byte in the request.

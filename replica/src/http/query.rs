@@ -8,11 +8,13 @@ use ic_transport_types::{
     RequestId,
 };
 
+use super::answer::{Failure, cbor};
 use super::authentication::authenticate;
-use super::call::{check_at_subnet, check_effective_id};
-use super::{Effective, Failure, NodeKey, Shared, cbor};
+use super::effective::{Effective, check_at_subnet, check_effective_id};
+use super::shared::{NodeKey, Shared};
+use crate::management::effective::queries_of_subnet;
 use crate::message::CallResult;
-use crate::owner::now;
+use crate::owner::{Node, now};
 
 pub(super) async fn query(
     State(shared): State<Shared>,
@@ -46,11 +48,10 @@ async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Re
     };
     match effective {
         Effective::Canister(id) => check_effective_id(id, canister_id, &method_name, &arg)?,
-        Effective::Subnet(_) => check_at_subnet(canister_id, &method_name, &["list_canisters"])?,
+        Effective::Subnet(_) => check_at_subnet(canister_id, &method_name, &queries_of_subnet())?,
     }
-    let evaluate = move |node: &mut crate::owner::Node| {
-        node.replica.query(sender, canister_id, &method_name, &arg)
-    };
+    let evaluate =
+        move |node: &mut Node| node.replica.query(sender, canister_id, &method_name, &arg);
     let result = shared.owner.with(evaluate).await?;
     let id = RequestId::new(&request.id);
     Ok(cbor(&sign(&shared.node, id, result)))

@@ -10,13 +10,16 @@ use candid::Principal;
 use ic_transport_types::{EnvelopeContent, ReadStateResponse, SubnetMetrics};
 use serde_bytes::ByteBuf;
 
+use super::answer::{Failure, cbor};
 use super::authentication::authenticate;
+use super::effective::Effective;
+use super::shared::{NodeKey, Shared};
 use super::tree::Tree;
-use super::{Effective, Failure, NodeKey, Shared, cbor};
 use crate::canister::Canister;
-use crate::certificate::{leb128, to_cbor};
+use crate::cbor::to_cbor;
+use crate::certificate::leb128;
 use crate::owner::{Handle, Node, Request, RequestId, now};
-use crate::{IngressStatus, Replica};
+use crate::replica::{IngressStatus, Replica};
 
 /// The most paths in a request, and the most labels in a path.
 const MAX_PATHS: usize = 1000;

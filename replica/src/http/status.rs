@@ -5,7 +5,8 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 
-use super::{Shared, cbor};
+use super::answer::cbor;
+use super::shared::Shared;
 
 #[derive(Serialize)]
 struct Status {

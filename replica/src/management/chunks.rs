@@ -4,9 +4,12 @@ use candid::Principal;
 use ic_management_canister_types::{ChunkHash, UploadChunkArgs};
 use sha2::{Digest, Sha256};
 
-use super::{Call, canister_id, controlled, empty_reply, encode, find};
+use super::call::Call;
+use super::canisters::{controlled, find};
 use crate::canister::{CHUNK_SIZE, Canister, MAX_CHUNKS};
-use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
+use crate::encoding::{empty_reply, encode};
+use crate::message::{CallResult, CanisterId, Reject};
+use crate::rejects::chunk_store;
 use crate::replica::Replica;
 
 /// The canister whose chunk store `caller` may use: one that it controls, or itself.
@@ -21,19 +24,19 @@ pub(super) fn store(
     }
 }
 
-pub(super) fn upload_chunk(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+pub(super) fn upload_chunk(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: UploadChunkArgs = call.decode()?;
     let canister = store(replica, args.canister_id, call.caller)?;
     let size = args.chunk.len();
     if size > CHUNK_SIZE {
-        return Err(chunk_error(&format!(
+        return Err(chunk_store(&format!(
             "Wasm chunk size {size} exceeds the maximum chunk size of {CHUNK_SIZE}"
         )));
     }
     let hash: [u8; 32] = Sha256::digest(&args.chunk).into();
     if !canister.chunks.contains_key(&hash) {
         if canister.chunks.len() >= MAX_CHUNKS {
-            return Err(chunk_error(&format!(
+            return Err(chunk_store(&format!(
                 "Wasm chunk store has reached its maximum of {MAX_CHUNKS} chunks"
             )));
         }
@@ -44,14 +47,14 @@ pub(super) fn upload_chunk(replica: &mut Replica, call: &Call<'_>) -> CallResult
     })
 }
 
-pub(super) fn clear_chunk_store(replica: &mut Replica, call: &Call<'_>) -> CallResult {
-    let id = canister_id(call)?;
+pub(super) fn clear_chunk_store(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    let id = call.canister_id()?;
     store(replica, id, call.caller)?.chunks.clear();
     Ok(empty_reply())
 }
 
-pub(super) fn stored_chunks(replica: &mut Replica, call: &Call<'_>) -> CallResult {
-    let id = canister_id(call)?;
+pub(super) fn stored_chunks(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    let id = call.canister_id()?;
     let hashes = store(replica, id, call.caller)?.chunks.keys();
     let hashes: Vec<ChunkHash> = hashes
         .map(|hash| ChunkHash {
@@ -59,11 +62,4 @@ pub(super) fn stored_chunks(replica: &mut Replica, call: &Call<'_>) -> CallResul
         })
         .collect();
     encode(&hashes)
-}
-
-pub(super) fn chunk_error(fault: &str) -> Reject {
-    Reject::new(
-        ErrorCode::CanisterContractViolation,
-        format!("Error from Wasm chunk store: {fault}."),
-    )
 }

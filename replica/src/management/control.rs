@@ -4,19 +4,15 @@ use std::sync::Arc;
 
 use ic_management_canister_types::{ChangeDetails, ControllersChangeRecord, UpdateSettingsArgs};
 
-use super::{Answer, Call, canister_id, controlled, empty_reply};
+use super::call::{Answer, Call};
+use super::canisters::controlled;
 use crate::canister::{Status, StopCall};
+use crate::encoding::empty_reply;
 use crate::message::{CallResult, ErrorCode, Reject};
+use crate::rejects::invalid_settings;
 use crate::replica::Replica;
 
-pub(super) fn invalid_settings(fault: &str) -> Reject {
-    Reject::new(
-        ErrorCode::InvalidManagementPayload,
-        format!("Could not validate the settings: Invalid settings: {fault}."),
-    )
-}
-
-pub(super) fn update_settings(replica: &mut Replica, call: &Call<'_>) -> CallResult {
+pub(super) fn update_settings(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: UpdateSettingsArgs = call.decode()?;
     call.check_sender_version(replica, args.sender_canister_version)?;
     let time = replica.environment.time;
@@ -41,7 +37,7 @@ pub(super) fn update_settings(replica: &mut Replica, call: &Call<'_>) -> CallRes
             "Cannot increase memory allocation due to insufficient cycles.",
         ));
     }
-    canister.trim_log();
+    canister.log.trim(canister.settings.log_memory_limit);
     if controllers_given {
         let details = ChangeDetails::ControllersChange(ControllersChangeRecord {
             controllers: canister.settings.controllers.iter().copied().collect(),
@@ -55,8 +51,8 @@ pub(super) fn update_settings(replica: &mut Replica, call: &Call<'_>) -> CallRes
     Ok(empty_reply())
 }
 
-pub(super) fn start_canister(replica: &mut Replica, call: &Call<'_>) -> CallResult {
-    let id = canister_id(call)?;
+pub(super) fn start_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    let id = call.canister_id()?;
     let canister = controlled(replica, id, call.caller)?;
     let before = std::mem::replace(&mut canister.status, Status::Running);
     canister.version += 1;
@@ -72,8 +68,8 @@ pub(super) fn start_canister(replica: &mut Replica, call: &Call<'_>) -> CallResu
 }
 
 /// Answers when the canister has stopped.
-pub(super) fn stop_canister(replica: &mut Replica, call: &Call<'_>) -> Result<Answer, Reject> {
-    let id = canister_id(call)?;
+pub(super) fn stop_canister(replica: &mut Replica, call: &mut Call<'_>) -> Result<Answer, Reject> {
+    let id = call.canister_id()?;
     let stop = StopCall {
         origin: call.origin.clone(),
         cycles: call.cycles,
@@ -94,8 +90,8 @@ pub(super) fn stop_canister(replica: &mut Replica, call: &Call<'_>) -> Result<An
     Ok(Answer::Later)
 }
 
-pub(super) fn delete_canister(replica: &mut Replica, call: &Call<'_>) -> CallResult {
-    let id = canister_id(call)?;
+pub(super) fn delete_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
+    let id = call.canister_id()?;
     if call.caller == id {
         return Err(Reject::new(
             ErrorCode::CanisterInvalidController,

@@ -7,10 +7,13 @@ use ic_management_canister_types::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Call, canister_id, empty_reply, encode, find};
+use super::call::Call;
+use super::canisters::find;
 use crate::canister::Canister;
+use crate::encoding::{empty_reply, encode};
 use crate::fees;
 use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
+use crate::rejects::{invalid_argument, invalid_settings};
 use crate::replica::Replica;
 use crate::settings::Settings;
 
@@ -19,7 +22,6 @@ const DEFAULT_CYCLES: Cycles = 100_000_000_000_000;
 
 /// A canister's canister: the cycles of the call become the new one's, less the fee.
 pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
-    call.only_canisters()?;
     let args: CreateCanisterArgs = call.decode()?;
     call.check_sender_version(replica, args.sender_canister_version)?;
     if call.cycles < fees::CREATE_CANISTER {
@@ -74,8 +76,7 @@ pub(super) fn provisional_top_up(replica: &mut Replica, call: &mut Call<'_>) -> 
 
 /// The cycles of the call become those of a canister.
 pub(super) fn deposit_cycles(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
-    call.only_canisters()?;
-    let id = canister_id(call)?;
+    let id = call.canister_id()?;
     find(replica, id)?.balance += std::mem::take(&mut call.cycles);
     Ok(empty_reply())
 }
@@ -89,7 +90,7 @@ pub(crate) fn by_system(
     cycles: Cycles,
 ) -> Result<CanisterId, Reject> {
     if cycles < fees::CREATE_CANISTER {
-        return Err(invalid(&format!(
+        return Err(invalid_argument(format!(
             "creating a canister costs {} cycles, and only {cycles} are there",
             fees::CREATE_CANISTER
         )));
@@ -128,29 +129,28 @@ fn mint(replica: &mut Replica, cycles: Cycles) -> Result<(), Reject> {
             replica.minted = minted;
             Ok(())
         }
-        None => Err(invalid("there can't be more than 2^128-1 cycles")),
+        None => Err(invalid_argument("there can't be more than 2^128-1 cycles")),
     }
 }
 
 fn amount_of(amount: &Nat) -> Result<Cycles, Reject> {
-    Cycles::try_from(amount.0.clone()).map_err(|_| invalid("an amount of cycles is below 2^128"))
-}
-
-fn invalid(message: &str) -> Reject {
-    Reject::new(ErrorCode::InvalidManagementPayload, message)
+    Cycles::try_from(amount.0.clone())
+        .map_err(|_| invalid_argument("an amount of cycles is below 2^128"))
 }
 
 fn settings(caller: Principal, changes: Option<CanisterSettings>) -> Result<Settings, Reject> {
     let settings = Settings::controlled_by(caller);
     settings
         .changed(changes.unwrap_or_default())
-        .map_err(|fault| super::control::invalid_settings(&fault))
+        .map_err(|fault| invalid_settings(&fault))
 }
 
 /// Canister ids have ten bytes, of which the last two are 1.
 fn check_specified_id(replica: &Replica, id: Principal) -> Result<(), Reject> {
     if !matches!(id.as_slice(), [_, _, _, _, _, _, _, _, 1, 1]) {
-        return Err(invalid(&format!("{id} is not the id of a canister")));
+        return Err(invalid_argument(format!(
+            "{id} is not the id of a canister"
+        )));
     }
     match replica.canisters.contains_key(&id) || replica.deleted.contains(&id) {
         false => Ok(()),

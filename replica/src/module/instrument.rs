@@ -3,14 +3,14 @@
 use wasm_encoder::{ExportKind, ExportSection, RawSection};
 use wasmparser::{ExternalKind, Parser, Payload};
 
-use super::outline::Outline;
+use super::declarations::Declarations;
 use crate::wasm::PRIVATE_EXPORT;
 
 /// The module with everything exported that a replica must reach, and with its start function
 /// exported instead of run by the engine: it runs as an execution of its own.
-pub(super) fn instrument(outline: &Outline, wasm: &[u8]) -> Vec<u8> {
+pub(super) fn instrument(declared: &Declarations, wasm: &[u8]) -> Vec<u8> {
     let mut module = wasm_encoder::Module::new();
-    let mut exports = Some(export_section(outline));
+    let mut exports = Some(export_section(declared));
     for payload in Parser::new(0).parse_all(wasm).flatten() {
         // The sections have a fixed order; what comes after the exports ends the wait for them.
         let after_exports = matches!(
@@ -43,9 +43,9 @@ pub(super) fn instrument(outline: &Outline, wasm: &[u8]) -> Vec<u8> {
     module.finish()
 }
 
-fn export_section(outline: &Outline) -> ExportSection {
+fn export_section(declared: &Declarations) -> ExportSection {
     let mut section = ExportSection::new();
-    for (name, kind, index) in &outline.exports {
+    for (name, kind, index) in &declared.exports {
         let kind = match kind {
             ExternalKind::Func => ExportKind::Func,
             ExternalKind::Table => ExportKind::Table,
@@ -55,20 +55,20 @@ fn export_section(outline: &Outline) -> ExportSection {
         };
         section.export(name, kind, *index);
     }
-    if !outline.memories.is_empty() {
+    if !declared.memories.is_empty() {
         section.export(&private("memory", 0), ExportKind::Memory, 0);
     }
-    for table in 0..outline.tables {
+    for table in 0..declared.tables {
         section.export(&private("table", table), ExportKind::Table, table);
     }
-    for global in &outline.mutable_globals {
+    for global in &declared.mutable_globals {
         section.export(&private("global", *global), ExportKind::Global, *global);
     }
-    if let Some(start) = outline.start {
+    if let Some(start) = declared.start {
         section.export(&private("start", 0), ExportKind::Func, start);
     }
-    if outline.mutates_tables || outline.drops_segments {
-        for function in 0..outline.functions.len() as u32 {
+    if declared.mutates_tables || declared.drops_segments {
+        for function in 0..declared.functions.len() as u32 {
             section.export(&private("function", function), ExportKind::Func, function);
         }
     }

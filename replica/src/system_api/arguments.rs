@@ -1,7 +1,8 @@
 //! What the message brings (the specification's sections "Method arguments" and "Ingress message
 //! inspection").
 
-use super::{Call, Trap};
+use super::host::Call;
+use super::trap::Trap;
 
 pub(super) fn arg_data_size(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
     Ok(call.host.view.argument.len() as u64)

@@ -2,7 +2,9 @@
 
 use candid::Principal;
 
-use super::{Call, SystemApi, Trap};
+use super::cycles::from_halves;
+use super::host::{Call, SystemApi};
+use super::trap::Trap;
 use crate::fees;
 use crate::message::{Closure, Cycles, OutgoingCall};
 
@@ -15,26 +17,13 @@ const MAX_CALL_TIMEOUT: u64 = 300;
 /// What `ic0.call_perform` returns if the call could not be enqueued.
 const NOT_PERFORMED: u64 = 2;
 
-/// A call under construction.
-pub(super) struct CallBuilder {
-    call: OutgoingCall,
-}
-
 impl SystemApi {
-    /// Gives up the call under construction, if there is one; its cycles go back to the balance.
-    pub(super) fn discard_call(&mut self) {
-        if let Some(CallBuilder { call }) = self.call.take() {
-            self.effects.balance += call.cycles;
-        }
-    }
-
     fn call_under_construction(&mut self, function: &str) -> Result<&mut OutgoingCall, Trap> {
-        match &mut self.call {
-            Some(builder) => Ok(&mut builder.call),
-            None => Err(Trap::violation(format!(
+        self.call.as_mut().ok_or_else(|| {
+            Trap::violation(format!(
                 "ic0.{function} called when no call is under construction"
-            ))),
-        }
+            ))
+        })
     }
 
     fn attach(&mut self, function: &str, cycles: Cycles) -> Result<u64, Trap> {
@@ -70,19 +59,17 @@ pub(super) fn new(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
         function: a[6],
         environment: a[7],
     };
-    call.host.call = Some(CallBuilder {
-        call: OutgoingCall {
-            receiver,
-            method,
-            argument: Vec::new(),
-            cycles: 0,
-            prepaid: 0,
-            fee: 0,
-            deadline: None,
-            on_reply,
-            on_reject,
-            on_cleanup: None,
-        },
+    call.host.call = Some(OutgoingCall {
+        receiver,
+        method,
+        argument: Vec::new(),
+        cycles: 0,
+        prepaid: 0,
+        fee: 0,
+        deadline: None,
+        on_reply,
+        on_reject,
+        on_cleanup: None,
     });
     Ok(0)
 }
@@ -139,7 +126,7 @@ pub(super) fn cycles_add(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
 }
 
 pub(super) fn cycles_add128(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
-    let cycles = super::cycles::from_halves(a[0], a[1]);
+    let cycles = from_halves(a[0], a[1]);
     call.host.attach("call_cycles_add128", cycles)
 }
 
@@ -155,7 +142,7 @@ pub(super) fn perform(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
         api.discard_call();
         return Ok(NOT_PERFORMED);
     }
-    let Some(CallBuilder { mut call }) = api.call.take() else {
+    let Some(mut call) = api.call.take() else {
         return Ok(NOT_PERFORMED);
     };
     api.effects.balance -= fee + prepaid;

@@ -1,16 +1,18 @@
 //! Certified data and the root key (the specification's section "Certified data").
 
-use super::{Call, SystemApi, Trap};
+use super::host::{Call, SystemApi};
+use super::trap::Trap;
+use crate::subnet::Subnet;
 
 /// The most that a canister can have certified, in bytes.
 const MAX_CERTIFIED_DATA: u64 = 32;
 
 pub(super) fn root_key_size(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
-    Ok(call.host.view.subnet.root_key.der().len() as u64)
+    Ok(call.host.view.subnet.public_key().len() as u64)
 }
 
 pub(super) fn root_key_copy(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
-    call.copy([a[0], a[1], a[2]], |api| api.view.subnet.root_key.der())
+    call.copy([a[0], a[1], a[2]], |api| api.view.subnet.public_key())
 }
 
 pub(super) fn certified_data_set(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
@@ -27,7 +29,8 @@ pub(super) fn certified_data_set(call: &mut Call<'_>, a: &[u64]) -> Result<u64, 
 }
 
 pub(super) fn data_certificate_present(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
-    Ok(u64::from(call.host.view.certified_data.is_some()))
+    let present = Subnet::CERTIFIES && call.host.view.certified_data.is_some();
+    Ok(u64::from(present))
 }
 
 pub(super) fn data_certificate_size(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
@@ -48,12 +51,12 @@ fn certificate(api: &mut SystemApi) -> Result<&[u8], Trap> {
         data_certificate,
         ..
     } = api;
-    let Some(data) = &view.certified_data else {
-        return Err(Trap::violation(
-            "there is no data certificate here: ic0.data_certificate_present returns 0",
-        ));
-    };
-    let root_key = &view.subnet.root_key;
-    Ok(data_certificate
-        .get_or_insert_with(|| root_key.certify_data(view.canister, data, view.time)))
+    if data_certificate.is_none()
+        && let Some(data) = &view.certified_data
+    {
+        *data_certificate = view.subnet.certify_data(view.canister, data, view.time);
+    }
+    data_certificate.as_deref().ok_or_else(|| {
+        Trap::violation("there is no data certificate here: ic0.data_certificate_present returns 0")
+    })
 }

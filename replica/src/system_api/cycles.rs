@@ -1,7 +1,8 @@
 //! Cycles and what things cost (the specification's sections "Cycles" and "Cycle cost
 //! calculation").
 
-use super::{Call, Trap};
+use super::host::Call;
+use super::trap::Trap;
 use crate::fees;
 use crate::message::Cycles;
 

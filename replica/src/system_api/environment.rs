@@ -4,7 +4,8 @@
 
 use candid::Principal;
 
-use super::{Call, SystemApi, Trap};
+use super::host::{Call, SystemApi};
+use super::trap::Trap;
 
 /// The longest name of an environment variable, in bytes.
 const MAX_NAME: u64 = 128;

@@ -1,7 +1,8 @@
 //! How bytes cross between a canister's memory and the System API (the specification's section
 //! "Blob-typed arguments and results").
 
-use super::{Call, Trap};
+use super::host::{Call, SystemApi};
+use super::trap::Trap;
 
 impl Call<'_> {
     /// The bytes at `source` of the canister's memory.
@@ -23,7 +24,7 @@ impl Call<'_> {
     pub(super) fn copy(
         &mut self,
         to_offset_size: [u64; 3],
-        blob: impl FnOnce(&super::SystemApi) -> &[u8],
+        blob: impl FnOnce(&SystemApi) -> &[u8],
     ) -> Result<u64, Trap> {
         copy(self.memory, to_offset_size, blob(self.host))?;
         self.charge += to_offset_size[2];

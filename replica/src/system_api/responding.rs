@@ -1,6 +1,7 @@
 //! The answer (the specification's sections "Responding" and "Ingress message inspection").
 
-use super::{Call, SystemApi, Trap};
+use super::host::{Call, SystemApi};
+use super::trap::Trap;
 use crate::message::Reject;
 
 pub(super) fn reply_data_append(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {

@@ -1,6 +1,7 @@
 //! Access to stable memory (the specification's section "Stable memory").
 
-use super::{Call, Trap};
+use super::host::Call;
+use super::trap::Trap;
 use crate::stable_memory::OutOfBounds;
 use crate::wasm::PAGE_SIZE;
 

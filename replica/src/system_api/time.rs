@@ -1,7 +1,8 @@
 //! Time, the global timer and the performance counter (the specification's sections of these
 //! names).
 
-use super::{Call, Trap};
+use super::host::Call;
+use super::trap::Trap;
 
 pub(super) fn time(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
     Ok(call.host.view.time)

@@ -8,10 +8,11 @@ use ic_management_canister_types::CanisterSettings;
 use icrc_ledger_types::icrc1::account::{Account, Subaccount};
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 
-use super::{decode, is_token_query, missing, nothing, reply};
+use super::methods::{is_token_query, missing};
+use crate::encoding::{decode, decode_nothing, encode};
 use crate::management::create;
 use crate::message::{CallResult, Cycles, Reject};
-use crate::{NativeCanister, Replica};
+use crate::replica::{NativeCanister, Replica};
 
 /// The fee of a transfer, and of every other operation.
 const FEE: Cycles = 100_000_000;
@@ -217,34 +218,34 @@ impl NativeCanister for CyclesLedger {
             "create_canister" => {
                 let args: CreateCanisterArgs = decode(argument)?;
                 let result = self.create_canister(replica, caller, args);
-                reply((result,))
+                encode(&result)
             }
             "deposit" => {
                 let args: DepositArgs = decode(argument)?;
                 let result = self.deposit(&args.to, cycles)?;
-                reply((result,))
+                encode(&result)
             }
             "withdraw" => {
                 let args: WithdrawArgs = decode(argument)?;
                 let result = self.withdraw(replica, caller, &args);
-                reply((result,))
+                encode(&result)
             }
             "icrc1_transfer" => {
                 let arg: TransferArg = decode(argument)?;
                 let result = self.transfer(caller, &arg);
-                reply((result,))
+                encode(&result)
             }
             "icrc1_balance_of" => {
                 let account: Account = decode(argument)?;
-                reply((Nat::from(self.balance(&key(&account))),))
+                encode(&Nat::from(self.balance(&key(&account))))
             }
-            "icrc1_name" => nothing(argument).and_then(|()| reply(("Cycles",))),
-            "icrc1_symbol" => nothing(argument).and_then(|()| reply(("TCYCLES",))),
-            "icrc1_decimals" => nothing(argument).and_then(|()| reply((12u8,))),
-            "icrc1_fee" => nothing(argument).and_then(|()| reply((Nat::from(FEE),))),
+            "icrc1_name" => decode_nothing(argument).and_then(|()| encode(&"Cycles")),
+            "icrc1_symbol" => decode_nothing(argument).and_then(|()| encode(&"TCYCLES")),
+            "icrc1_decimals" => decode_nothing(argument).and_then(|()| encode(&12u8)),
+            "icrc1_fee" => decode_nothing(argument).and_then(|()| encode(&Nat::from(FEE))),
             "icrc1_total_supply" => {
-                nothing(argument)?;
-                reply((Nat::from(self.balances.values().sum::<Cycles>()),))
+                decode_nothing(argument)?;
+                encode(&Nat::from(self.balances.values().sum::<Cycles>()))
             }
             _ => Err(missing("cycles ledger", method)),
         }

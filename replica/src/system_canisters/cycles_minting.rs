@@ -2,9 +2,10 @@
 
 use candid::Principal;
 
-use super::{missing, nothing, reply};
+use super::methods::missing;
+use crate::encoding::{decode_nothing, encode};
 use crate::message::{CallResult, Cycles};
-use crate::{NativeCanister, Replica};
+use crate::replica::{NativeCanister, Replica};
 
 pub(super) struct CyclesMinting;
 
@@ -19,8 +20,8 @@ impl NativeCanister for CyclesMinting {
     ) -> CallResult {
         match method {
             "get_default_subnets" => {
-                nothing(argument)?;
-                reply((vec![replica.subnet_id()],))
+                decode_nothing(argument)?;
+                encode(&vec![replica.subnet_id()])
             }
             _ => Err(missing("cycles minting canister", method)),
         }

@@ -10,9 +10,10 @@ use ic_ledger_types::{
 use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError as Icrc1TransferError};
 
-use super::{decode, is_token_query, missing, nothing, reply};
+use super::methods::{is_token_query, missing};
+use crate::encoding::{decode, decode_nothing, encode};
 use crate::message::{CallResult, Cycles};
-use crate::{NativeCanister, Replica};
+use crate::replica::{NativeCanister, Replica};
 
 /// The fee of a transfer, in e8s.
 const FEE: u64 = 10_000;
@@ -116,35 +117,35 @@ impl NativeCanister for IcpLedger {
                 let from = AccountIdentifier::new(&caller, &subaccount);
                 let (amount, fee) = (args.amount.e8s(), args.fee.e8s());
                 let result = self.transfer(from, args.to, amount, Some(fee));
-                reply((result.map_err(|refusal| match refusal {
+                encode(&result.map_err(|refusal| match refusal {
                     Refusal::Fee => TransferError::BadFee {
                         expected_fee: Tokens::from_e8s(FEE),
                     },
                     Refusal::Funds(balance) => TransferError::InsufficientFunds {
                         balance: Tokens::from_e8s(balance),
                     },
-                }),))
+                }))
             }
             "account_balance" => {
                 let args: AccountBalanceArgs = decode(argument)?;
-                reply((Tokens::from_e8s(self.balance(&args.account)),))
+                encode(&Tokens::from_e8s(self.balance(&args.account)))
             }
             "icrc1_transfer" => {
                 let arg: TransferArg = decode(argument)?;
                 let result = self.icrc1_transfer(caller, &arg);
-                reply((result,))
+                encode(&result)
             }
             "icrc1_balance_of" => {
                 let account: Account = decode(argument)?;
-                reply((Nat::from(self.balance(&identifier(&account))),))
+                encode(&Nat::from(self.balance(&identifier(&account))))
             }
-            "icrc1_name" => nothing(argument).and_then(|()| reply(("Internet Computer",))),
-            "icrc1_symbol" => nothing(argument).and_then(|()| reply(("ICP",))),
-            "icrc1_decimals" => nothing(argument).and_then(|()| reply((8u8,))),
-            "icrc1_fee" => nothing(argument).and_then(|()| reply((Nat::from(FEE),))),
+            "icrc1_name" => decode_nothing(argument).and_then(|()| encode(&"Internet Computer")),
+            "icrc1_symbol" => decode_nothing(argument).and_then(|()| encode(&"ICP")),
+            "icrc1_decimals" => decode_nothing(argument).and_then(|()| encode(&8u8)),
+            "icrc1_fee" => decode_nothing(argument).and_then(|()| encode(&Nat::from(FEE))),
             "icrc1_total_supply" => {
-                nothing(argument)?;
-                reply((Nat::from(self.balances.values().sum::<u64>()),))
+                decode_nothing(argument)?;
+                encode(&Nat::from(self.balances.values().sum::<u64>()))
             }
             _ => Err(missing("ICP ledger", method)),
         }

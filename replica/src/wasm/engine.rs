@@ -1,20 +1,20 @@
 //! The engine itself: modules, and how their imports reach the host.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use wasmi::{
-    Caller, CompilationMode, Config, CustomFuelCosts, Error, Extern, FuncType, Linker, Memory,
-    Module, Store, StoreLimits, StoreLimitsBuilder, TrapCode, Val, ValType,
+    Caller, CompilationMode, Config, CustomFuelCosts, Error, FuncType, Linker, Memory, Module,
+    StoreLimits, StoreLimitsBuilder, TrapCode, Val, ValType,
 };
 
-use super::{Allowance, Fault, Host, HostCall, HostFunction, Instance, PRIVATE_EXPORT, ValueType};
+use super::host::{Allowance, Fault, Host, HostCall, HostFunction, ValueType};
 
 /// A module that was validated, and can be instantiated.
 pub struct CompiledModule<H: Host> {
-    module: Module,
+    pub(super) module: Module,
     /// What its imports are.
-    linker: Arc<Linker<HostState<H>>>,
+    pub(super) linker: Arc<Linker<HostState<H>>>,
     pub(super) memory64: bool,
     /// Whether the module can change its tables: most can't, and then there is nothing to keep.
     pub(super) mutates_tables: bool,
@@ -90,59 +90,6 @@ impl<H: Host> Engine<H> {
             memory64,
             mutates_tables,
             drops_segments,
-        })
-    }
-}
-
-impl<H: Host> CompiledModule<H> {
-    /// Makes an instance with the memory, globals and tables that the module declares.
-    ///
-    /// # Errors
-    ///
-    /// What failed: a segment that does not fit, or an initial memory that exceeds the limit.
-    pub fn instantiate(&self, memory_limit: u64) -> Result<Instance<H>, String> {
-        let mut store = Store::new(
-            self.module.engine(),
-            HostState {
-                host: None,
-                memory: None,
-                instruction_limit: 0,
-                growth: growth_limits(memory_limit, None),
-            },
-        );
-        store.limiter(|state| &mut state.growth);
-        // Instantiation runs no code of the module (a start function was made an export), but it
-        // copies segments, and that is paid for with fuel.
-        store.set_fuel(u64::MAX).map_err(|e| e.to_string())?;
-        let instance = self
-            .linker
-            .instantiate_and_start(&mut store, &self.module)
-            .map_err(|error| error.to_string())?;
-        let mut globals = Vec::new();
-        let mut tables = Vec::new();
-        let mut memory = None;
-        let mut exports: Vec<_> = instance
-            .exports(&store)
-            .filter(|export| export.name().starts_with(PRIVATE_EXPORT))
-            .collect();
-        exports.sort_by(|a, b| a.name().cmp(b.name()));
-        for export in exports {
-            match export.into_extern() {
-                Extern::Global(global) => globals.push(global),
-                Extern::Table(table) => tables.push(table),
-                Extern::Memory(exported) => memory = Some(exported),
-                Extern::Func(_) => {}
-            }
-        }
-        store.data_mut().memory = memory;
-        Ok(Instance {
-            compiled: self.clone(),
-            store,
-            instance,
-            memory,
-            globals,
-            tables,
-            functions: OnceLock::new(),
         })
     }
 }

@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use wasmi::{Func, Global, Memory, Nullable, Ref, RefType, Store, Table, Val};
+use wasmi::{Extern, Func, Global, Memory, Nullable, Ref, RefType, Store, Table, Val};
 
-use super::engine::{HostState, growth_limits, into_fault};
-use super::{Allowance, CompiledModule, Entry, Fault, Host, PAGE_SIZE};
+use super::engine::{CompiledModule, HostState, growth_limits, into_fault};
+use super::host::{Allowance, Entry, Fault, Host, PAGE_SIZE, PRIVATE_EXPORT};
 
 /// An instance of a module: its memory, globals and tables.
 pub struct Instance<H: Host> {
-    pub(super) compiled: CompiledModule<H>,
-    pub(super) store: Store<HostState<H>>,
-    pub(super) instance: wasmi::Instance,
-    pub(super) memory: Option<Memory>,
-    pub(super) globals: Vec<Global>,
-    pub(super) tables: Vec<Table>,
-    pub(super) functions: OnceLock<Arc<Functions>>,
+    compiled: CompiledModule<H>,
+    store: Store<HostState<H>>,
+    instance: wasmi::Instance,
+    memory: Option<Memory>,
+    globals: Vec<Global>,
+    tables: Vec<Table>,
+    functions: OnceLock<Arc<Functions>>,
 }
 
 /// The state of an instance at one moment, in a buffer that can be used again and again.
@@ -27,6 +27,59 @@ pub struct Checkpoint {
     tables: Vec<Vec<Ref>>,
     /// The functions of the instance that the references point into, if there are any.
     functions: Option<Arc<Functions>>,
+}
+
+impl<H: Host> CompiledModule<H> {
+    /// Makes an instance with the memory, globals and tables that the module declares.
+    ///
+    /// # Errors
+    ///
+    /// What failed: a segment that does not fit, or an initial memory that exceeds the limit.
+    pub fn instantiate(&self, memory_limit: u64) -> Result<Instance<H>, String> {
+        let mut store = Store::new(
+            self.module.engine(),
+            HostState {
+                host: None,
+                memory: None,
+                instruction_limit: 0,
+                growth: growth_limits(memory_limit, None),
+            },
+        );
+        store.limiter(|state| &mut state.growth);
+        // Instantiation runs no code of the module (a start function was made an export), but it
+        // copies segments, and that is paid for with fuel.
+        store.set_fuel(u64::MAX).map_err(|e| e.to_string())?;
+        let instance = self
+            .linker
+            .instantiate_and_start(&mut store, &self.module)
+            .map_err(|error| error.to_string())?;
+        let mut globals = Vec::new();
+        let mut tables = Vec::new();
+        let mut memory = None;
+        let mut exports: Vec<_> = instance
+            .exports(&store)
+            .filter(|export| export.name().starts_with(PRIVATE_EXPORT))
+            .collect();
+        exports.sort_by(|a, b| a.name().cmp(b.name()));
+        for export in exports {
+            match export.into_extern() {
+                Extern::Global(global) => globals.push(global),
+                Extern::Table(table) => tables.push(table),
+                Extern::Memory(exported) => memory = Some(exported),
+                Extern::Func(_) => {}
+            }
+        }
+        store.data_mut().memory = memory;
+        Ok(Instance {
+            compiled: self.clone(),
+            store,
+            instance,
+            memory,
+            globals,
+            tables,
+            functions: OnceLock::new(),
+        })
+    }
 }
 
 impl<H: Host> Instance<H> {

@@ -1,6 +1,7 @@
 //! Canister interface, "Time", "Performance counter", "Controller check", "Replicated execution check", "Environment variables",
 //! "Certified data" and "Ingress message inspection".
 
+#[cfg(feature = "certificates")]
 use ic_certification::{Certificate, LookupResult};
 use ic_management_canister_types::{CanisterSettings, EnvironmentVariable};
 use local_replica::message::ErrorCode::*;
@@ -164,6 +165,7 @@ fn environment_variables_are_found_by_name_and_index_with_both_widths() {
 }
 
 #[test]
+#[cfg(feature = "certificates")]
 fn data_certificate_of_a_query_verifies_under_the_root_key() {
     let mut world = World::new();
     let id = world.puppet();
@@ -191,6 +193,7 @@ fn data_certificate_of_a_query_verifies_under_the_root_key() {
 }
 
 #[test]
+#[cfg(feature = "certificates")]
 fn data_certificate_is_there_in_queries_only() {
     let mut world = World::new();
     let (a, b) = (world.puppet(), world.puppet());
@@ -279,9 +282,30 @@ fn subnet_has_an_id_and_it_is_not_the_canister_s() {
     let subnet = world.run(id, script().op("append_subnet").reply()).unwrap();
     let own = world.run(id, script().op("append_self").reply()).unwrap();
     assert_eq!(own, id.as_slice());
-    let root_key = world.replica.root_key();
+    assert_eq!(subnet, world.replica.subnet_id().as_slice());
+    #[cfg(feature = "certificates")]
     assert_eq!(
-        subnet,
-        candid::Principal::self_authenticating(root_key).as_slice()
+        world.replica.subnet_id(),
+        candid::Principal::self_authenticating(world.replica.root_key())
     );
+}
+
+#[test]
+#[cfg(not(feature = "certificates"))]
+fn replica_without_certificates_has_no_root_key_and_certifies_nothing() {
+    let mut world = World::new();
+    let id = world.puppet();
+    world.run(id, script().certify(b"data").reply()).unwrap();
+    let look = script().get("certificate_present", 0).reply_cell(0);
+    assert_eq!(number(&world.ask(id, look).unwrap()), 0);
+    let result = world.ask(id, script().op("append_certificate").reply());
+    expect_reject(result, CanisterError, CanisterContractViolation);
+    assert_eq!(world.replica.root_key(), b"");
+    let root_key = world.run(id, script().op("append_root_key").reply());
+    assert_eq!(root_key, Ok(vec![]));
+    let other = World::with(local_replica::Config {
+        seed: b"another".to_vec(),
+        ..crate::harness::config()
+    });
+    assert_ne!(other.replica.subnet_id(), world.replica.subnet_id());
 }

@@ -95,7 +95,7 @@ fn install_needs_the_cycles_for_the_most_instructions_that_it_may_take() {
     let result = world.install(id, &wasm, &script().print("ran").0);
     expect_reject(result, SysTransient, CanisterOutOfCycles);
     let canister = world.state(id);
-    assert!(canister.code.is_none() && canister.log().count() == 0);
+    assert!(canister.code.is_none() && canister.log.records().count() == 0);
     assert_eq!((canister.version, canister.balance), (0, needed - 1));
     world.top_up(id, 1);
     world.install(id, &wasm, &script().add(0, 1).0).unwrap();

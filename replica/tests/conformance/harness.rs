@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use candid::{CandidType, Nat, Principal};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, CanisterSettings, InstallCodeArgs,
+    CanisterIdRecord, CanisterInstallMode, CanisterSettings,
     ProvisionalCreateCanisterWithCyclesArgs,
 };
 use local_replica::canister::Canister;
@@ -18,6 +18,8 @@ use local_replica::{Config, IngressStatus, Replica};
 
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
+pub use crate::deploying::MANAGEMENT;
+use crate::deploying::{CREATE, created, creation, installation};
 use crate::puppet::{self, Script};
 
 /// Who calls and controls, if nothing else is said.
@@ -25,9 +27,6 @@ pub const USER: Principal = Principal::from_slice(&[1, 2]);
 
 /// Somebody else.
 pub const STRANGER: Principal = Principal::from_slice(&[3, 4]);
-
-/// The management canister.
-pub const MANAGEMENT: Principal = Principal::management_canister();
 
 /// One trillion cycles.
 pub const T: u128 = 1_000_000_000_000;
@@ -85,10 +84,8 @@ impl World {
             settings: Some(settings),
             ..Default::default()
         };
-        let reply = self.manage("provisional_create_canister_with_cycles", &args);
-        candid::decode_one::<CanisterIdRecord>(&reply.unwrap())
-            .unwrap()
-            .canister_id
+        let reply = self.call(MANAGEMENT, CREATE, &creation(args));
+        created(&reply.unwrap())
     }
 
     /// A new puppet.
@@ -125,16 +122,8 @@ impl World {
         wasm: &[u8],
         arg: &[u8],
     ) -> CallResult {
-        self.manage(
-            "install_code",
-            &InstallCodeArgs {
-                mode,
-                canister_id,
-                wasm_module: wasm.to_vec(),
-                arg: arg.to_vec(),
-                sender_canister_version: None,
-            },
-        )
+        let args = installation(canister_id, wasm, mode, arg);
+        self.call(MANAGEMENT, "install_code", &args)
     }
 
     /// A call of the management canister.
@@ -263,7 +252,7 @@ impl World {
     }
 
     pub fn log(&self, id: Principal) -> Vec<String> {
-        let lines = self.state(id).log();
+        let lines = self.state(id).log.records();
         lines
             .map(|line| String::from_utf8(line.content.clone()).unwrap())
             .collect()

@@ -293,7 +293,7 @@ fn uninstall_drops_code_state_and_log_but_not_cycles_and_controllers() {
     let canister = world.state(id);
     assert!(canister.code.is_none() && canister.certified_data.is_empty());
     assert_eq!((canister.stable.pages(), canister.global_timer), (0, 0));
-    assert_eq!(canister.log().count(), 0);
+    assert_eq!(canister.log.records().count(), 0);
     assert!(canister.balance > 99 * T && canister.settings.controllers.contains(&USER));
     assert_eq!(status(&mut world, id).module_hash, None);
 }

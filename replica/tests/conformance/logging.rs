@@ -148,7 +148,7 @@ fn log_keeps_its_last_lines() {
     }
     world.run(id, printing.reply()).unwrap();
     let log = world.log(id);
-    assert!(log.len() < 600 && world.state(id).log_size() <= 4096);
+    assert!(log.len() < 600 && world.state(id).log.size() <= 4096);
     assert_eq!(log.last().unwrap(), "line 599");
 }
 
@@ -159,8 +159,8 @@ fn empty_lines_take_space_too() {
     let empty = (0..3000).fold(script(), |printing, _| printing.print(""));
     for _ in 0..3 {
         world.run(id, empty.clone().reply()).unwrap();
-        assert!(world.state(id).log().count() <= 4096 / 16);
-        assert!(world.state(id).log_size() <= 4096);
+        assert!(world.state(id).log.records().count() <= 4096 / 16);
+        assert!(world.state(id).log.size() <= 4096);
     }
     let found = lines(fetch(&mut world, USER, id, None));
     assert_eq!(found.last().unwrap().0, 8999);
@@ -180,7 +180,7 @@ fn log_keeps_as_many_lines_of_one_message_as_its_limit_allows() {
     let log = world.log(id);
     let trap = log.last().unwrap();
     assert!(trap.contains("boom"), "{trap}");
-    let size = world.state(id).log_size();
+    let size = world.state(id).log.size();
     assert!(100_000 - 20 < size && size <= 100_000);
     assert!(log.len() > 4900 && log[log.len() - 2] == "2999");
     let indexes = lines(fetch(&mut world, USER, id, None));
@@ -196,11 +196,11 @@ fn lower_limit_trims_the_log_at_once() {
     let memory = world.state(id).memory_size();
     world.settings(id, limit(60)).unwrap();
     assert_eq!(world.log(id), ["097", "098", "099"]);
-    assert!(world.state(id).log_size() <= 60);
+    assert!(world.state(id).log.size() <= 60);
     assert!(world.state(id).memory_size() < memory);
     world.settings(id, limit(0)).unwrap();
     assert!(world.log(id).is_empty());
-    assert_eq!(world.state(id).log_size(), 0);
+    assert_eq!(world.state(id).log.size(), 0);
     world.run(id, script().print("unheard").reply()).unwrap();
     assert!(world.log(id).is_empty());
     world.settings(id, limit(4096)).unwrap();
@@ -220,7 +220,7 @@ fn line_that_is_too_long_is_cut() {
         .run(id, script().print("short").print(&"x".repeat(100)).reply())
         .unwrap();
     assert_eq!(world.log(id), ["x".repeat(34)]);
-    assert_eq!(world.state(id).log_size(), 50);
+    assert_eq!(world.state(id).log.size(), 50);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn log_that_a_new_installation_forgot_takes_no_space_any_more() {
             .deploy(CanisterInstallMode::Reinstall, id, &wasm, &init.0)
             .unwrap();
         assert_eq!(world.log(id), ["init"]);
-        assert_eq!(world.state(id).log_size(), 16 + 4);
+        assert_eq!(world.state(id).log.size(), 16 + 4);
     }
     world.run(id, printing.reply()).unwrap();
     assert_eq!(world.log(id).len(), 101);

@@ -1,6 +1,8 @@
 //! The replica held against the Interface Specification, through its public door: each file names
 //! the section that it is about.
 
+#[path = "../support/deploying.rs"]
+mod deploying;
 mod harness;
 mod puppet;
 

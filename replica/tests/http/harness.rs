@@ -3,12 +3,9 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use candid::{Principal, encode_one};
+use candid::Principal;
 use ic_agent::agent::AgentError;
 use ic_agent::{Agent, Identity};
-use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, InstallCodeArgs, ProvisionalCreateCanisterWithCyclesArgs,
-};
 use ic_transport_types::RejectResponse;
 use local_replica::owner::Handle;
 use local_replica::pool::{OldestFirst, Policy, Pool, Sequence};
@@ -16,10 +13,9 @@ use local_replica::{Config, Replica, http, system_canisters};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use crate::agents::{add, create, get, install, install_code, number};
+pub use crate::deploying::MANAGEMENT;
 use crate::{canisters, identities};
-
-/// The management canister.
-pub const MANAGEMENT: Principal = Principal::management_canister();
 
 /// A network that runs until it is dropped.
 pub struct Network {
@@ -108,64 +104,9 @@ impl Policy for Nothing {
     }
 }
 
-/// A new empty canister of the agent's user.
-pub async fn create(agent: &Agent) -> Principal {
-    let reply = agent
-        .update(&MANAGEMENT, "provisional_create_canister_with_cycles")
-        .with_effective_canister_id(Principal::from_text("rwlgt-iiaaa-aaaaa-aaaaa-cai").unwrap())
-        .with_arg(encode_one(ProvisionalCreateCanisterWithCyclesArgs::default()).unwrap())
-        .await
-        .unwrap();
-    let created: CanisterIdRecord = candid::decode_one(&reply).unwrap();
-    created.canister_id
-}
-
-/// A new canister of the agent's user with this module.
-pub async fn install(agent: &Agent, module: &str) -> Principal {
-    let canister = create(agent).await;
-    install_code(agent, canister, module, CanisterInstallMode::Install).await;
-    canister
-}
-
-/// Installs a module in one of the ways.
-pub async fn install_code(
-    agent: &Agent,
-    canister: Principal,
-    module: &str,
-    mode: CanisterInstallMode,
-) {
-    let args = InstallCodeArgs {
-        mode,
-        canister_id: canister,
-        wasm_module: wat::parse_str(module).unwrap(),
-        arg: vec![],
-        sender_canister_version: None,
-    };
-    agent
-        .update(&MANAGEMENT, "install_code")
-        .with_effective_canister_id(canister)
-        .with_arg(encode_one(args).unwrap())
-        .await
-        .unwrap();
-}
-
 /// A new counter of the agent's user.
 pub async fn counter(agent: &Agent) -> Principal {
     install(agent, canisters::COUNTER).await
-}
-
-/// Adds one and returns the sum.
-pub async fn add(agent: &Agent, counter: Principal) -> u64 {
-    number(&agent.update(&counter, "add").await.unwrap())
-}
-
-/// What a counter stands at.
-pub async fn get(agent: &Agent, counter: Principal) -> u64 {
-    number(&agent.query(&counter, "get").await.unwrap())
-}
-
-pub fn number(reply: &[u8]) -> u64 {
-    u64::from_le_bytes(reply.try_into().unwrap())
 }
 
 /// The principal that a canister says called it.

@@ -4,7 +4,6 @@
 mod authentication;
 mod bad_input;
 mod calls;
-mod canisters;
 mod cbor;
 mod certificates;
 mod connections;
@@ -24,3 +23,10 @@ mod requests;
 mod state;
 mod subnet;
 mod system_canisters;
+
+#[path = "../support/agents.rs"]
+mod agents;
+#[path = "../support/canisters.rs"]
+mod canisters;
+#[path = "../support/deploying.rs"]
+mod deploying;

@@ -12,14 +12,11 @@ use ic_agent::Agent;
 use ic_agent::agent::CallResponse;
 use ic_agent::agent::signed::SignedUpdate;
 use ic_agent::identity::AnonymousIdentity;
-use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, InstallCodeArgs, ProvisionalCreateCanisterWithCyclesArgs,
-};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The management canister.
-pub const MANAGEMENT: Principal = Principal::management_canister();
+pub use crate::agents::{add, get, install, number};
+pub use crate::deploying::MANAGEMENT;
 
 /// A folder for a state, empty at first, and gone at the end.
 pub struct Folder(PathBuf);
@@ -205,41 +202,6 @@ pub async fn manage(agent: &Agent, method: &str, canister: Principal, args: impl
         .with_arg(encode_one(args).unwrap())
         .await
         .unwrap();
-}
-
-/// A new canister with this module.
-pub async fn install(agent: &Agent, module: &str) -> Principal {
-    let reply = agent
-        .update(&MANAGEMENT, "provisional_create_canister_with_cycles")
-        .with_effective_canister_id(Principal::from_text("rwlgt-iiaaa-aaaaa-aaaaa-cai").unwrap())
-        .with_arg(encode_one(ProvisionalCreateCanisterWithCyclesArgs::default()).unwrap())
-        .await
-        .unwrap();
-    let created: CanisterIdRecord = candid::decode_one(&reply).unwrap();
-    let canister_id = created.canister_id;
-    let args = InstallCodeArgs {
-        mode: CanisterInstallMode::Install,
-        canister_id,
-        wasm_module: wat::parse_str(module).unwrap(),
-        arg: vec![],
-        sender_canister_version: None,
-    };
-    manage(agent, "install_code", canister_id, args).await;
-    canister_id
-}
-
-/// Adds one and returns the sum.
-pub async fn add(agent: &Agent, counter: Principal) -> u64 {
-    number(&agent.update(&counter, "add").await.unwrap())
-}
-
-/// What a counter stands at.
-pub async fn get(agent: &Agent, counter: Principal) -> u64 {
-    number(&agent.query(&counter, "get").await.unwrap())
-}
-
-pub fn number(reply: &[u8]) -> u64 {
-    u64::from_le_bytes(reply.try_into().unwrap())
 }
 
 /// Sends a call and waits for its reply; nothing if the program ends before.

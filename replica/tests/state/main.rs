@@ -7,6 +7,10 @@ mod measuring;
 mod refusing;
 mod surviving;
 
-#[path = "../http/canisters.rs"]
+#[path = "../support/agents.rs"]
+mod agents;
+#[path = "../support/canisters.rs"]
 #[expect(dead_code, reason = "not all of them are needed here")]
 mod canisters;
+#[path = "../support/deploying.rs"]
+mod deploying;

@@ -7,8 +7,11 @@ use ic_management_canister_types::{
     FetchCanisterLogsArgs, FetchCanisterLogsResult, MemoryMetrics, QueryStats,
 };
 
-use super::{Call, decode, encode, find, list};
-use crate::canister::{CHUNK_SIZE, Canister, LogRecord, Status};
+use super::call::Call;
+use super::canisters::{controllers_of, find};
+use crate::canister::{CHUNK_SIZE, Canister, Status};
+use crate::canister_log::LogRecord;
+use crate::encoding::{decode, encode};
 use crate::fees;
 use crate::message::{CallResult, ErrorCode, Reject};
 use crate::replica::Replica;
@@ -30,7 +33,7 @@ pub(super) fn canister_status(
             format!(
                 "Caller {caller} is not allowed to read the status of canister {id}. Canister's \
                  controllers: {}",
-                list(canister)
+                controllers_of(canister)
             ),
         ));
     }
@@ -84,12 +87,11 @@ fn memory_metrics(canister: &Canister) -> MemoryMetrics {
         canister_history_size: Nat::from(0u8),
         wasm_chunk_store_size: Nat::from(canister.chunks.len() * CHUNK_SIZE),
         snapshots_size: Nat::from(0u8),
-        log_memory_store_size: Nat::from(canister.log_size()),
+        log_memory_store_size: Nat::from(canister.log.size()),
     }
 }
 
-pub(super) fn canister_info(replica: &mut Replica, call: &Call<'_>) -> CallResult {
-    call.only_canisters()?;
+pub(super) fn canister_info(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: CanisterInfoArgs = call.decode()?;
     let canister = find(replica, args.canister_id)?;
     let (history, total) = canister.history();
@@ -103,8 +105,7 @@ pub(super) fn canister_info(replica: &mut Replica, call: &Call<'_>) -> CallResul
     })
 }
 
-pub(super) fn canister_metadata(replica: &mut Replica, call: &Call<'_>) -> CallResult {
-    call.only_canisters()?;
+pub(super) fn canister_metadata(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: CanisterMetadataArgs = call.decode()?;
     let canister = find(replica, args.canister_id)?;
     let id = canister.id;
@@ -151,7 +152,8 @@ pub(super) fn fetch_canister_logs(
         }
     };
     let records = canister
-        .log()
+        .log
+        .records()
         .filter(wanted)
         .map(|record| CanisterLogRecord {
             idx: record.index,

@@ -1,17 +1,26 @@
+#[path = "../../../tests/support/deploying.rs"]
+mod deploying;
+
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use candid::{Principal, encode_one};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, InstallCodeArgs, ProvisionalCreateCanisterWithCyclesArgs,
+    CanisterIdRecord, CanisterInstallMode, ProvisionalCreateCanisterWithCyclesArgs,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-use super::*;
-use crate::Config;
+use crate::hold::Delivery;
+use crate::journal::Recovery;
 use crate::message::CallResult;
+use crate::owner::node::Node;
+use crate::owner::request::{NewRequest, now};
+use crate::replica::{Config, IngressStatus, Replica};
+use crate::system_canisters;
+use deploying::{CREATE, MANAGEMENT, created, creation, installation};
 
 /// Does what depends on the clock, on what is under way, and on what queries used.
 const MODULE: &str = r#"
@@ -75,7 +84,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(test: &str) -> Self {
-        let name = format!("local-replica-memory-{}-{test}", std::process::id());
+        let name = format!("local-replica-replay-{}-{test}", std::process::id());
         Folder(std::env::temp_dir().join(name))
     }
 
@@ -98,7 +107,7 @@ impl Drop for Folder {
 
 fn replica() -> Replica {
     let mut replica = Replica::new(Config::default());
-    crate::system_canisters::add_to(&mut replica);
+    system_canisters::add_to(&mut replica);
     replica
 }
 
@@ -115,7 +124,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
         id,
         sender: user(),
         effective_canister_id: receiver,
-        expiry: super::super::now() + 1_000_000_000_000,
+        expiry: now() + 1_000_000_000_000,
         receiver,
         method: method.to_owned(),
         argument,
@@ -127,34 +136,23 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
 fn last_answer(node: &Node) -> CallResult {
     let ingress = node.requests.last_key_value().unwrap().1.ingress;
     match node.replica.ingress_status(ingress) {
-        Some(crate::IngressStatus::Answered(result)) => result.clone(),
+        Some(IngressStatus::Answered(result)) => result.clone(),
         other => panic!("{other:?}"),
     }
 }
 
 /// A new canister with this module.
 fn install(node: &mut Node, module: &str) -> Principal {
-    let management = Principal::management_canister();
-    let argument = encode_one(ProvisionalCreateCanisterWithCyclesArgs::default()).unwrap();
-    submit(
-        node,
-        management,
-        "provisional_create_canister_with_cycles",
-        argument,
-    );
+    let args = creation(ProvisionalCreateCanisterWithCyclesArgs::default());
+    submit(node, MANAGEMENT, CREATE, args);
     node.run();
-    let created: CanisterIdRecord = candid::decode_one(&last_answer(node).unwrap()).unwrap();
-    let args = InstallCodeArgs {
-        mode: CanisterInstallMode::Install,
-        canister_id: created.canister_id,
-        wasm_module: wat::parse_str(module).unwrap(),
-        arg: vec![],
-        sender_canister_version: None,
-    };
-    submit(node, management, "install_code", encode_one(args).unwrap());
+    let canister = created(&last_answer(node).unwrap());
+    let wasm = wat::parse_str(module).unwrap();
+    let args = installation(canister, &wasm, CanisterInstallMode::Install, b"");
+    submit(node, MANAGEMENT, "install_code", args);
     node.run();
     last_answer(node).unwrap();
-    created.canister_id
+    canister
 }
 
 /// What can be done with a node.
@@ -207,7 +205,7 @@ fn perform(node: &mut Node, canister: Principal, deed: &Deed) {
     .unwrap();
     match deed {
         Deed::Call(method) => submit(node, canister, method, named),
-        Deed::Manage(method) => submit(node, Principal::management_canister(), method, named),
+        Deed::Manage(method) => submit(node, MANAGEMENT, method, named),
         Deed::Query => drop(node.replica.query(user(), canister, "get", b"")),
         Deed::Run => drop(node.run()),
         Deed::Tick => node.tick(),

@@ -1,0 +1,139 @@
+//! What executions of all kinds share: the engine, the subnet, the clock and the limits; how an
+//! execution gets what it may see of a canister, and how a canister gets back what was borrowed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use candid::Principal;
+use sha2::{Digest, Sha256};
+
+use crate::canister::Canister;
+use crate::limits::Limits;
+use crate::message::{CanisterId, Closure, Cycles, Reject, Time};
+use crate::module::CanisterModule;
+use crate::subnet::Subnet;
+use crate::system_api::{Effects, EntryPoint, SystemApi, View, reject_of_fault};
+use crate::wasm::{Allowance, Checkpoint, Engine, Entry, Fault, Instance};
+
+/// What executions share.
+pub struct Environment {
+    /// Compiles and instantiates modules.
+    pub engine: Engine<SystemApi>,
+    /// The subnet.
+    pub subnet: Arc<Subnet>,
+    /// The replica's clock.
+    pub time: Time,
+    /// How much canisters may do and send.
+    pub limits: Arc<Limits>,
+    /// Cycles that fees have consumed.
+    pub consumed: Cycles,
+    /// Whether to look for changes of the memory, for the timeline.
+    pub observe_memory: bool,
+    /// The modules that canisters run, by hash: each is compiled once.
+    pub(crate) modules: BTreeMap<[u8; 32], Weak<CanisterModule>>,
+    /// Where the state before the running message is kept. One buffer serves all canisters.
+    pub(crate) checkpoint: Checkpoint,
+    /// Whether the next execution, other than a cleanup, is to end with a trap.
+    pub(crate) trap_at_end: bool,
+}
+
+impl Environment {
+    /// Compiles a module, or finds it if a canister runs it already.
+    ///
+    /// # Errors
+    ///
+    /// As of [`CanisterModule::new`].
+    pub(crate) fn module(&mut self, bytes: &[u8]) -> Result<Arc<CanisterModule>, String> {
+        let hash: [u8; 32] = Sha256::digest(bytes).into();
+        if let Some(known) = self.modules.get(&hash).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let module = Arc::new(CanisterModule::new(&self.engine, bytes)?);
+        self.modules.retain(|_, module| module.strong_count() > 0);
+        self.modules.insert(hash, Arc::downgrade(&module));
+        Ok(module)
+    }
+
+    /// Puts back what an execution borrowed of the canister, and returns what it did.
+    pub(crate) fn take_back(&self, canister: &mut Canister, api: SystemApi) -> Effects {
+        let SystemApi {
+            effects,
+            stable,
+            open_calls,
+            log,
+            ..
+        } = api;
+        canister.stable = stable;
+        canister.open_calls = open_calls;
+        canister.log.skip(log.dropped);
+        for content in log.lines {
+            canister.write_log(self.time, content);
+        }
+        effects
+    }
+
+    /// The view of an execution that belongs to no call context.
+    pub(crate) fn bare_view(
+        &self,
+        canister: &Canister,
+        entry_point: EntryPoint,
+        caller: Principal,
+        argument: Vec<u8>,
+    ) -> View {
+        View {
+            entry_point,
+            subnet: Arc::clone(&self.subnet),
+            canister: canister.id,
+            settings: Arc::clone(&canister.settings),
+            version: canister.version,
+            status: canister.status.number(),
+            time: self.time,
+            caller,
+            argument,
+            reject: None,
+            method: String::new(),
+            deadline: None,
+            refunded: 0,
+            responded: true,
+            context_instructions: 0,
+            replicated: true,
+            certified_data: None,
+            freezing_limit: canister.freezing_limit(),
+            limits: Arc::clone(&self.limits),
+        }
+    }
+}
+
+/// Calls into an instance. Nothing is kept or put back here.
+pub(crate) fn run(
+    instance: &mut Instance<SystemApi>,
+    entry: Entry<'_>,
+    api: SystemApi,
+    limits: Allowance,
+) -> (SystemApi, Result<(), Reject>, u64) {
+    let canister = api.view.canister;
+    let (mut api, result, instructions) = instance.call(entry, api, limits);
+    api.finish();
+    let result = result.map_err(|fault| reject_of_fault(canister, &fault));
+    (api, result, instructions)
+}
+
+/// Refuses a memory that is larger than the canister's settings allow.
+pub(crate) fn check_memory_limit(
+    canister: CanisterId,
+    memory: u64,
+    limit: Option<u64>,
+) -> Result<(), Reject> {
+    match limit {
+        Some(limit) if memory > limit => Err(reject_of_fault(canister, &Fault::MemoryLimit(limit))),
+        _ => Ok(()),
+    }
+}
+
+/// A closure as what to call.
+pub(crate) fn enter(closure: Closure) -> Entry<'static> {
+    Entry::Closure {
+        function: closure.function,
+        environment: closure.environment,
+    }
+}

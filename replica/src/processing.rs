@@ -1,0 +1,186 @@
+//! One execution from its beginning to its end: execute, settle, record, finish (Interface
+//! Specification, "Abstract behavior", "Message execution" to "Call context removal").
+
+use candid::Principal;
+
+use crate::execution::{Outcome, Run, Task};
+use crate::fees;
+use crate::message::{
+    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, Reject, RejectCode,
+};
+use crate::replica::Replica;
+use crate::timeline::Step;
+
+/// The canister and the call context of an execution, and on whose behalf it is.
+pub(crate) type Whose = (CanisterId, CallContextId, Principal);
+
+/// What an execution costs.
+pub(crate) struct Bill<'a> {
+    /// Cycles taken from the balance before it.
+    pub(crate) reserved: Cycles,
+    /// The cost, by instructions.
+    pub(crate) cost: &'a dyn Fn(u64) -> Cycles,
+}
+
+/// What runs if a callback traps.
+pub(crate) struct Cleanup {
+    /// What to call.
+    pub(crate) closure: Closure,
+    /// The reject that the callback was for, if it was for one.
+    pub(crate) reject: Option<(RejectCode, String)>,
+}
+
+impl Replica {
+    /// Opens a call context and executes its first message.
+    pub(crate) fn begin(
+        &mut self,
+        receiver: CanisterId,
+        context: CallContext,
+        step: Step,
+        task: Task,
+    ) {
+        let reserved = fees::execution(self.environment.limits.message_instructions);
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        let caller = context.origin.caller();
+        let context = canister.open_call_context(context);
+        canister.balance -= reserved;
+        let bill = Bill {
+            reserved,
+            cost: &fees::execution,
+        };
+        self.process((receiver, context, caller), step, task, &bill, None);
+    }
+
+    /// Executes a task, and its cleanup if that has to be, and delivers what follows.
+    pub(crate) fn process(
+        &mut self,
+        whose: Whose,
+        step: Step,
+        task: Task,
+        bill: &Bill<'_>,
+        cleanup: Option<Cleanup>,
+    ) {
+        let Some(mut run) = self.execute(whose, step, task, bill) else {
+            return;
+        };
+        if let Some(cleanup) = cleanup {
+            run = self.clean_up(whose, cleanup, run);
+        }
+        let (receiver, context, _) = whose;
+        self.finish(receiver, context, run);
+    }
+
+    /// Executes a task, settles what it costs, and records it.
+    fn execute(&mut self, whose: Whose, step: Step, task: Task, bill: &Bill<'_>) -> Option<Run> {
+        let (receiver, context, _) = whose;
+        let canister = self.canisters.get_mut(&receiver)?;
+        let run = self
+            .environment
+            .execute(canister, context, task, canister.balance);
+        let cost = (bill.cost)(run.instructions);
+        self.settle(receiver, &run, bill.reserved, cost);
+        let time = self.environment.time;
+        self.timeline.executed(whose, time, step, &run);
+        Some(run)
+    }
+
+    /// Runs the cleanup of a callback, if that trapped. The cleanup's changes stay, but the callback
+    /// stays undone. Returns how the two together ended.
+    fn clean_up(&mut self, whose: Whose, cleanup: Cleanup, callback: Run) -> Run {
+        let (trap, discarded) = match callback.outcome {
+            Outcome::Undone { reject, discarded } => (reject, discarded),
+            Outcome::Committed(_) => return callback,
+        };
+        let limit = self.environment.limits.message_instructions;
+        let task = Task::Cleanup {
+            closure: cleanup.closure,
+            reject: cleanup.reject,
+            instructions: limit - callback.instructions,
+        };
+        let bill = Bill {
+            reserved: 0,
+            cost: &Cycles::from,
+        };
+        let Some(run) = self.execute(whose, Step::Cleanup, task, &bill) else {
+            unreachable!("the canister is still there");
+        };
+        let reject = match &run.outcome {
+            Outcome::Committed(_) => trap,
+            Outcome::Undone { reject, .. } => Reject {
+                message: format!(
+                    "{}\ncall_on_cleanup also failed: {}",
+                    trap.message, reject.message
+                ),
+                ..trap
+            },
+        };
+        let (receiver, ..) = whose;
+        self.watch_timer(receiver);
+        self.notice_low_memory(receiver);
+        Run {
+            outcome: Outcome::Undone { reject, discarded },
+            instructions: callback.instructions + run.instructions,
+            changed_memory: run.changed_memory,
+        }
+    }
+
+    /// Takes the cost of an execution from what was reserved for it, and gives back the rest. A
+    /// message that trapped pays too, but attaches, accepts and burns nothing.
+    fn settle(&mut self, receiver: CanisterId, run: &Run, reserve: Cycles, cost: Cycles) {
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        if let Outcome::Committed(effects) = &run.outcome {
+            canister.balance = effects.balance;
+            self.burned += effects.burned;
+            let fees: Cycles = effects.calls.iter().map(|call| call.fee).sum();
+            self.environment.consumed += fees;
+        }
+        let cost = cost.min(canister.balance + reserve);
+        canister.balance = canister.balance + reserve - cost;
+        self.environment.consumed += cost;
+    }
+
+    /// Delivers the effects of an execution, and closes its call context if nothing is left to do.
+    fn finish(&mut self, receiver: CanisterId, context_id: CallContextId, run: Run) {
+        let Some(canister) = self.canisters.get_mut(&receiver) else {
+            return;
+        };
+        let mut trap = None;
+        let mut answer = None;
+        if let Some(context) = canister.call_contexts.get_mut(&context_id) {
+            context.instructions += run.instructions;
+        }
+        match run.outcome {
+            Outcome::Undone { reject, .. } => trap = Some(reject),
+            Outcome::Committed(effects) => {
+                for call in effects.calls {
+                    let request = canister.register_call(context_id, call);
+                    if let Some(deadline) = request.deadline {
+                        self.deadlines
+                            .insert((deadline, receiver, request.callback));
+                    }
+                    self.pool.push(Message::Request(request));
+                }
+                if let Some(context) = canister.call_contexts.get_mut(&context_id) {
+                    context.available_cycles = effects.available;
+                    if let Some(result) = effects.response {
+                        context.responded = true;
+                        let refund = std::mem::take(&mut context.available_cycles);
+                        answer = Some((context.origin.clone(), result, refund));
+                    }
+                }
+                if effects.global_timer.is_some() {
+                    self.watch_timer(receiver);
+                }
+                self.notice_low_memory(receiver);
+            }
+        }
+        if let Some((origin, result, refund)) = answer {
+            self.respond(origin, receiver, result, refund);
+        }
+        self.close(receiver, context_id, trap);
+    }
+}

@@ -1,0 +1,16 @@
+//! What the stand-ins have in common about their methods.
+
+use crate::message::{ErrorCode, Reject};
+
+/// Whether a method of the token standard ICRC-1 is a query.
+pub(super) fn is_token_query(method: &str) -> bool {
+    method.starts_with("icrc1_") && method != "icrc1_transfer"
+}
+
+/// The reject for a method that a stand-in does not have.
+pub(super) fn missing(stand_in: &str, method: &str) -> Reject {
+    Reject::new(
+        ErrorCode::CanisterMethodNotFound,
+        format!("the local replica's stand-in for the {stand_in} has no method '{method}'"),
+    )
+}
