@@ -32,3 +32,4 @@ mod submitting;
 mod timeline;
 mod timers;
 mod upgrading;
+mod vectors;
