@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use candid::Principal;
+use local_replica::hold::{Delivery, WaitingMessage};
 use local_replica::message::{CallResult, IngressId};
 use local_replica::timeline::Event;
 use local_replica::{Config, IngressStatus, Replica};
 
-use super::{Answer, Call, Controls, Delivery, Network, Reject, Sent, State, WaitingMessage};
+use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State};
 
 /// More messages than any call leads to.
 const MANY: usize = 10_000;

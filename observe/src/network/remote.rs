@@ -15,7 +15,7 @@ use ic_agent::{Agent, Identity, RequestId};
 use tokio::runtime::Runtime;
 
 use self::control::Control;
-use super::{Answer, Call, Controls, Network, Reject, Sent, State};
+use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State};
 
 /// The network itself, as dfx and icp name it.
 const MAINNET: &str = "https://icp-api.io";

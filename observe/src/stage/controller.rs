@@ -7,7 +7,7 @@ use ic_management_canister_types::{
     CanisterIdRecord, CanisterInstallMode, CanisterStatusResult, UpgradeFlags,
 };
 
-use super::{Stage, decode};
+use super::calls::{Stage, decode};
 use crate::deployment::install_args;
 use crate::network::{Answer, Sent};
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candid::Principal;
 
-use super::Stage;
+use super::calls::Stage;
 use crate::deployment::{Deployment, Modules};
 
 /// What a canister is written in.

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use candid::Principal;
 use candid::utils::ArgumentEncoder;
 
-use super::{Moment, Stage};
+use super::calls::{Moment, Stage};
 use crate::network::{Answer, Delivery, Kind, Sent, WaitingMessage};
 
 impl Stage {

@@ -1,31 +1,12 @@
 //! What users can see of the canisters' states, looked at between two messages.
 
 use anyhow::Result;
+use candid::Principal;
 use candid::utils::ArgumentEncoder;
-use candid::{Nat, Principal};
 
-use super::{Moment, Stage};
+use super::calls::{Moment, Stage};
+use super::value::{Value, Watched};
 use crate::network::timeline::Ending;
-
-/// A query that is asked between messages.
-pub(super) struct Watched {
-    canister: Principal,
-    method: String,
-    argument: Vec<u8>,
-    /// What it replied last.
-    value: Value,
-}
-
-/// What a query replied, in Candid; empty if it was rejected.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Value(Vec<u8>);
-
-impl Value {
-    /// It as a number, if it is one.
-    pub fn number(&self) -> Option<Nat> {
-        candid::decode_one(&self.0).ok()
-    }
-}
 
 impl Stage {
     /// From now on, what happens is looked at message by message, where the network can do that.

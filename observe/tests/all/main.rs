@@ -6,6 +6,7 @@ mod support;
 #[cfg(feature = "network")]
 mod deployment;
 mod faults;
+mod imports;
 mod interfaces;
 mod journal;
 mod leftovers;

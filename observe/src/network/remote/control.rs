@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use local_replica::hold::{Delivery, WaitingMessage};
+use local_replica::timeline::Event;
 use reqwest::{Client, Method, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::network::timeline::Event;
-use crate::network::{Controls, Delivery, WaitingMessage};
+use crate::network::interface::Controls;
 
 /// The controls of a local replica.
 pub struct Control {

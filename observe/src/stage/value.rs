@@ -1,0 +1,23 @@
+//! What is watched.
+
+use candid::{Nat, Principal};
+
+/// A query that is asked between messages.
+pub(super) struct Watched {
+    pub(super) canister: Principal,
+    pub(super) method: String,
+    pub(super) argument: Vec<u8>,
+    /// What it replied last.
+    pub(super) value: Value,
+}
+
+/// What a query replied, in Candid; empty if it was rejected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Value(pub(super) Vec<u8>);
+
+impl Value {
+    /// It as a number, if it is one.
+    pub fn number(&self) -> Option<Nat> {
+        candid::decode_one(&self.0).ok()
+    }
+}
