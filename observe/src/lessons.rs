@@ -19,7 +19,7 @@ macro_rules! lessons {
 lessons! {
     tutorial:
         rollback
-        //rejects
+        rejects
         //interleaving
         //refund
         //compensation

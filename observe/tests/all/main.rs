@@ -13,4 +13,5 @@ mod load;
 #[cfg(feature = "network")]
 mod network;
 mod pair;
+mod rejects;
 mod rollback;
