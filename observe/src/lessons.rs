@@ -20,8 +20,8 @@ lessons! {
     tutorial:
         rollback
         rejects
-        //interleaving
-        //refund
+        interleaving
+        refund
         //compensation
         //reservation
         journal

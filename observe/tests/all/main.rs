@@ -6,6 +6,7 @@ mod support;
 #[cfg(feature = "network")]
 mod deployment;
 mod faults;
+mod interleaving;
 mod journal;
 mod leftovers;
 #[cfg(feature = "network")]
@@ -13,5 +14,6 @@ mod load;
 #[cfg(feature = "network")]
 mod network;
 mod pair;
+mod refund;
 mod rejects;
 mod rollback;
