@@ -19,9 +19,9 @@ macro_rules! lessons {
 lessons! {
     tutorial:
         rollback
-        //rejects
-        //interleaving
-        //refund
+        rejects
+        interleaving
+        refund
         //compensation
         //reservation
         journal

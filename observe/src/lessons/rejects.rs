@@ -1,38 +1,38 @@
-//! The experiment of the lesson `rejects`: every failure that a caller can see, what the caller may
-//! conclude from it, and what had really happened.
+//! Every failure that a caller can see, what the caller may conclude from it, and what had really
+//! happened.
 //!
-//! The code that is observed: `canisters/canister1/src/rejects.rs`.
+//! The code that is observed: `lessons/02-rejects`.
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, ensure};
-use candid::{CandidType, Deserialize};
+use anyhow::{Context, Result, anyhow};
+use candid::{CandidType, Deserialize, Nat};
 
-use crate::lesson::{Experiment, Fact, Layout, Lesson, Question, Side, fact};
+use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact, rule};
 use crate::network::{Delivery, Kind, WaitingMessage};
-use crate::stage::{Stage, decode};
+use crate::stage::{Stage, accepted, decode};
 
 /// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "rejects",
     about: "What a caller may conclude when a call fails, and what it may not.",
+    canisters: Canisters::Room,
+    introduction: None,
     experiments,
     layout: Layout::Table(
-        "saw: the error that canister1 got. may conclude: what its function conclude makes of it.\n\
-         clean, retryable: what ic-cdk says of it. predicted, observed: by how much the counter of\n\
-         canister2 grew.\n",
+        "saw: the error that the caller got. may conclude: what its function conclude makes of it.\n\
+         clean, retryable: what ic-cdk says of it. grew by: the counter of the callee.\n",
     ),
 };
 
-/// One failure.
-struct Row {
-    /// What happens.
+/// A way to fail: what is tried, and what is predicted to become of it.
+struct Failure {
     what: &'static str,
-    /// The method of canister1 that sees it.
+    /// The caller's method that sees it.
     method: &'static str,
     /// How the call is made to fail, if the method alone doesn't do that.
     treatment: Treatment,
-    /// What canister1 sees.
+    /// What the caller sees.
     saw: &'static str,
     /// What it concludes.
     conclusion: Conclusion,
@@ -40,30 +40,26 @@ struct Row {
     is_clean: bool,
     /// Whether ic-cdk says that the call might get through if it were made again at once.
     is_retryable: bool,
-    /// How much the counter of canister2 grows.
+    /// How much the counter of the callee grows.
     grown: u64,
-    /// Why it is so.
     why: &'static str,
 }
 
 /// What is done to a call on its way.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Treatment {
-    /// Nothing.
     None,
-    /// canister2 is stopped before the call, and started after it.
+    /// The callee is stopped before the call, and started after it.
     StoppedCallee,
     /// The system finds no room for the request.
     NoRoom,
-    /// The request gets lost.
     LostRequest,
-    /// The response gets lost.
     LostResponse,
-    /// The time is over while canister2 awaits.
+    /// The time is over while the callee awaits.
     Late,
 }
 
-/// What canister1 concludes.
+/// `Conclusion` in the caller's interface.
 #[derive(CandidType, Clone, Copy, Debug, Deserialize)]
 enum Conclusion {
     NothingHappened,
@@ -85,7 +81,7 @@ impl Conclusion {
     }
 }
 
-/// What canister1 tells of a call that failed.
+/// `FailedCall` in the caller's interface.
 #[derive(CandidType, Deserialize)]
 struct FailedCall {
     saw: String,
@@ -95,74 +91,84 @@ struct FailedCall {
 }
 
 /// The fact that tells the counter.
-const GROWN: &str = "how much canister2 grew";
+const GROWN: &str = "grew by";
 
-/// How long canister1 waits where it doesn't wait for ever.
+/// How long the caller waits where it doesn't wait for ever.
 const WAIT: Duration = Duration::from_secs(60);
 
-impl Row {
+fn experiments() -> Vec<Experiment> {
+    failures().into_iter().map(Failure::experiment).collect()
+}
+
+impl Failure {
+    /// Of which ic-cdk says nothing good, and which leaves nothing behind.
+    const DEFAULT: Failure = Failure {
+        what: "",
+        method: "",
+        treatment: Treatment::None,
+        saw: "",
+        conclusion: Conclusion::Unknown,
+        is_clean: false,
+        is_retryable: false,
+        grown: 0,
+        why: "",
+    };
+
     fn experiment(self) -> Experiment {
-        Experiment {
-            method: self.method,
-            what: self.what,
-            side: Side::Rule,
-            needs_local_replica: !matches!(
-                self.treatment,
-                Treatment::None | Treatment::StoppedCallee
+        let question = Question::new(
+            &format!(
+                "The caller sees: {}. By how much has the counter of the callee grown?",
+                self.saw
             ),
-            question: Some(Question {
-                ask: format!(
-                    "canister1 sees: {}. By how much has the counter of canister2 grown?",
-                    self.saw
-                ),
-                choices: ["+0", "+1", "+2"].map(str::to_owned).to_vec(),
-                fact: GROWN,
-                why: self.why,
-            }),
-            run: Box::new(move |stage| self.run(stage)),
+            ["+0", "+1", "+2"],
+            GROWN,
+            self.why,
+        );
+        let treatment = self.treatment;
+        let experiment = rule(self.method, self.what, move |stage| self.run(stage)).asks(question);
+        match treatment {
+            Treatment::None | Treatment::StoppedCallee => experiment,
+            _ => experiment.on_local_replica(),
         }
     }
 
     fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
-        let before = stage.counters()?.canister2;
+        stage.watch(stage.callee, "get", ())?;
+        let before = counter(stage)?;
         let failed = self.treatment.call(stage, self.method)?;
-        let grown = stage.counters()?.canister2 - before;
+        let grown = counter(stage)? - before;
+        let (predicted, observed) = (self.conclusion.words(), failed.conclusion.words());
         let yes = |is| if is { "yes" } else { "no" };
+        let (clean, retryable) = (failed.is_clean, failed.is_immediately_retryable);
         Ok(vec![
-            fact("saw", self.saw, &failed.saw),
-            fact(
-                "may conclude",
-                self.conclusion.words(),
-                failed.conclusion.words(),
-            ),
-            fact("clean", yes(self.is_clean), yes(failed.is_clean)),
-            fact(
-                "retryable",
-                yes(self.is_retryable),
-                yes(failed.is_immediately_retryable),
-            ),
+            fact("saw", self.saw, failed.saw),
+            fact("may conclude", predicted, observed),
+            fact("clean", yes(self.is_clean), yes(clean)),
+            fact("retryable", yes(self.is_retryable), yes(retryable)),
             fact(GROWN, format!("+{}", self.grown), format!("+{grown}")),
         ])
     }
 }
 
+fn counter(stage: &mut Stage) -> Result<u64> {
+    let counter: Nat = stage.query(stage.callee, "get", ())?;
+    u64::try_from(counter.0).context("get returned a huge number")
+}
+
 impl Treatment {
-    /// Calls a method of canister1, and returns how its own call failed.
+    /// Calls a method of the caller, and returns how its own call failed.
     fn call(self, stage: &mut Stage, method: &str) -> Result<FailedCall> {
         let answer = match self {
-            Treatment::None => stage.call(stage.canister1, method, ())?,
+            Treatment::None => stage.call(stage.caller, method, ())?,
             Treatment::StoppedCallee => {
-                command(stage, "stop_canister")?;
-                let answer = stage.call(stage.canister1, method, ());
-                command(stage, "start_canister")?;
-                answer?
+                accepted(stage.command(stage.callee, "stop_canister")?)?;
+                let answer = stage.call(stage.caller, method, ())?;
+                accepted(stage.command(stage.callee, "start_canister")?)?;
+                answer
             }
-            Treatment::NoRoom
-            | Treatment::LostRequest
-            | Treatment::LostResponse
-            | Treatment::Late => {
+            _ => {
                 stage.hold()?;
-                let sent = stage.send(stage.canister1, method, ())?;
+                let sent = stage.send(stage.caller, method, ())?;
                 stage.deliver_call(method)?;
                 self.disturb(stage)?;
                 stage.release()?;
@@ -187,172 +193,139 @@ impl Treatment {
                 stage.deliver(request, Delivery::Normally)?;
                 stage.deliver(response, Delivery::Lose)?;
             }
-            // canister2 begins, and awaits.
+            // The callee begins, and awaits.
             Treatment::Late => stage.deliver(request, Delivery::Normally)?,
         }
         stage.advance_time(WAIT)
     }
 }
 
-/// What a controller commands canister2 to do.
-fn command(stage: &mut Stage, method: &str) -> Result<()> {
-    let answer = stage.command(stage.canister2, method)?;
-    ensure!(answer.is_ok(), "canister2 does not obey {method}");
-    Ok(())
-}
-
-/// All rows, in the order of the table: from the failures that tell the most to those that tell the
-/// least.
-fn experiments() -> Vec<Experiment> {
-    rows().into_iter().map(Row::experiment).collect()
-}
-
-fn rows() -> Vec<Row> {
-    let row = |what, method, treatment, saw, conclusion, ic_cdk: [bool; 2], grown, why| Row {
-        what,
-        method,
-        treatment,
-        saw,
-        conclusion,
-        is_clean: ic_cdk[0],
-        is_retryable: ic_cdk[1],
-        grown,
-        why,
-    };
-    let unread = "canister2 committed, and replied. That canister1 can't read the reply changes nothing there.";
-    let undelivered = "The system did not deliver the call: canister2 executed nothing.";
-    let unknown = "canister1 sees the same when the call got lost, when the answer got lost, and when canister2 took too long.";
-    // Of ic-cdk: whether the error is clean, and whether the call is retryable.
+/// From the failures that tell the most to those that tell the least.
+fn failures() -> Vec<Failure> {
+    let undelivered = "The system did not deliver the call: the callee executed nothing.";
+    let unknown = "The caller sees the same when the call got lost, when the answer got lost, and when the callee took too long.";
     vec![
-        row(
-            "the call needs more cycles than there are",
-            "rejects_call_with_too_many_cycles",
-            Treatment::None,
-            "too few cycles",
-            Conclusion::NothingHappened,
-            [true, false],
-            0,
-            "The call never left canister1.",
-        ),
-        row(
-            "the system has no room for the call",
-            "rejects_call",
-            Treatment::NoRoom,
-            "reject 2",
-            Conclusion::NothingHappened,
-            [true, true],
-            0,
-            undelivered,
-        ),
-        row(
-            "the canister does not exist",
-            "rejects_call_missing_canister",
-            Treatment::None,
-            "reject 3",
-            Conclusion::NothingHappened,
-            [true, false],
-            0,
-            undelivered,
-        ),
-        row(
-            "the callee adds 1 and rejects",
-            "rejects_call_rejecting_callee",
-            Treatment::None,
-            "reject 4",
-            Conclusion::AsTheCalleeSays,
-            [false, false],
-            1,
-            "A reject is an answer like any other: what canister2 did before it is kept.",
-        ),
-        row(
-            "the method does not exist",
-            "rejects_call_missing_method",
-            Treatment::None,
-            "reject 5",
-            Conclusion::UnknownButOver,
-            [false, false],
-            0,
-            undelivered,
-        ),
-        row(
-            "the callee is stopped",
-            "rejects_call",
-            Treatment::StoppedCallee,
-            "reject 5",
-            Conclusion::UnknownButOver,
-            [false, false],
-            0,
-            undelivered,
-        ),
-        row(
-            "the callee adds 1 and traps",
-            "rejects_call_trapping_callee",
-            Treatment::None,
-            "reject 5",
-            Conclusion::UnknownButOver,
-            [false, false],
-            0,
-            "canister2 had no commit point before it trapped: all of it was one message.",
-        ),
-        row(
-            "the callee adds 1, awaits, adds 1 and traps",
-            "rejects_call_callee_trapping_after_await",
-            Treatment::None,
-            "reject 5",
-            Conclusion::UnknownButOver,
-            [false, false],
-            1,
-            "The await of canister2 was a commit point: its trap undid only what came after it.",
-        ),
-        row(
-            "the callee adds 1 and does not reply",
-            "rejects_call_silent_callee",
-            Treatment::None,
-            "reject 5",
-            Conclusion::UnknownButOver,
-            [false, false],
-            1,
-            "canister2 ended normally, and was kept. The system answered because nobody else did.",
-        ),
-        row(
-            "the call gets lost",
-            "rejects_call_with_bounded_wait",
-            Treatment::LostRequest,
-            "reject 6",
-            Conclusion::Unknown,
-            [false, true],
-            0,
-            unknown,
-        ),
-        row(
-            "the answer gets lost",
-            "rejects_call_with_bounded_wait",
-            Treatment::LostResponse,
-            "reject 6",
-            Conclusion::Unknown,
-            [false, true],
-            1,
-            unknown,
-        ),
-        row(
-            "the callee takes too long, then adds 1",
-            "rejects_call_slow_callee",
-            Treatment::Late,
-            "reject 6",
-            Conclusion::Unknown,
-            [false, true],
-            1,
-            unknown,
-        ),
-        row(
-            "the reply is not what was expected",
-            "rejects_misread_reply",
-            Treatment::None,
-            "unreadable reply",
-            Conclusion::ItHappened,
-            [false, false],
-            1,
-            unread,
-        ),
+        Failure {
+            what: "the call needs more cycles than there are",
+            method: "call_with_too_many_cycles",
+            saw: "too few cycles",
+            conclusion: Conclusion::NothingHappened,
+            is_clean: true,
+            why: "The call never left the caller.",
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the system has no room for the call",
+            method: "call_increment",
+            treatment: Treatment::NoRoom,
+            saw: "reject 2",
+            conclusion: Conclusion::NothingHappened,
+            is_clean: true,
+            is_retryable: true,
+            why: undelivered,
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the canister does not exist",
+            method: "call_missing_canister",
+            saw: "reject 3",
+            conclusion: Conclusion::NothingHappened,
+            is_clean: true,
+            why: undelivered,
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the callee adds 1 and rejects",
+            method: "call_rejecting_callee",
+            saw: "reject 4",
+            conclusion: Conclusion::AsTheCalleeSays,
+            grown: 1,
+            why: "A reject is an answer like any other: what the callee did before it is kept.",
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the method does not exist",
+            method: "call_missing_method",
+            saw: "reject 5",
+            conclusion: Conclusion::UnknownButOver,
+            why: undelivered,
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the callee is stopped",
+            method: "call_increment",
+            treatment: Treatment::StoppedCallee,
+            saw: "reject 5",
+            conclusion: Conclusion::UnknownButOver,
+            why: undelivered,
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the callee adds 1 and traps",
+            method: "call_trapping_callee",
+            saw: "reject 5",
+            conclusion: Conclusion::UnknownButOver,
+            why: "The callee had no commit point before it trapped: all of it was one message.",
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the callee adds 1, awaits, adds 1 and traps",
+            method: "call_callee_trapping_after_await",
+            saw: "reject 5",
+            conclusion: Conclusion::UnknownButOver,
+            grown: 1,
+            why: "The await of the callee was a commit point: its trap undid only what came after it.",
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the callee adds 1 and does not reply",
+            method: "call_silent_callee",
+            saw: "reject 5",
+            conclusion: Conclusion::UnknownButOver,
+            grown: 1,
+            why: "The callee ended normally, and was kept. The system answered because nobody else did.",
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the call gets lost",
+            method: "call_with_bounded_wait",
+            treatment: Treatment::LostRequest,
+            saw: "reject 6",
+            conclusion: Conclusion::Unknown,
+            is_retryable: true,
+            why: unknown,
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the answer gets lost",
+            method: "call_with_bounded_wait",
+            treatment: Treatment::LostResponse,
+            saw: "reject 6",
+            conclusion: Conclusion::Unknown,
+            is_retryable: true,
+            grown: 1,
+            why: unknown,
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the callee takes too long, then adds 1",
+            method: "call_slow_callee",
+            treatment: Treatment::Late,
+            saw: "reject 6",
+            conclusion: Conclusion::Unknown,
+            is_retryable: true,
+            grown: 1,
+            why: unknown,
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the reply is not what was expected",
+            method: "misread_reply",
+            saw: "unreadable reply",
+            conclusion: Conclusion::ItHappened,
+            grown: 1,
+            why: "The callee committed, and replied. That the caller can't read the reply changes nothing there.",
+            ..Failure::DEFAULT
+        },
     ]
 }

@@ -1,55 +1,53 @@
 //! The lesson `interleaving`: that the mistakes pay too much, that the guard does not let them, and
 //! what it cannot do.
 
-mod support;
-
+use crate::support::{
+    assert_questions_can_be_answered, found, in_every_order, observe, stage, text,
+};
 use observe::answer::Got;
 use observe::lessons::interleaving::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
 use observe::stage::Stage;
-use support::{assert_questions_can_be_answered, found, in_every_order, observe, stage, text};
 
 fn open(stage: &mut Stage) -> u64 {
-    let opened = stage.reply(stage.canister1, "interleaving_open", ());
+    let opened = stage.reply(stage.caller, "open", ());
     opened.unwrap()
 }
 
 fn balance(stage: &mut Stage, account: u64) -> Option<u64> {
-    let canister1 = stage.canister1;
-    let balance = stage.query(canister1, "interleaving_balance", (account,));
+    let balance = stage.query(stage.caller, "balance", (account,));
     balance.unwrap()
 }
 
 fn paid(stage: &mut Stage, account: u64) -> u64 {
-    let (canister1, canister2) = (stage.canister1, stage.canister2);
-    let paid = stage.query(canister2, "interleaving_paid", (canister1, account));
+    let paid = stage.query(stage.callee, "paid", (stage.caller, account));
     paid.unwrap()
 }
 
 fn withdraw(stage: &mut Stage, method: &str, account: u64, amount: u64) -> Got {
-    let answer = stage.call(stage.canister1, method, (account, amount));
+    let answer = stage.call(stage.caller, method, (account, amount));
     Got::read(&answer.unwrap())
 }
 
 fn settle(stage: &mut Stage, account: u64) -> Got {
-    let answer = stage.call(stage.canister1, "interleaving_settle", (account,));
+    let answer = stage.call(stage.caller, "settle", (account,));
     Got::read(&answer.unwrap())
 }
 
 fn send_withdrawal(stage: &mut Stage, account: u64) -> Sent {
-    let sent = stage.send(stage.canister1, "interleaving_withdraw", (account, 80u64));
+    let sent = stage.send(stage.caller, "withdraw", (account, 80u64));
     sent.unwrap()
 }
 
-/// Begins a withdrawal of 80 by a method: it awaits, and its request to canister2 waits.
+/// Begins a withdrawal of 80 by a method: it awaits, and its request to the callee waits.
 fn begin_withdrawal(stage: &mut Stage, method: &str, account: u64) -> Sent {
-    let sent = stage.send(stage.canister1, method, (account, 80u64));
+    let sent = stage.send(stage.caller, method, (account, 80u64));
     stage.deliver_call(method).unwrap();
     sent.unwrap()
 }
 
 fn send_settlement(stage: &mut Stage, account: u64) -> Sent {
-    let sent = stage.send(stage.canister1, "interleaving_settle", (account,));
+    let sent = stage.send(stage.caller, "settle", (account,));
     sent.unwrap()
 }
 
@@ -79,16 +77,13 @@ fn every_question_has_its_answer_among_the_choices() {
 
 #[test]
 fn without_a_guard_160_are_paid_of_100() {
-    for method in [
-        "interleaving_withdraw_unguarded",
-        "interleaving_withdraw_guard_dropped_at_once",
-    ] {
+    for method in ["withdraw_unguarded", "withdraw_guard_dropped_at_once"] {
         assert_eq!(
-            found(&mut stage(), &LESSON, method),
+            found(&mut stage(&LESSON), &LESSON, method),
             [
                 "the first call got: reply: Ok",
                 "the second call got: reply: Ok",
-                "paid by canister2: 160",
+                "paid by the callee: 160",
                 "left in the account: 0",
             ]
         );
@@ -97,16 +92,13 @@ fn without_a_guard_160_are_paid_of_100() {
 
 #[test]
 fn with_a_guard_the_second_withdrawal_is_refused_while_the_first_waits() {
-    for method in [
-        "interleaving_withdraw",
-        "interleaving_withdraw_one_per_caller",
-    ] {
+    for method in ["withdraw", "withdraw_one_per_caller"] {
         assert_eq!(
-            found(&mut stage(), &LESSON, method),
+            found(&mut stage(&LESSON), &LESSON, method),
             [
                 "the first call got: reply: Ok",
                 "the second call got: reply: Err",
-                "paid by canister2: 80",
+                "paid by the callee: 80",
                 "left in the account: 20",
             ]
         );
@@ -115,12 +107,12 @@ fn with_a_guard_the_second_withdrawal_is_refused_while_the_first_waits() {
 
 #[test]
 fn the_guard_is_free_again_after_the_withdrawal_and_after_a_failed_check() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     for (amount, expected) in [(80u64, Got::ReplyOk), (20, Got::ReplyOk)] {
-        let too_much = withdraw(&mut stage, "interleaving_withdraw", account, 101);
+        let too_much = withdraw(&mut stage, "withdraw", account, 101);
         assert_err(&too_much, "the account has");
-        let got = withdraw(&mut stage, "interleaving_withdraw", account, amount);
+        let got = withdraw(&mut stage, "withdraw", account, amount);
         assert_eq!(got, expected);
     }
     assert_eq!(balance(&mut stage, account), Some(0));
@@ -128,7 +120,7 @@ fn the_guard_is_free_again_after_the_withdrawal_and_after_a_failed_check() {
 
 #[test]
 fn who_is_kept_out_is_told_to_try_again() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     stage.hold().unwrap();
     let first = send_withdrawal(&mut stage, account);
@@ -145,11 +137,11 @@ fn who_is_kept_out_is_told_to_try_again() {
 #[test]
 fn the_right_ways_keep_each_other_out_and_know_when_they_were_settled() {
     const GUARDED: [&str; 3] = [
-        "interleaving_withdraw",
-        "interleaving_withdraw_one_per_caller",
-        "interleaving_withdraw_at_most_two",
+        "withdraw",
+        "withdraw_one_per_caller",
+        "withdraw_at_most_two",
     ];
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     stage.hold().unwrap();
     for first in GUARDED {
         for second in GUARDED {
@@ -162,7 +154,7 @@ fn the_right_ways_keep_each_other_out_and_know_when_they_were_settled() {
         let (account, other) = (open(&mut stage), open(&mut stage));
         begin_withdrawal(&mut stage, first, account);
         let transfer = (account, other, 80u64);
-        let moved = stage.call_alone(stage.canister1, "interleaving_transfer", transfer);
+        let moved = stage.call_alone(stage.caller, "transfer", transfer);
         assert_err(&Got::read(&moved.unwrap()), "busy");
         assert_eq!(settle(&mut stage, account), Got::ReplyOk);
         assert_eq!(paid(&mut stage, account), 80, "{first}");
@@ -172,16 +164,16 @@ fn the_right_ways_keep_each_other_out_and_know_when_they_were_settled() {
 
 #[test]
 fn in_no_order_of_messages_do_withdrawals_and_a_settlement_pay_or_charge_twice() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     stage.hold().unwrap();
     let orders = in_every_order(
         &mut stage,
         |stage| {
             let account = open(stage);
             send_withdrawal(stage, account);
-            stage.deliver_call("interleaving_withdraw").unwrap();
+            stage.deliver_call("withdraw").unwrap();
             send_settlement(stage, account);
-            stage.deliver_call("interleaving_settle").unwrap();
+            stage.deliver_call("settle").unwrap();
             send_withdrawal(stage, account);
             account
         },
@@ -196,17 +188,17 @@ fn in_no_order_of_messages_do_withdrawals_and_a_settlement_pay_or_charge_twice()
 
 #[test]
 fn in_no_order_of_messages_do_two_settlements_harm_a_withdrawal() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     stage.hold().unwrap();
     let orders = in_every_order(
         &mut stage,
         |stage| {
             let account = open(stage);
             send_withdrawal(stage, account);
-            stage.deliver_call("interleaving_withdraw").unwrap();
+            stage.deliver_call("withdraw").unwrap();
             for _ in 0..2 {
                 send_settlement(stage, account);
-                stage.deliver_call("interleaving_settle").unwrap();
+                stage.deliver_call("settle").unwrap();
             }
             account
         },
@@ -221,22 +213,19 @@ fn in_no_order_of_messages_do_two_settlements_harm_a_withdrawal() {
 
 #[test]
 fn a_settlement_asks_only_after_the_payouts_that_were_sent_before() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     stage.hold().unwrap();
     let withdrawal = send_withdrawal(&mut stage, account);
-    stage.deliver_call("interleaving_withdraw").unwrap();
+    stage.deliver_call("withdraw").unwrap();
     let _settlement = send_settlement(&mut stage, account);
-    stage.deliver_call("interleaving_settle").unwrap();
+    stage.deliver_call("settle").unwrap();
     let requests = stage.waiting().unwrap();
     let requests = requests.iter().filter(|one| one.kind == Kind::Request);
     let requests: Vec<_> = requests
         .map(|one| (one.method.as_str(), one.deliverable))
         .collect();
-    assert_eq!(
-        requests,
-        [("interleaving_pay", true), ("interleaving_paid", false)]
-    );
+    assert_eq!(requests, [("pay", true), ("paid", false)]);
     stage.release().unwrap();
     assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
     assert_eq!(balance(&mut stage, account), Some(20));
@@ -244,7 +233,7 @@ fn a_settlement_asks_only_after_the_payouts_that_were_sent_before() {
 
 #[test]
 fn an_account_stays_locked_until_a_settlement_has_its_answer() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     for (kind, fault) in [
         (Kind::Request, Delivery::Reject),
         (Kind::Request, Delivery::Trap),
@@ -253,19 +242,19 @@ fn an_account_stays_locked_until_a_settlement_has_its_answer() {
         let account = open(&mut stage);
         stage.hold().unwrap();
         let withdrawal = send_withdrawal(&mut stage, account);
-        stage.deliver_call("interleaving_withdraw").unwrap();
+        stage.deliver_call("withdraw").unwrap();
         let settlement = send_settlement(&mut stage, account);
-        stage.deliver_call("interleaving_settle").unwrap();
-        stage.deliver_call("interleaving_pay").unwrap();
+        stage.deliver_call("settle").unwrap();
+        stage.deliver_call("pay").unwrap();
         if kind == Kind::Response {
-            stage.deliver_call("interleaving_paid").unwrap();
+            stage.deliver_call("paid").unwrap();
         }
-        let question = |one: &WaitingMessage| one.method == "interleaving_paid" && one.kind == kind;
+        let question = |one: &WaitingMessage| one.method == "paid" && one.kind == kind;
         stage.deliver(question, fault).unwrap();
         stage.release().unwrap();
         assert_ne!(got(&mut stage, &settlement), Got::ReplyOk);
         assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
-        let locked = withdraw(&mut stage, "interleaving_withdraw", account, 10);
+        let locked = withdraw(&mut stage, "withdraw", account, 10);
         assert_err(&locked, "busy");
         assert_eq!(settle(&mut stage, account), Got::ReplyOk);
         assert_eq!(paid(&mut stage, account), 80);
@@ -275,67 +264,59 @@ fn an_account_stays_locked_until_a_settlement_has_its_answer() {
 
 #[test]
 fn a_guard_that_was_left_behind_is_gone_after_an_upgrade_and_the_account_is_not() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
-    withdraw(
-        &mut stage,
-        "interleaving_withdraw_then_trap_in_cleanup_too",
-        account,
-        30,
-    );
-    let locked = withdraw(&mut stage, "interleaving_withdraw", account, 10);
+    withdraw(&mut stage, "withdraw_then_trap_in_cleanup_too", account, 30);
+    let locked = withdraw(&mut stage, "withdraw", account, 10);
     assert_err(&locked, "busy");
-    for canister in [stage.canister1, stage.canister2] {
+    for canister in [stage.caller, stage.callee] {
         stage.upgrade(canister).unwrap().unwrap();
     }
     assert_eq!(balance(&mut stage, account), Some(100));
-    // What canister2 paid is not forgotten either.
+    // What the callee paid is not forgotten either.
     assert_eq!(settle(&mut stage, account), Got::ReplyOk);
     assert_eq!(balance(&mut stage, account), Some(70));
-    let got = withdraw(&mut stage, "interleaving_withdraw", account, 70);
+    let got = withdraw(&mut stage, "withdraw", account, 70);
     assert_eq!(got, Got::ReplyOk);
 }
 
 #[test]
 fn nobody_can_use_the_account_of_another() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
-    stage.network.become_user(1).unwrap();
+    stage.become_user(1).unwrap();
     let own = open(&mut stage);
     for method in [
-        "interleaving_withdraw_unguarded",
-        "interleaving_withdraw_guard_dropped_at_once",
-        "interleaving_withdraw",
-        "interleaving_withdraw_one_per_caller",
-        "interleaving_withdraw_at_most_two",
-        "interleaving_withdraw_then_trap",
-        "interleaving_withdraw_then_trap_in_cleanup_too",
-        "interleaving_withdraw_charge_first",
+        "withdraw_unguarded",
+        "withdraw_guard_dropped_at_once",
+        "withdraw",
+        "withdraw_one_per_caller",
+        "withdraw_at_most_two",
+        "withdraw_then_trap",
+        "withdraw_then_trap_in_cleanup_too",
+        "withdraw_charge_first",
     ] {
         let refused = withdraw(&mut stage, method, account, 1);
-        assert_err(&refused, "belongs to another caller");
+        assert_err(&refused, "belongs to another");
     }
-    for method in ["interleaving_transfer_unguarded", "interleaving_transfer"] {
-        let answer = stage.call(stage.canister1, method, (account, own, 1u64));
-        assert_err(&Got::read(&answer.unwrap()), "belongs to another caller");
+    for method in ["transfer_unguarded", "transfer"] {
+        let answer = stage.call(stage.caller, method, (account, own, 1u64));
+        assert_err(&Got::read(&answer.unwrap()), "belongs to another");
     }
-    assert_err(&settle(&mut stage, account), "belongs to another caller");
+    assert_err(&settle(&mut stage, account), "belongs to another");
     assert_eq!(balance(&mut stage, account), Some(100));
     assert_eq!(paid(&mut stage, account), 0);
 }
 
 #[test]
 fn an_account_that_does_not_exist_is_named_in_the_error() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     assert_eq!(balance(&mut stage, 77), None);
-    let refused = withdraw(&mut stage, "interleaving_withdraw", 77, 1);
-    assert_err(
-        &refused,
-        "there is no account 77; interleaving_open opens one",
-    );
+    let refused = withdraw(&mut stage, "withdraw", 77, 1);
+    assert_err(&refused, "there is no account 77; `open` opens one");
     let arguments = (account, 77u64, 1u64);
-    let answer = stage.call(stage.canister1, "interleaving_transfer", arguments);
+    let answer = stage.call(stage.caller, "transfer", arguments);
     assert_err(&Got::read(&answer.unwrap()), "there is no account 77");
     assert_eq!(balance(&mut stage, account), Some(100));
 }

@@ -8,6 +8,7 @@ mod deployment;
 mod faults;
 mod imports;
 mod interfaces;
+mod interleaving;
 mod journal;
 mod leftovers;
 #[cfg(feature = "network")]
@@ -17,5 +18,7 @@ mod network;
 mod pages;
 mod pair;
 mod program;
+mod refund;
+mod rejects;
 mod rollback;
 mod watching;

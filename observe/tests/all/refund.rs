@@ -1,46 +1,45 @@
 //! The lesson `refund`: that giving back too early pays twice, and that a payment is given back
 //! only if it was not paid, whatever happens.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    assert_questions_can_be_answered, found, in_every_order, observe, stage, text,
+};
 use observe::answer::Got;
 use observe::lessons::refund::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
 use observe::stage::Stage;
-use support::{assert_questions_can_be_answered, found, in_every_order, observe, stage, text};
 
 fn open(stage: &mut Stage) -> u64 {
-    stage.reply(stage.canister1, "refund_open", ()).unwrap()
+    stage.reply(stage.caller, "open", ()).unwrap()
 }
 
 fn paid_and_left(stage: &mut Stage, account: u64) -> (u64, Option<u64>) {
-    let (canister1, canister2) = (stage.canister1, stage.canister2);
-    let paid = stage.query(canister2, "refund_paid", (canister1, account));
-    let left = stage.query(canister1, "refund_balance", (account,));
+    let paid = stage.query(stage.callee, "paid", (stage.caller, account));
+    let left = stage.query(stage.caller, "balance", (account,));
     (paid.unwrap(), left.unwrap())
 }
 
 fn pending(stage: &mut Stage, account: u64) -> Vec<u64> {
-    let pending = stage.query(stage.canister1, "refund_pending", (account,));
+    let pending = stage.query(stage.caller, "pending", (account,));
     pending.unwrap()
 }
 
 fn withdraw(stage: &mut Stage, method: &str, account: u64, amount: u64) -> Got {
-    let answer = stage.call(stage.canister1, method, (account, amount));
+    let answer = stage.call(stage.caller, method, (account, amount));
     Got::read(&answer.unwrap())
 }
 
 fn settle(stage: &mut Stage, number: u64) -> Got {
-    let answer = stage.call(stage.canister1, "refund_settle", (number,));
+    let answer = stage.call(stage.caller, "settle", (number,));
     Got::read(&answer.unwrap())
 }
 
-/// Begins a withdrawal of 80: it awaits, and its request to canister2 waits.
+/// Begins a withdrawal of 80: it awaits, and its request to the callee waits.
 fn begin_withdrawal(stage: &mut Stage, account: u64) -> Sent {
-    let sent = stage.send(stage.canister1, "refund_withdraw", (account, 80u64));
-    stage.deliver_call("refund_withdraw").unwrap();
+    let sent = stage.send(stage.caller, "withdraw", (account, 80u64));
+    stage.deliver_call("withdraw").unwrap();
     sent.unwrap()
 }
 
@@ -83,49 +82,38 @@ fn every_question_has_its_answer_among_the_choices() {
 
 #[test]
 fn giving_back_in_drop_or_on_any_error_makes_180_of_100() {
-    let money = [
-        "pending: 0",
-        "paid: 80",
-        "left: 100",
-        "paid and left together: 180",
-    ];
+    let money = ["pending: 0", "paid: 80", "left: 100", "together: 180"];
     for method in [
-        "refund_withdraw_giving_back_in_drop",
-        "refund_withdraw_giving_back_on_any_error",
+        "withdraw_giving_back_in_drop",
+        "withdraw_giving_back_on_any_error",
     ] {
-        assert_eq!(found(&mut stage(), &LESSON, method)[1..], money);
+        assert_eq!(found(&mut stage(&LESSON), &LESSON, method)[1..], money);
     }
 }
 
 #[test]
 fn with_a_record_the_sum_is_kept_whatever_fails() {
-    let facts = found(&mut stage(), &LESSON, "refund_withdraw");
-    let sums = facts
-        .iter()
-        .filter(|fact| fact.starts_with("paid and left"));
+    let facts = found(&mut stage(&LESSON), &LESSON, "withdraw");
+    let sums = facts.iter().filter(|fact| fact.starts_with("together"));
     let sums: Vec<&String> = sums.collect();
-    assert_eq!(sums, vec!["paid and left together: 100"; 7]);
+    assert_eq!(sums, vec!["together: 100"; 7]);
 }
 
-/// Whether canister1 can be stopped when a withdrawal waits for 300 seconds already.
+/// Whether the caller can be stopped when a withdrawal waits for 300 seconds already.
 fn can_be_stopped_after_300_s(method: &str) -> bool {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     stage.hold().unwrap();
-    let withdrawal = stage
-        .send(stage.canister1, method, (account, 80u64))
-        .unwrap();
+    let withdrawal = stage.send(stage.caller, method, (account, 80u64)).unwrap();
     stage.deliver_call(method).unwrap();
     stage.advance_time(Duration::from_secs(300)).unwrap();
     let responses = |message: &WaitingMessage| message.kind == Kind::Response;
     while stage.waiting().unwrap().iter().any(responses) {
         stage.deliver(responses, Delivery::Normally).unwrap();
     }
-    let stop = stage
-        .send_command(stage.canister1, "stop_canister")
-        .unwrap();
+    let stop = stage.send_command(stage.caller, "stop_canister").unwrap();
     let stopped = stage.answer_so_far(&stop).unwrap().is_some();
-    // When canister2 has answered, it stops in any case.
+    // When the callee has answered, it stops in any case.
     stage.release().unwrap();
     stage.answer(&withdrawal).unwrap().unwrap();
     stage.answer(&stop).unwrap().unwrap();
@@ -133,19 +121,19 @@ fn can_be_stopped_after_300_s(method: &str) -> bool {
 }
 
 #[test]
-fn with_unbounded_wait_canister1_can_be_stopped_only_when_canister2_has_answered() {
-    assert!(can_be_stopped_after_300_s("refund_withdraw"));
-    assert!(!can_be_stopped_after_300_s("refund_withdraw_unbounded"));
+fn with_unbounded_wait_the_caller_can_be_stopped_only_when_the_callee_has_answered() {
+    assert!(can_be_stopped_after_300_s("withdraw"));
+    assert!(!can_be_stopped_after_300_s("withdraw_unbounded"));
 }
 
 #[test]
 fn without_a_fault_every_withdrawal_is_paid_and_nothing_is_pending() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     for method in [
-        "refund_withdraw_giving_back_in_drop",
-        "refund_withdraw_giving_back_on_any_error",
-        "refund_withdraw",
-        "refund_withdraw_unbounded",
+        "withdraw_giving_back_in_drop",
+        "withdraw_giving_back_on_any_error",
+        "withdraw",
+        "withdraw_unbounded",
     ] {
         let account = open(&mut stage);
         assert_eq!(withdraw(&mut stage, method, account, 80), Got::ReplyOk);
@@ -156,7 +144,7 @@ fn without_a_fault_every_withdrawal_is_paid_and_nothing_is_pending() {
 
 #[test]
 fn in_no_order_of_messages_does_a_settlement_give_back_what_is_paid() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     stage.hold().unwrap();
     let orders = in_every_order(
         &mut stage,
@@ -164,7 +152,7 @@ fn in_no_order_of_messages_does_a_settlement_give_back_what_is_paid() {
             let account = open(stage);
             begin_withdrawal(stage, account);
             let number = pending(stage, account)[0];
-            let settlement = stage.send(stage.canister1, "refund_settle", (number,));
+            let settlement = stage.send(stage.caller, "settle", (number,));
             settlement.unwrap();
             account
         },
@@ -179,7 +167,7 @@ fn in_no_order_of_messages_does_a_settlement_give_back_what_is_paid() {
 
 #[test]
 fn in_no_order_of_messages_do_two_settlements_give_back_twice() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     stage.hold().unwrap();
     let orders = in_every_order(
         &mut stage,
@@ -187,12 +175,12 @@ fn in_no_order_of_messages_do_two_settlements_give_back_twice() {
             let account = open(stage);
             begin_withdrawal(stage, account);
             let number = pending(stage, account)[0];
-            // canister2 traps: nothing is paid, and canister1 cannot know it.
+            // The callee traps: nothing is paid, and the caller cannot know it.
             stage.deliver(is_request, Delivery::Trap).unwrap();
             for _ in 0..2 {
-                let settlement = stage.send(stage.canister1, "refund_settle", (number,));
+                let settlement = stage.send(stage.caller, "settle", (number,));
                 settlement.unwrap();
-                stage.deliver_call("refund_settle").unwrap();
+                stage.deliver_call("settle").unwrap();
             }
             account
         },
@@ -207,9 +195,9 @@ fn in_no_order_of_messages_do_two_settlements_give_back_twice() {
 
 #[test]
 fn what_the_callee_rejects_is_given_back_at_once_and_says_why() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
-    for method in ["refund_withdraw", "refund_withdraw_unbounded"] {
+    for method in ["withdraw", "withdraw_unbounded"] {
         let got = withdraw(&mut stage, method, account, 91);
         assert_err(&got, "given back: ");
         assert_err(&got, "no more than 90 at once; nothing was paid");
@@ -219,9 +207,9 @@ fn what_the_callee_rejects_is_given_back_at_once_and_says_why() {
 
 #[test]
 fn a_pending_payment_survives_an_upgrade_of_both_and_can_be_settled() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let (account, number) = lose_request(&mut stage);
-    for canister in [stage.canister1, stage.canister2] {
+    for canister in [stage.caller, stage.callee] {
         stage.upgrade(canister).unwrap().unwrap();
     }
     assert_eq!(pending(&mut stage, account), [number]);
@@ -230,7 +218,7 @@ fn a_pending_payment_survives_an_upgrade_of_both_and_can_be_settled() {
     assert_eq!(paid_and_left(&mut stage, account), (0, Some(100)));
     // Numbers are not given out again.
     let other = open(&mut stage);
-    withdraw(&mut stage, "refund_withdraw", other, 80);
+    withdraw(&mut stage, "withdraw", other, 80);
     assert_eq!(paid_and_left(&mut stage, other), (80, Some(20)));
     assert_err(
         &settle(&mut stage, number),
@@ -240,27 +228,25 @@ fn a_pending_payment_survives_an_upgrade_of_both_and_can_be_settled() {
 
 #[test]
 fn what_the_callee_has_forgotten_stays_pending() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let (account, number) = lose_request(&mut stage);
     let other = open(&mut stage);
     for _ in 0..=100 {
-        let got = withdraw(&mut stage, "refund_withdraw_unbounded", other, 0);
+        let got = withdraw(&mut stage, "withdraw_unbounded", other, 0);
         assert_eq!(got, Got::ReplyOk);
     }
-    assert_err(&settle(&mut stage, number), "canister2 has forgotten it");
+    assert_err(&settle(&mut stage, number), "the callee has forgotten it");
     assert_eq!(pending(&mut stage, account), [number]);
     assert_eq!(paid_and_left(&mut stage, account), (0, Some(20)));
 }
 
 #[test]
 fn a_settlement_whose_question_fails_can_be_repeated() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let (account, number) = lose_request(&mut stage);
     stage.hold().unwrap();
-    let sent = stage
-        .send(stage.canister1, "refund_settle", (number,))
-        .unwrap();
-    stage.deliver_call("refund_settle").unwrap();
+    let sent = stage.send(stage.caller, "settle", (number,)).unwrap();
+    stage.deliver_call("settle").unwrap();
     stage.deliver(is_request, Delivery::Reject).unwrap();
     stage.release().unwrap();
     let refused = Got::read(&stage.answer(&sent).unwrap());
@@ -272,10 +258,9 @@ fn a_settlement_whose_question_fails_can_be_repeated() {
 /// Users can have any number of principals, and could use up the room for payers.
 #[test]
 fn users_cannot_be_payers() {
-    let mut stage = stage();
-    let canister2 = stage.canister2;
-    let answer = stage.call(canister2, "refund_pay", (7u64, 1u64, 80u64));
-    let refused = answer.unwrap().unwrap_err().reject_message;
+    let mut stage = stage(&LESSON);
+    let answer = stage.call(stage.callee, "pay", (7u64, 1u64, 80u64));
+    let refused = answer.unwrap().unwrap_err().message;
     assert!(
         refused.contains("only a canister may call this"),
         "{refused}"
@@ -284,22 +269,22 @@ fn users_cannot_be_payers() {
 
 #[test]
 fn nobody_can_withdraw_from_the_account_of_another_or_more_than_there_is() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     for method in [
-        "refund_withdraw_giving_back_in_drop",
-        "refund_withdraw_giving_back_on_any_error",
-        "refund_withdraw",
-        "refund_withdraw_unbounded",
+        "withdraw_giving_back_in_drop",
+        "withdraw_giving_back_on_any_error",
+        "withdraw",
+        "withdraw_unbounded",
     ] {
-        stage.network.become_user(1).unwrap();
+        stage.become_user(1).unwrap();
         let refused = withdraw(&mut stage, method, account, 1);
-        assert_err(&refused, "belongs to another caller");
-        stage.network.become_user(0).unwrap();
+        assert_err(&refused, "belongs to another");
+        stage.become_user(0).unwrap();
         let refused = withdraw(&mut stage, method, account, 101);
         assert_err(&refused, "the account has 100, not 101");
         let refused = withdraw(&mut stage, method, 77, 1);
-        assert_err(&refused, "there is no account 77; refund_open opens one");
+        assert_err(&refused, "there is no account 77; `open` opens one");
     }
     assert_eq!(paid_and_left(&mut stage, account), (0, Some(100)));
 }

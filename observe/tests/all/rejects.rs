@@ -1,14 +1,12 @@
-//! The lesson `rejects`: what canister1 sees and concludes, and what canister2 kept.
-
-mod support;
+//! The lesson `rejects`: what the caller sees and concludes, and what the callee kept.
 
 use std::collections::BTreeSet;
 
+use crate::support::{observe, stage, text};
 use observe::lesson::Finding;
 use observe::lessons::rejects::LESSON;
 use observe::network::timeline::{Event, Step};
 use observe::stage::Stage;
-use support::{stage, text};
 
 /// Does the experiments with a method, each with the events of its scene.
 fn findings(stage: &mut Stage, method: &str) -> Vec<(Finding, Vec<Event>)> {
@@ -26,18 +24,18 @@ fn observed<'a>(finding: &'a Finding, what: &str) -> &'a str {
     &fact.unwrap_or_else(|| panic!("no fact '{what}'")).observed
 }
 
-const GROWN: &str = "how much canister2 grew";
+const GROWN: &str = "grew by";
 
 #[test]
 fn the_whole_lesson_is_as_predicted() {
-    let output = support::observe(&["rejects"]);
+    let output = observe(&["rejects"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).ends_with("\n13 of 13 as predicted.\n"));
 }
 
 #[test]
 fn every_question_has_the_observed_answer_among_its_choices() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     for experiment in (LESSON.experiments)() {
         let finding = experiment.observe(LESSON.name, &mut stage).unwrap();
         let question = experiment.question.unwrap();
@@ -48,8 +46,8 @@ fn every_question_has_the_observed_answer_among_its_choices() {
 
 #[test]
 fn a_lost_call_and_a_lost_answer_are_told_in_the_same_words() {
-    let mut stage = stage();
-    let both = findings(&mut stage, "rejects_call_with_bounded_wait");
+    let mut stage = stage(&LESSON);
+    let both = findings(&mut stage, "call_with_bounded_wait");
     let [(lost_call, call_events), (lost_answer, answer_events)] = &both[..] else {
         panic!("there are two ways to lose it");
     };
@@ -70,8 +68,8 @@ fn a_lost_call_and_a_lost_answer_are_told_in_the_same_words() {
 
 #[test]
 fn after_sys_unknown_the_callee_may_still_be_at_work() {
-    let mut stage = stage();
-    let late = findings(&mut stage, "rejects_call_slow_callee");
+    let mut stage = stage(&LESSON);
+    let late = findings(&mut stage, "call_slow_callee");
     let [(finding, events)] = &late[..] else {
         panic!("it is one experiment");
     };
@@ -86,7 +84,7 @@ fn after_sys_unknown_the_callee_may_still_be_at_work() {
         )
     };
     let added = |event: &Event| {
-        event.canister == stage.canister2 && matches!(event.step, Step::Callback { .. })
+        event.canister == stage.callee && matches!(event.step, Step::Callback { .. })
     };
     let told = events.iter().position(told).unwrap();
     let added = events.iter().position(added).unwrap();
@@ -95,19 +93,17 @@ fn after_sys_unknown_the_callee_may_still_be_at_work() {
 
 #[test]
 fn a_stopped_callee_runs_again_after_the_experiment() {
-    let mut stage = stage();
-    findings(&mut stage, "rejects_call");
-    let answer = stage.call(stage.canister2, "increment", ()).unwrap();
+    let mut stage = stage(&LESSON);
+    findings(&mut stage, "call_increment");
+    let answer = stage.call(stage.callee, "increment", ()).unwrap();
     assert!(answer.is_ok());
 }
 
 #[test]
 fn the_table_has_every_failing_method_of_the_interface() {
-    let interface = include_str!("../../candid/canister1.did");
-    let methods = interface.lines().filter_map(|line| {
-        let (name, _) = line.trim().split_once(" : (")?;
-        name.starts_with("rejects_").then_some(name)
-    });
+    let interface = include_str!("../../../lessons/02-rejects/caller.did");
+    let methods = interface.lines();
+    let methods = methods.filter_map(|line| Some(line.trim().split_once(" : (")?.0));
     let experiments = (LESSON.experiments)();
     let observed: BTreeSet<&str> = experiments.iter().map(|row| row.method).collect();
     assert_eq!(methods.collect::<BTreeSet<_>>(), observed);
