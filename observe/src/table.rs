@@ -78,7 +78,7 @@ fn table(findings: &[Finding], legend: &str) -> String {
     let Some(names) = findings.iter().map(|f| &f.facts).find(|f| !f.is_empty()) else {
         return format!("{NOT_HERE}\n");
     };
-    let whats: Vec<String> = findings.iter().map(|finding| row_title(finding)).collect();
+    let whats: Vec<String> = findings.iter().map(row_title).collect();
     let mut columns = vec![("what happens", width(whats.iter().map(String::as_str)))];
     for (index, fact) in names.iter().enumerate() {
         let cells = findings.iter().filter_map(|f| f.facts.get(index));
