@@ -27,8 +27,9 @@ lessons! {
         journal
         //retries
         //ordering
-        //callees
-        //upgrades
+        callees
+        upgrades
+        //cycles
         ;
     beside it:
         ;

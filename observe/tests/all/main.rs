@@ -3,6 +3,8 @@
 
 mod support;
 
+mod callees;
+//mod cycles;
 #[cfg(feature = "network")]
 mod deployment;
 mod faults;
@@ -14,3 +16,4 @@ mod load;
 mod network;
 mod pair;
 mod rollback;
+mod upgrades;
