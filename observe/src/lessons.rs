@@ -29,7 +29,7 @@ lessons! {
         //ordering
         callees
         upgrades
-        //cycles
+        cycles
         ;
     beside it:
         ;

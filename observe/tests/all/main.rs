@@ -4,7 +4,7 @@
 mod support;
 
 mod callees;
-//mod cycles;
+mod cycles;
 #[cfg(feature = "network")]
 mod deployment;
 mod faults;
