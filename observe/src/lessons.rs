@@ -1,38 +1,39 @@
 //! The lessons, one file each.
 
+pub mod callees;
+pub mod compensation;
+pub mod cycles;
+pub mod interleaving;
+pub mod journal;
+pub mod motoko;
+pub mod ordering;
+pub mod refund;
+pub mod rejects;
+pub mod reservation;
+pub mod retries;
+pub mod rollback;
+pub mod upgrades;
+
 use crate::lesson::Lesson;
 
-/// Declares the lessons: a file for each name, in the order in which they are read.
-macro_rules! lessons {
-    (tutorial: $($lesson:ident)*; beside it: $($extra:ident)*;) => {
-        $(pub mod $lesson;)*
-        $(pub mod $extra;)*
+/// The lessons of the tutorial, in its order. Their rooms are numbered in it.
+pub const LESSONS: &[&Lesson] = &[
+    &rollback::LESSON,
+    &rejects::LESSON,
+    &interleaving::LESSON,
+    &refund::LESSON,
+    &compensation::LESSON,
+    &reservation::LESSON,
+    &journal::LESSON,
+    &retries::LESSON,
+    &ordering::LESSON,
+    &callees::LESSON,
+    &upgrades::LESSON,
+    &cycles::LESSON,
+];
 
-        /// The lessons of the tutorial, in its order. Their rooms are numbered in it.
-        pub const LESSONS: &[&Lesson] = &[$(&$lesson::LESSON),*];
-
-        /// Lessons beside the tutorial, which need more than Rust to be built.
-        pub const EXTRA: &[&Lesson] = &[$(&$extra::LESSON),*];
-    };
-}
-
-lessons! {
-    tutorial:
-        rollback
-        rejects
-        interleaving
-        refund
-        //compensation
-        //reservation
-        journal
-        //retries
-        //ordering
-        //callees
-        //upgrades
-        ;
-    beside it:
-        ;
-}
+/// Lessons beside the tutorial, which need more than Rust to be built.
+pub const EXTRA: &[&Lesson] = &[&motoko::LESSON];
 
 /// All lessons.
 pub fn all() -> impl Iterator<Item = &'static Lesson> {

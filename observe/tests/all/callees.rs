@@ -1,14 +1,12 @@
 //! The lesson `callees`: waiting with and without a deadline, and replies that are made to harm.
 
-mod support;
-
+use crate::support::{observe, stage, text};
 use candid::{CandidType, Deserialize};
 use observe::answer::Got;
 use observe::lessons::callees::LESSON;
 use observe::network::Answer;
 use observe::network::timeline::{Event, Step};
 use observe::stage::Stage;
-use support::{observe, stage, text};
 
 #[derive(CandidType, Deserialize)]
 enum NameReply {
@@ -17,19 +15,15 @@ enum NameReply {
 }
 
 fn open(stage: &mut Stage) -> u64 {
-    stage.reply(stage.canister1, "callees_open", ()).unwrap()
+    stage.reply(stage.caller, "open", ()).unwrap()
 }
 
 fn ask(stage: &mut Stage, method: &str, account: u64, reply: NameReply) -> Answer {
-    stage
-        .call(stage.canister1, method, (account, reply))
-        .unwrap()
+    stage.call(stage.caller, method, (account, reply)).unwrap()
 }
 
 fn waits(stage: &mut Stage, account: u64) -> Result<bool, String> {
-    stage
-        .query(stage.canister1, "callees_waits", (account,))
-        .unwrap()
+    stage.query(stage.caller, "waits", (account,)).unwrap()
 }
 
 fn error(answer: &Answer) -> String {
@@ -46,8 +40,8 @@ fn the_whole_lesson_is_as_predicted() {
 }
 
 #[test]
-fn only_the_call_with_a_deadline_lets_canister1_stop() {
-    let mut stage = stage();
+fn only_the_call_with_a_deadline_lets_the_caller_stop() {
+    let mut stage = stage(&LESSON);
     let mut stopped = |method: &str| {
         let experiments = (LESSON.experiments)();
         let experiment = experiments.iter().find(|e| e.method == method).unwrap();
@@ -55,26 +49,23 @@ fn only_the_call_with_a_deadline_lets_canister1_stop() {
         let fact = |what: &str| finding.facts.iter().find(|fact| fact.what == what).unwrap();
         fact("stop_canister, after 5 minutes").observed.clone()
     };
-    assert_eq!(stopped("callees_wait_for_ever"), "reject 2, IC0206");
-    assert_eq!(
-        stopped("callees_wait_with_deadline"),
-        "canister1 has stopped"
-    );
+    assert_eq!(stopped("wait_for_ever"), "reject 2, IC0206");
+    assert_eq!(stopped("wait_with_deadline"), "the caller has stopped");
 }
 
 #[test]
 fn a_callee_that_is_uninstalled_has_its_open_calls_rejected_and_so_frees_its_caller() {
-    let mut stage = stage();
-    let (canister1, canister2) = (stage.canister1, stage.canister2);
+    let mut stage = stage(&LESSON);
+    let (caller, callee) = (stage.caller, stage.callee);
     stage.hold().unwrap();
-    let sent = stage.send(canister1, "callees_wait_for_ever", ()).unwrap();
-    stage.deliver_call("callees_wait_for_ever").unwrap();
-    stage.deliver_call("callees_dawdle").unwrap();
-    let stop = stage.send_command(canister1, "stop_canister").unwrap();
+    let sent = stage.send(caller, "wait_for_ever", ()).unwrap();
+    stage.deliver_call("wait_for_ever").unwrap();
+    stage.deliver_call("dawdle").unwrap();
+    let stop = stage.send_command(caller, "stop_canister").unwrap();
 
-    let uninstalled = stage.command(canister2, "uninstall_code").unwrap();
+    let uninstalled = stage.command(callee, "uninstall_code").unwrap();
     uninstalled.unwrap();
-    stage.deliver_response("callees_dawdle").unwrap();
+    stage.deliver_response("dawdle").unwrap();
 
     stage.answer(&stop).unwrap().unwrap();
     let got = Got::read(&stage.answer(&sent).unwrap());
@@ -82,21 +73,18 @@ fn a_callee_that_is_uninstalled_has_its_open_calls_rejected_and_so_frees_its_cal
 }
 
 #[test]
-fn canister2_dawdles_for_a_few_messages_and_not_for_ever() {
-    let mut stage = stage();
-    stage
-        .call(stage.canister2, "callees_dawdle", ())
-        .unwrap()
-        .unwrap();
-    let rests =
-        |event: &&Event| matches!(&event.step, Step::Method { name, .. } if name == "callees_rest");
+fn the_callee_dawdles_for_a_few_messages_and_not_for_ever() {
+    let mut stage = stage(&LESSON);
+    stage.call(stage.callee, "dawdle", ()).unwrap().unwrap();
+    let rests = |event: &&Event| matches!(&event.step, Step::Method { name, .. } if name == "rest");
     assert_eq!(stage.events().filter(rests).count(), 3);
-    assert_eq!(stage.counters().unwrap().canister2, 1);
+    let counter: u128 = stage.query(stage.callee, "get", ()).unwrap();
+    assert_eq!(counter, 1);
 }
 
 #[test]
 fn a_quota_ends_the_decoding_of_a_bomb_after_a_thousandth_of_the_work() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let mut instructions = |method: &str| {
         let account = open(&mut stage);
         stage.begin_scene().unwrap();
@@ -104,26 +92,20 @@ fn a_quota_ends_the_decoding_of_a_bomb_after_a_thousandth_of_the_work() {
         let is_callback = |event: &&Event| matches!(event.step, Step::Callback { .. });
         stage.events().find(is_callback).unwrap().instructions
     };
-    let careful = instructions("callees_ask_careful");
-    let trusting = instructions("callees_ask_trusting");
+    let careful = instructions("ask_careful");
+    let trusting = instructions("ask_trusting");
     assert!(careful * 1000 < trusting, "{careful} and {trusting}");
 }
 
 #[test]
 fn an_account_that_waits_takes_no_other_call_and_so_it_is_after_an_upgrade() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let (stuck, free) = (open(&mut stage), open(&mut stage));
-    ask(
-        &mut stage,
-        "callees_ask_trusting",
-        stuck,
-        NameReply::WrongType,
-    )
-    .unwrap_err();
-    stage.upgrade(stage.canister1).unwrap().unwrap();
+    ask(&mut stage, "ask_trusting", stuck, NameReply::WrongType).unwrap_err();
+    stage.upgrade(stage.caller).unwrap().unwrap();
     assert_eq!(waits(&mut stage, stuck), Ok(true));
     assert_eq!(waits(&mut stage, free), Ok(false));
-    for method in ["callees_ask_trusting", "callees_ask_careful"] {
+    for method in ["ask_trusting", "ask_careful"] {
         let answer = ask(&mut stage, method, stuck, NameReply::WrongType);
         assert_eq!(error(&answer), "this account still waits for a reply");
     }
@@ -132,15 +114,10 @@ fn an_account_that_waits_takes_no_other_call_and_so_it_is_after_an_upgrade() {
 
 #[test]
 fn a_refused_reply_leaves_the_account_as_it_was_before() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     for _ in 0..2 {
-        let answer = ask(
-            &mut stage,
-            "callees_ask_careful",
-            account,
-            NameReply::WrongType,
-        );
+        let answer = ask(&mut stage, "ask_careful", account, NameReply::WrongType);
         assert!(error(&answer).starts_with("no name: "));
         assert_eq!(waits(&mut stage, account), Ok(false));
     }
@@ -148,9 +125,9 @@ fn a_refused_reply_leaves_the_account_as_it_was_before() {
 
 #[test]
 fn an_account_that_nobody_opened_is_named_as_the_error() {
-    let mut stage = stage();
-    let unknown = "there is no such account; callees_open opens one";
-    let answer = ask(&mut stage, "callees_ask_careful", 7, NameReply::WrongType);
+    let mut stage = stage(&LESSON);
+    let unknown = "there is no such account; `open` opens one";
+    let answer = ask(&mut stage, "ask_careful", 7, NameReply::WrongType);
     assert_eq!(error(&answer), unknown);
     assert_eq!(waits(&mut stage, 7), Err(unknown.to_owned()));
 }

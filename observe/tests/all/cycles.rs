@@ -1,10 +1,9 @@
 //! The lesson `cycles`: what its table shows; and that the replica's own account of all cycles agrees
 //! with what the canisters say.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{assert_questions_can_be_answered, folders, observe, stage, text, wasm};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Decode, Deserialize, Principal};
 use ic_management_canister_types::{
@@ -13,8 +12,8 @@ use ic_management_canister_types::{
 };
 use local_replica::hold::{Delivery, Kind};
 use local_replica::{Config, CyclesAccount, IngressStatus, Replica, fees};
-use observe::network::install_args;
-use support::{observe, stage, text, wasm};
+use observe::deployment::install_args;
+use observe::lessons::cycles::LESSON;
 
 #[derive(CandidType, Clone, Copy, Deserialize)]
 enum Work {
@@ -36,7 +35,7 @@ struct Account {
 
 #[test]
 fn every_question_has_the_right_answer_among_its_choices() {
-    support::assert_questions_can_be_answered(&observe::lessons::cycles::LESSON);
+    assert_questions_can_be_answered(&LESSON);
 }
 
 #[test]
@@ -44,32 +43,28 @@ fn every_row_is_as_predicted() {
     let output = observe(&["cycles"]);
     let printed = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{printed}");
-    assert_eq!(printed.matches("\nmistake: ").count(), 5, "{printed}");
-    assert_eq!(printed.matches("\nright way: ").count(), 6, "{printed}");
+    assert_eq!(printed.matches("\n✓ mistake: ").count(), 5, "{printed}");
+    assert_eq!(printed.matches("\n✓ right way: ").count(), 6, "{printed}");
     assert!(printed.ends_with("\n16 of 16 as predicted.\n"), "{printed}");
 }
 
 #[test]
 fn the_work_is_done_exactly_where_it_is_paid() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     for (method, work, expected) in [
-        ("cycles_call_careful_callee", Work::Succeeds, (400, 1)),
-        ("cycles_call_careful_callee", Work::Rejects, (0, 0)),
-        ("cycles_call_careful_callee", Work::Traps, (0, 0)),
-        ("cycles_call_with_too_few", Work::Succeeds, (0, 0)),
-        ("cycles_call_rejecting_callee", Work::Succeeds, (400, 0)),
-        ("cycles_call_awaiting_callee", Work::Succeeds, (400, 0)),
+        ("call_careful_callee", Work::Succeeds, (400, 1)),
+        ("call_careful_callee", Work::Rejects, (0, 0)),
+        ("call_careful_callee", Work::Traps, (0, 0)),
+        ("call_with_too_few", Work::Succeeds, (0, 0)),
+        ("call_rejecting_callee", Work::Succeeds, (400, 0)),
+        ("call_awaiting_callee", Work::Succeeds, (400, 0)),
     ] {
-        let account: u64 = stage
-            .reply(stage.canister2, "cycles_open_account", ())
-            .unwrap();
+        let account: u64 = stage.reply(stage.callee, "open_account", ()).unwrap();
         stage
-            .call(stage.canister1, method, (account, work))
+            .call(stage.caller, method, (account, work))
             .unwrap()
             .unwrap();
-        let account: Option<Account> = stage
-            .query(stage.canister2, "cycles_account", (account,))
-            .unwrap();
+        let account: Option<Account> = stage.query(stage.callee, "account", (account,)).unwrap();
         let account = account.unwrap();
         assert_eq!((account.accepted, account.served), expected, "{method}");
     }
@@ -77,50 +72,46 @@ fn the_work_is_done_exactly_where_it_is_paid() {
 
 #[test]
 fn accounts_survive_an_upgrade() {
-    let mut stage = stage();
-    let account: u64 = stage
-        .reply(stage.canister2, "cycles_open_account", ())
-        .unwrap();
+    let mut stage = stage(&LESSON);
+    let account: u64 = stage.reply(stage.callee, "open_account", ()).unwrap();
     let arguments = (account, Work::Succeeds);
     stage
-        .call(stage.canister1, "cycles_call_careful_callee", arguments)
+        .call(stage.caller, "call_careful_callee", arguments)
         .unwrap()
         .unwrap();
-    stage.upgrade(stage.canister2).unwrap().unwrap();
-    let account: Option<Account> = stage
-        .query(stage.canister2, "cycles_account", (account,))
-        .unwrap();
+    stage.upgrade(stage.callee).unwrap().unwrap();
+    let account: Option<Account> = stage.query(stage.callee, "account", (account,)).unwrap();
     assert_eq!(account.unwrap().accepted, 400);
 }
 
 #[test]
 fn who_has_no_account_pays_nothing() {
     let mut world = World::new();
-    let method = "cycles_call_rejecting_callee";
+    let method = "call_rejecting_callee";
     let ended = world.call(method, (77u64,), &[]);
     assert_eq!((ended.back, ended.lost), (1000, 0));
 }
 
 // ---- The replica's own account -----------------------------------------------------------------
 
-/// A replica with the pair, without a network in between.
+/// A replica with the caller and the callee, without a network in between.
 struct World {
     replica: Replica,
-    canister1: Principal,
-    canister2: Principal,
+    caller: Principal,
+    callee: Principal,
 }
 
 /// How one call ended, by the replica's account.
 struct Ended {
-    /// What canister1 says came back.
+    /// What the caller says came back.
     back: u128,
-    /// What canister2's balance has grown by, without the fees that it paid.
+    /// What the callee's balance has grown by, without the fees that it paid.
     gained: i128,
     /// What the replica says was lost.
     lost: u128,
 }
 
-/// What is done to the messages of canister1's call.
+/// What is done to the messages of the caller's call.
 type Treatment<'a> = &'a [(Kind, Delivery)];
 
 const USER: Principal = Principal::anonymous();
@@ -129,20 +120,21 @@ impl World {
     fn new() -> Self {
         let mut world = World {
             replica: Replica::new(Config::default()),
-            canister1: USER,
-            canister2: USER,
+            caller: USER,
+            callee: USER,
         };
-        world.canister2 = world.create(None);
+        world.callee = world.create(None);
         let variable = EnvironmentVariable {
-            name: "PUBLIC_CANISTER_ID:canister2".to_owned(),
-            value: world.canister2.to_text(),
+            name: "PUBLIC_CANISTER_ID:cycles_callee".to_owned(),
+            value: world.callee.to_text(),
         };
-        world.canister1 = world.create(Some(variable));
+        world.caller = world.create(Some(variable));
+        let modules = LESSON.modules(&folders(wasm()));
         for (canister, file) in [
-            (world.canister1, "canister1.wasm"),
-            (world.canister2, "canister2.wasm"),
+            (world.caller, modules.caller),
+            (world.callee, modules.callee),
         ] {
-            let module = std::fs::read(wasm().join(file)).unwrap();
+            let module = std::fs::read(file).unwrap();
             let args = install_args(canister, module, CanisterInstallMode::Install).unwrap();
             world.manage("install_code", (args,));
         }
@@ -175,12 +167,12 @@ impl World {
 
     fn open_account(&mut self) -> u64 {
         let argument = candid::encode_args(()).unwrap();
-        let method = "cycles_open_account";
-        let answer = self.replica.call(USER, self.canister2, method, &argument);
+        let method = "open_account";
+        let answer = self.replica.call(USER, self.callee, method, &argument);
         Decode!(&answer.unwrap().unwrap(), u64).unwrap()
     }
 
-    /// Has canister1 make a call, and checks that every cycle is accounted for.
+    /// Has the caller make a call, and checks that every cycle is accounted for.
     fn call(
         &mut self,
         method: &str,
@@ -188,12 +180,12 @@ impl World {
         treatment: Treatment,
     ) -> Ended {
         let before = self.replica.cycles();
-        let balance_before = self.balance2();
+        let balance_before = self.callee_balance();
         let first_event = self.replica.timeline().next_number();
 
         let argument = candid::encode_args(arguments).unwrap();
         self.replica.hold_messages(true);
-        let call = self.replica.submit(USER, self.canister1, method, &argument);
+        let call = self.replica.submit(USER, self.caller, method, &argument);
         for (kind, delivery) in treatment {
             self.deliver_next(*kind, *delivery);
         }
@@ -223,13 +215,13 @@ impl World {
         assert_eq!(spent.balances, spent.consumed + spent.lost, "{method}");
 
         let events = self.replica.timeline().since(first_event);
-        let executed = events.filter(|event| event.canister == self.canister2);
+        let executed = events.filter(|event| event.canister == self.callee);
         let fees: u128 = executed
             .map(|event| fees::execution(event.instructions))
             .sum();
         Ended {
             back,
-            gained: self.balance2() as i128 - balance_before as i128 + fees as i128,
+            gained: self.callee_balance() as i128 - balance_before as i128 + fees as i128,
             lost: spent.lost,
         }
     }
@@ -248,18 +240,18 @@ impl World {
         }
     }
 
-    fn balance2(&self) -> u128 {
-        self.replica.canister(&self.canister2).unwrap().balance
+    fn callee_balance(&self) -> u128 {
+        self.replica.canister(&self.callee).unwrap().balance
     }
 }
 
 #[test]
-fn what_canister2_says_it_accepted_is_what_its_balance_gained() {
+fn what_the_callee_says_it_accepted_is_what_its_balance_gained() {
     let mut world = World::new();
     for (method, expected) in [
-        ("cycles_call_free_method", 0),
-        ("cycles_call_trapping_callee", 0),
-        ("cycles_call_rejecting_callee", 400),
+        ("call_free_method", 0),
+        ("call_trapping_callee", 0),
+        ("call_rejecting_callee", 400),
     ] {
         let account = world.open_account();
         let ended = world.call(method, (account,), &[]);
@@ -272,7 +264,7 @@ fn what_canister2_says_it_accepted_is_what_its_balance_gained() {
 #[test]
 fn every_cycle_is_in_a_balance_or_a_fee_or_lost_in_a_bounded_wait() {
     let lost_request: Treatment = &[(Kind::Request, Delivery::Lose)];
-    // The first response is that to canister2's call of itself, which can't get lost.
+    // The first response is that to the callee's call of itself, which can't get lost.
     let lost_answer: Treatment = &[
         (Kind::Response, Delivery::Normally),
         (Kind::Response, Delivery::Lose),
@@ -280,26 +272,21 @@ fn every_cycle_is_in_a_balance_or_a_fee_or_lost_in_a_bounded_wait() {
     let late_answer: Treatment = &[(Kind::Request, Delivery::Normally)];
     let mut world = World::new();
     for (method, treatment, back, lost) in [
-        ("cycles_call_free_method", &[][..], 1000, 0),
-        ("cycles_call_missing_method", &[], 1000, 0),
-        ("cycles_call_with_too_many", &[], u128::MAX, 0),
-        ("cycles_call_trapping_callee", &[], 1000, 0),
-        ("cycles_call_rejecting_callee", &[], 600, 0),
-        ("cycles_call_awaiting_callee", &[], 600, 0),
-        ("cycles_call_careful_callee", &[], 600, 0),
-        ("cycles_call_careful_callee", late_answer, 600, 0),
-        ("cycles_call_with_too_few", &[], 300, 0),
-        ("cycles_call_bounded_wait", &[], 600, 0),
-        ("cycles_call_bounded_wait", lost_request, 0, 1000),
-        ("cycles_call_bounded_wait", lost_answer, 0, 600),
-        ("cycles_call_bounded_wait", late_answer, 0, 600),
-        (
-            "cycles_call_bounded_wait_with_the_price",
-            lost_request,
-            0,
-            400,
-        ),
-        ("cycles_call_bounded_wait_with_the_price", lost_answer, 0, 0),
+        ("call_free_method", &[][..], 1000, 0),
+        ("call_missing_method", &[], 1000, 0),
+        ("call_with_too_many", &[], u128::MAX, 0),
+        ("call_trapping_callee", &[], 1000, 0),
+        ("call_rejecting_callee", &[], 600, 0),
+        ("call_awaiting_callee", &[], 600, 0),
+        ("call_careful_callee", &[], 600, 0),
+        ("call_careful_callee", late_answer, 600, 0),
+        ("call_with_too_few", &[], 300, 0),
+        ("call_bounded_wait", &[], 600, 0),
+        ("call_bounded_wait", lost_request, 0, 1000),
+        ("call_bounded_wait", lost_answer, 0, 600),
+        ("call_bounded_wait", late_answer, 0, 600),
+        ("call_bounded_wait_with_the_price", lost_request, 0, 400),
+        ("call_bounded_wait_with_the_price", lost_answer, 0, 0),
     ] {
         let account = world.open_account();
         let ended = world.call(method, (account, Work::Succeeds), treatment);
@@ -309,11 +296,11 @@ fn every_cycle_is_in_a_balance_or_a_fee_or_lost_in_a_bounded_wait() {
 
 #[test]
 fn a_call_that_waits_unbounded_cannot_get_lost() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     stage.hold().unwrap();
-    let method = "cycles_call_careful_callee";
+    let method = "call_careful_callee";
     stage
-        .send(stage.canister1, method, (0u64, Work::Succeeds))
+        .send(stage.caller, method, (0u64, Work::Succeeds))
         .unwrap();
     stage.deliver_call(method).unwrap();
     let refused = stage.deliver(|message| message.kind == Kind::Request, Delivery::Lose);

@@ -3,6 +3,8 @@
 
 mod support;
 
+mod callees;
+mod cycles;
 #[cfg(feature = "network")]
 mod deployment;
 mod faults;
@@ -21,4 +23,5 @@ mod program;
 mod refund;
 mod rejects;
 mod rollback;
+mod upgrades;
 mod watching;

@@ -1,14 +1,13 @@
 //! The lesson `upgrades`: what an upgrade in the middle of a call does, and what stopping and
 //! a journal save.
 
-mod support;
-
+use crate::support::{observe, stage, text};
 use candid::{CandidType, Deserialize};
 use observe::answer::Got;
 use observe::lesson::Side;
+use observe::lessons::callees;
 use observe::lessons::upgrades::LESSON;
 use observe::stage::Stage;
-use support::{observe, stage, text};
 
 #[derive(CandidType, Debug, Deserialize, PartialEq)]
 struct OrderStatus {
@@ -31,17 +30,15 @@ enum Step {
 }
 
 fn open(stage: &mut Stage) -> u64 {
-    stage.reply(stage.canister1, "upgrades_open", ()).unwrap()
+    stage.reply(stage.caller, "open", ()).unwrap()
 }
 
 fn call(stage: &mut Stage, method: &str, order: u64) -> Got {
-    Got::read(&stage.call(stage.canister1, method, (order,)).unwrap())
+    Got::read(&stage.call(stage.caller, method, (order,)).unwrap())
 }
 
 fn look(stage: &mut Stage, order: u64) -> OrderStatus {
-    let status: Result<OrderStatus, String> = stage
-        .query(stage.canister1, "upgrades_look", (order,))
-        .unwrap();
+    let status: Result<OrderStatus, String> = stage.query(stage.caller, "look", (order,)).unwrap();
     status.unwrap()
 }
 
@@ -50,10 +47,8 @@ fn journal(stage: &mut Stage, order: u64) -> Step {
 }
 
 fn done(stage: &mut Stage, order: u64) -> u64 {
-    let caller = stage.canister1;
-    stage
-        .query(stage.canister2, "upgrades_done", (caller, order))
-        .unwrap()
+    let caller = stage.caller;
+    stage.query(stage.callee, "done", (caller, order)).unwrap()
 }
 
 #[test]
@@ -65,9 +60,11 @@ fn the_whole_lesson_is_as_predicted() {
 }
 
 #[test]
-fn each_experiment_is_as_predicted_on_a_pair_that_did_nothing_before() {
+fn each_experiment_is_as_predicted_on_canisters_that_did_nothing_before() {
     for experiment in (LESSON.experiments)() {
-        let finding = experiment.observe(LESSON.name, &mut stage()).unwrap();
+        let finding = experiment
+            .observe(LESSON.name, &mut stage(&LESSON))
+            .unwrap();
         assert_eq!(finding.as_predicted, Some(true), "{finding:?}");
     }
 }
@@ -75,7 +72,7 @@ fn each_experiment_is_as_predicted_on_a_pair_that_did_nothing_before() {
 #[test]
 fn a_mistake_is_made_and_avoided_at_the_same_moment() {
     let experiments = (LESSON.experiments)();
-    for method in ["upgrades_order", "upgrades_order_slow"] {
+    for method in ["order", "order_slow"] {
         for side in [Side::Mistake, Side::RightWay] {
             let mut same = experiments.iter().filter(|e| e.method == method);
             assert!(same.any(|experiment| experiment.side == side), "{method}");
@@ -85,17 +82,15 @@ fn a_mistake_is_made_and_avoided_at_the_same_moment() {
 
 #[test]
 fn after_the_answer_to_a_call_of_the_old_instance_the_new_one_works_on() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let (interrupted, next) = (open(&mut stage), open(&mut stage));
     stage.hold().unwrap();
-    stage
-        .send(stage.canister1, "upgrades_order", (interrupted,))
-        .unwrap();
-    stage.deliver_call("upgrades_order").unwrap();
-    stage.upgrade(stage.canister1).unwrap().unwrap();
+    stage.send(stage.caller, "order", (interrupted,)).unwrap();
+    stage.deliver_call("order").unwrap();
+    stage.upgrade(stage.caller).unwrap().unwrap();
     stage.release().unwrap();
 
-    assert_eq!(call(&mut stage, "upgrades_order", next), Got::ReplyOk);
+    assert_eq!(call(&mut stage, "order", next), Got::ReplyOk);
     let expected = OrderStatus {
         order: Order {
             locked: false,
@@ -110,13 +105,13 @@ fn after_the_answer_to_a_call_of_the_old_instance_the_new_one_works_on() {
 
 #[test]
 fn both_sides_of_the_orders_survive_an_upgrade() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let order = open(&mut stage);
-    assert_eq!(call(&mut stage, "upgrades_order", order), Got::ReplyOk);
+    assert_eq!(call(&mut stage, "order", order), Got::ReplyOk);
     let journaled = open(&mut stage);
-    let method = "upgrades_order_with_journal";
+    let method = "order_with_journal";
     assert_eq!(call(&mut stage, method, journaled), Got::ReplyOk);
-    for canister in [stage.canister1, stage.canister2] {
+    for canister in [stage.caller, stage.callee] {
         stage.upgrade(canister).unwrap().unwrap();
     }
     assert_eq!(look(&mut stage, order).order.seen_done, 1);
@@ -130,15 +125,15 @@ fn both_sides_of_the_orders_survive_an_upgrade() {
 
 #[test]
 fn resuming_what_is_still_in_flight_does_no_harm() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let order = open(&mut stage);
     stage.hold().unwrap();
     let first = stage
-        .send(stage.canister1, "upgrades_order_with_journal", (order,))
+        .send(stage.caller, "order_with_journal", (order,))
         .unwrap();
-    stage.deliver_call("upgrades_order_with_journal").unwrap();
+    stage.deliver_call("order_with_journal").unwrap();
     assert_eq!(journal(&mut stage, order), Step::Sent);
-    assert_eq!(call(&mut stage, "upgrades_resume", order), Got::ReplyOk);
+    assert_eq!(call(&mut stage, "resume", order), Got::ReplyOk);
     assert_eq!(Got::read(&stage.answer(&first).unwrap()), Got::ReplyOk);
     assert_eq!(journal(&mut stage, order), Step::Done);
     assert_eq!(done(&mut stage, order), 1);
@@ -146,56 +141,51 @@ fn resuming_what_is_still_in_flight_does_no_harm() {
 
 #[test]
 fn a_stopping_canister_refuses_its_own_calls_of_itself() {
-    let mut stage = stage();
-    let canister2 = stage.canister2;
+    // The callee of another lesson calls itself.
+    let mut stage = stage(&callees::LESSON);
+    let callee = stage.callee;
     stage.hold().unwrap();
-    let sent = stage.send(canister2, "callees_dawdle", ()).unwrap();
-    stage.deliver_call("callees_dawdle").unwrap();
-    let stop = stage.send_command(canister2, "stop_canister").unwrap();
+    let sent = stage.send(callee, "dawdle", ()).unwrap();
+    stage.deliver_call("dawdle").unwrap();
+    let stop = stage.send_command(callee, "stop_canister").unwrap();
     stage.deliver_all().unwrap();
     let Got::Reject { message, .. } = Got::read(&stage.answer(&sent).unwrap()) else {
         panic!("it was not rejected");
     };
-    assert!(message.contains("canister2 can't rest"), "{message}");
+    assert!(message.contains("the callee can't rest"), "{message}");
     assert!(message.contains("is stopping"), "{message}");
     stage.answer(&stop).unwrap().unwrap();
 }
 
 #[test]
-fn orders_of_a_stranger_are_not_those_of_canister1() {
-    let mut stage = stage();
+fn orders_of_a_stranger_are_not_those_of_the_caller() {
+    let mut stage = stage(&LESSON);
     let order = open(&mut stage);
-    stage.network.become_user(1).unwrap();
-    for method in ["upgrades_do", "upgrades_do_once"] {
-        stage
-            .call(stage.canister2, method, (order,))
-            .unwrap()
-            .unwrap();
+    stage.become_user(1).unwrap();
+    for method in ["do_work", "do_work_once"] {
+        stage.call(stage.callee, method, (order,)).unwrap().unwrap();
     }
     assert_eq!(done(&mut stage, order), 0);
 }
 
 #[test]
 fn what_cannot_be_ordered_or_resumed_is_said() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let order = open(&mut stage);
-    let unknown = "there is no such order; upgrades_open opens one";
+    let unknown = "there is no such order; `open` opens one";
     let nothing = "nothing of this order is in flight";
     for (method, order, expected) in [
-        ("upgrades_order", order + 1, unknown),
-        ("upgrades_order_with_journal", order + 1, unknown),
-        ("upgrades_resume", order + 1, unknown),
-        ("upgrades_resume", order, nothing),
+        ("order", order + 1, unknown),
+        ("order_with_journal", order + 1, unknown),
+        ("resume", order + 1, unknown),
+        ("resume", order, nothing),
     ] {
         let got = call(&mut stage, method, order);
         assert_eq!(got, Got::ReplyErr(expected.to_owned()), "{method}");
     }
-    let method = "upgrades_order_with_journal";
+    let method = "order_with_journal";
     assert_eq!(call(&mut stage, method, order), Got::ReplyOk);
-    for (method, expected) in [
-        (method, "it was ordered before"),
-        ("upgrades_resume", nothing),
-    ] {
+    for (method, expected) in [(method, "it was ordered before"), ("resume", nothing)] {
         let got = call(&mut stage, method, order);
         assert_eq!(got, Got::ReplyErr(expected.to_owned()), "{method}");
     }
