@@ -31,6 +31,7 @@ lessons! {
         //upgrades
         ;
     beside it:
+        motoko
         ;
 }
 
