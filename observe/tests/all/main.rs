@@ -10,6 +10,7 @@ mod journal;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
+mod motoko;
 #[cfg(feature = "network")]
 mod network;
 mod pair;
