@@ -76,7 +76,7 @@ impl Call {
     }
 
     /// The same, with a canister2 in Rust.
-    fn from_motoko_to_rust(self, name: &'static str, what: &'static str) -> Self {
+    fn with_rust_callee(self, name: &'static str, what: &'static str) -> Self {
         Call {
             name,
             way: Way { what, ..self.way },
@@ -86,7 +86,7 @@ impl Call {
     }
 
     /// The same, with a canister1 in Rust.
-    fn from_rust_to_motoko(self, name: &'static str, what: &'static str) -> Self {
+    fn with_rust_caller(self, name: &'static str, what: &'static str) -> Self {
         Call {
             name,
             way: Way { what, ..self.way },
@@ -151,21 +151,21 @@ fn shared_with_rust() -> Vec<Call> {
         calls.push(call);
         match way.method {
             "increment_both" => calls.extend([
-                call.from_motoko_to_rust(
+                call.with_rust_callee(
                     "increment_both_from_motoko_to_rust",
                     "returns Err; Motoko calls Rust",
                 ),
-                call.from_rust_to_motoko(
+                call.with_rust_caller(
                     "increment_both_from_rust_to_motoko",
                     "returns Err; Rust calls Motoko",
                 ),
             ]),
             "increment_both_then_trap" => calls.extend([
-                call.from_motoko_to_rust(
+                call.with_rust_callee(
                     "increment_both_then_trap_from_motoko_to_rust",
                     "traps; Motoko calls Rust",
                 ),
-                call.from_rust_to_motoko(
+                call.with_rust_caller(
                     "increment_both_then_trap_from_rust_to_motoko",
                     "traps; Rust calls Motoko",
                 ),
@@ -230,7 +230,7 @@ fn only_in_motoko() -> Vec<Call> {
             ..NOTHING
         }),
         throws,
-        throws.from_motoko_to_rust(
+        throws.with_rust_callee(
             "increment_both_then_throw_from_motoko_to_rust",
             "throws; Motoko calls Rust",
         ),
