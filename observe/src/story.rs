@@ -16,7 +16,7 @@ pub fn tell(stage: &Stage) -> String {
 }
 
 /// Tells it with a column for each value that is watched, and what these were before.
-pub fn tell_with_values(stage: &Stage, columns: &[&str], before: &[Value]) -> String {
+pub fn tell_with_values(stage: &Stage, columns: &[&str], before: &[Option<Value>]) -> String {
     let titles: String = columns.iter().map(|title| format!("{title:>11}")).collect();
     let mut text = format!("{:59}{titles}\n", "");
     show_values(&mut text, "before", before);
@@ -28,10 +28,11 @@ pub fn tell_with_values(stage: &Stage, columns: &[&str], before: &[Value]) -> St
     })
 }
 
-fn show_values(text: &mut String, when: &str, values: &[Value]) {
+fn show_values(text: &mut String, when: &str, values: &[Option<Value>]) {
     let _ = write!(text, "{when:>58}:");
     for value in values {
-        let number = value.number().map_or_else(String::new, |n| n.to_string());
+        let number = value.as_ref().and_then(Value::number);
+        let number = number.map_or_else(String::new, |number| number.to_string());
         let _ = write!(text, "{number:>11}");
     }
     text.push('\n');

@@ -55,7 +55,7 @@ pub enum Moment {
         /// Whether it changed anything that is watched.
         changed: bool,
         /// What is watched, after it; empty if nobody looked.
-        values: Vec<Value>,
+        values: Vec<Option<Value>>,
     },
     /// A message got lost on its way.
     Lost(WaitingMessage),

@@ -78,7 +78,12 @@ impl Stage {
         u128::try_from(status.cycles.0).context("it has more cycles than there can be")
     }
 
-    fn manage(
+    /// Calls a method of the management canister that concerns a canister.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer. A refusal is an answer.
+    pub fn manage(
         &mut self,
         canister: Principal,
         method: &str,

@@ -7,12 +7,12 @@ pub(super) struct Watched {
     pub(super) canister: Principal,
     pub(super) method: String,
     pub(super) argument: Vec<u8>,
-    /// What it replied last.
-    pub(super) value: Value,
+    /// What it replied last; nothing if it was refused, by a canister that is stopped, say.
+    pub(super) value: Option<Value>,
 }
 
-/// What a query replied, in Candid; empty if it was rejected.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a query replied, in Candid.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value(pub(super) Vec<u8>);
 
 impl Value {

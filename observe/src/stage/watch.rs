@@ -41,13 +41,18 @@ impl Stage {
     }
 
     /// What is watched, as it was when it was looked at last.
-    pub fn values(&self) -> Vec<Value> {
+    pub fn values(&self) -> Vec<Option<Value>> {
         self.watched.iter().map(|one| one.value.clone()).collect()
     }
 
-    fn value(&mut self, canister: Principal, method: &str, argument: &[u8]) -> Result<Value> {
+    fn value(
+        &mut self,
+        canister: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> Result<Option<Value>> {
         let answer = self.ask(canister, method, argument.to_vec())?;
-        Ok(Value(answer.unwrap_or_default()))
+        Ok(answer.ok().map(Value))
     }
 
     /// Looks at everything that is watched. What changed was changed by the last message that its
@@ -66,8 +71,9 @@ impl Stage {
             } = &self.watched[index];
             let (canister, method, argument) = (*canister, method.clone(), argument.clone());
             let value = self.value(canister, &method, &argument)?;
-            if value != self.watched[index].value {
-                self.watched[index].value = value;
+            let before = std::mem::replace(&mut self.watched[index].value, value.clone());
+            // While it could not be seen, nobody knows which message changed it.
+            if value.is_some() && before.is_some() && value != before {
                 changed_canisters.push(canister);
             }
         }

@@ -15,6 +15,7 @@ mod journal;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
+mod motoko;
 #[cfg(feature = "network")]
 mod network;
 mod pages;

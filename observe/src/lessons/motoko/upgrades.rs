@@ -3,66 +3,65 @@
 use anyhow::Result;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 
-use super::{SAME, TRAP, experiment, facts};
+use super::{NOTHING, SAME, TRAP, facts};
 use crate::answer::Got;
-use crate::lesson::{Experiment, Fact, Question};
-use crate::lessons::rollback::{self, Outcome, Row, row};
-use crate::pair::{Language, Pair};
-use crate::stage::{Stage, accepted};
+use crate::deployment::Deployment;
+use crate::lesson::{Experiment, Fact, Question, rule};
+use crate::lessons::rollback::{Counters, Outcome, Way, kept};
+use crate::stage::{Language, Stage, accepted};
 
-pub fn experiments() -> impl Iterator<Item = Experiment> {
-    rows().into_iter().map(Upgrade::experiment)
+pub(super) fn experiments() -> impl Iterator<Item = Experiment> {
+    upgrades().into_iter().map(Upgrade::experiment)
 }
 
-/// A row that is an upgrade of both canisters, after a call of canister1 has counted.
+/// An upgrade of both canisters, after a call of canister1 that trapped.
 #[derive(Clone, Copy)]
 struct Upgrade {
-    /// It names the experiment, and what is left of what was counted before the upgrade.
-    row: Row,
-    /// The method that counts.
+    /// The name of the experiment, and what is predicted to be left of what the call counted.
+    way: Way,
+    /// The method that is called.
     counts: &'static str,
     /// Whether canister1 is stopped for the upgrade.
     stops: bool,
     /// What is predicted of the Rust pair.
     rust: &'static str,
-    /// The answers that the reader can choose from.
-    choices: [&'static str; 3],
 }
 
 impl Upgrade {
     fn experiment(self) -> Experiment {
-        let question = Question {
-            ask: format!(
-                "{} has been called. What does the upgrade of canister1 answer?",
-                self.counts
-            ),
-            choices: self.choices.map(str::to_owned).to_vec(),
-            fact: rollback::ANSWER,
-            why: self.row.why,
-        };
-        experiment(self.row.method, self.row.what, question, move |stage| {
-            self.run(stage)
-        })
+        let ask = format!(
+            "{} has been called. What does the upgrade of canister1 answer?",
+            self.counts
+        );
+        let choices = ["reply", TRAP, "reject 5, IC0504"];
+        let question = Question::new(&ask, choices, "the user got", self.way.why);
+        let run = move |stage: &mut Stage| self.run(stage);
+        rule(self.way.method, self.way.what, run).asks(question)
     }
 
     fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
         let rust = stage.pair_in(Language::Rust, Language::Rust)?;
         let rust = self.act(stage, rust, None)?;
-        // A new one: no earlier row shall be in the upgrade's way.
+        // A new one: no earlier experiment shall be in the upgrade's way.
         let motoko = stage.new_pair_in(Language::Motoko, Language::Motoko)?;
         let keep = UpgradeFlags {
             skip_pre_upgrade: None,
             wasm_memory_persistence: Some(WasmMemoryPersistence::Keep),
         };
         let motoko = self.act(stage, motoko, Some(keep))?;
-        Ok(facts(&self.row, &motoko, Some((self.rust, rust))))
+        Ok(facts(&self.way, &motoko, self.rust, Some(&rust)))
     }
 
-    fn act(&self, stage: &mut Stage, pair: Pair, flags: Option<UpgradeFlags>) -> Result<Outcome> {
+    fn act(
+        &self,
+        stage: &mut Stage,
+        pair: Deployment,
+        flags: Option<UpgradeFlags>,
+    ) -> Result<Outcome> {
         stage.with_pair(pair, |stage| {
-            let (canister1, canister2) = (stage.canister1, stage.canister2);
+            let (canister1, canister2) = (stage.caller, stage.callee);
             stage.begin_scene()?;
-            let before = stage.counters()?;
+            let before = Counters::read(stage)?;
             let _it_traps = stage.call(canister1, self.counts, ())?;
             if self.stops {
                 accepted(stage.command(canister1, "stop_canister")?)?;
@@ -73,63 +72,56 @@ impl Upgrade {
                 accepted(stage.command(canister1, "start_canister")?)?;
             }
             Ok(Outcome {
-                grown: stage.counters()?.since(before),
+                grown: Counters::read(stage)?.since(before),
                 got: Got::read(&answer).words(),
             })
         })
     }
 }
 
-fn rows() -> [Upgrade; 3] {
-    let kept = Upgrade {
-        row: Row {
-            cleanup: "finally",
-            ..row(
-                "is upgraded, and told to keep its memory",
-                "upgrade",
-                [1, 0, 1, 1],
-                [1, 1, 1],
-                "reply",
-                "The variables of a persistent actor live in its memory, and the upgrade kept that. (Rust saved its state to stable memory, and restored it.)",
-            )
+fn upgrades() -> [Upgrade; 3] {
+    let refused = Upgrade {
+        way: Way {
+            method: "upgrade_after_trap_in_finally",
+            what: "is upgraded after a trap in finally",
+            before: kept(1),
+            callee: kept(1),
+            answer: TRAP,
+            why: "Motoko counts the calls that it still awaits, and refuses an upgrade while there are any. The cleanup that trapped could not take this one off the count.",
+            ..NOTHING
         },
-        counts: "increment_both_then_trap_with_guard",
-        stops: false,
-        rust: SAME,
-        choices: ["reply", TRAP, "reject 5, IC0504"],
-    };
-    let trapping = Upgrade {
         counts: "increment_both_then_trap_in_cleanup_too",
-        ..kept
-    };
-    let stuck = Row {
-        cleanup: "finally",
-        ..row(
-            "is upgraded after a trap in finally",
-            "upgrade_after_trap_in_finally",
-            [1, 0, 1, 0],
-            [1, 1, 0],
-            TRAP,
-            "Motoko counts the calls that it still awaits, and refuses an upgrade while there are any. The cleanup that trapped could not take this one off the count.",
-        )
+        stops: false,
+        rust: "reply",
     };
     [
-        kept,
         Upgrade {
-            row: stuck,
-            rust: "reply",
-            ..trapping
+            way: Way {
+                method: "upgrade",
+                what: "is upgraded, and told to keep its memory",
+                before: kept(1),
+                callee: kept(1),
+                cleanup: kept(1),
+                answer: "reply",
+                why: "The variables of a persistent actor live in its memory, and the upgrade kept that. (Rust saved its state to stable memory, and restored it.)",
+                ..NOTHING
+            },
+            counts: "increment_both_then_trap_with_guard",
+            stops: false,
+            rust: SAME,
         },
+        refused,
         Upgrade {
-            row: Row {
-                what: "the same, but it is stopped for it",
+            way: Way {
                 method: "upgrade_after_trap_in_finally_when_stopped",
+                what: "the same, but it is stopped for it",
                 answer: "reply",
                 why: "A canister that has stopped awaits nothing, and Motoko does not ask its count then.",
-                ..stuck
+                ..refused.way
             },
             stops: true,
-            ..trapping
+            rust: SAME,
+            ..refused
         },
     ]
 }

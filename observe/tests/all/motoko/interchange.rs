@@ -2,13 +2,12 @@
 
 use std::fs;
 
-use candid::types::TypeInner;
 use candid_parser::utils::{CandidSource, service_compatible, service_equal};
 use local_replica::module::CanisterModule;
 use local_replica::system_api;
 use local_replica::wasm::Engine;
 use observe::answer::Got;
-use observe::pair::Language;
+use observe::stage::Language;
 
 use crate::support::{Story, motoko, stage_in, story_on};
 
@@ -19,18 +18,9 @@ const COMBINATIONS: [(Language, Language); 4] = [
     (Language::Motoko, Language::Motoko),
 ];
 
-const CANISTER1: &str = include_str!("../../../candid/canister1.did");
-const CANISTER2: &str = include_str!("../../../candid/canister2.did");
-const MOTOKO_CANISTER1: &str = include_str!("../../../canisters/motoko/canister1.did");
-
-/// What of an interface is there in both languages: the article's example and the lesson `rollback`.
-fn shared(interface: &str) -> String {
-    let (env, service) = CandidSource::Text(interface).load().unwrap();
-    let mut methods = env.as_service(&service.unwrap()).unwrap().to_vec();
-    methods.retain(|(name, _)| name.starts_with("increment") || name.starts_with("get"));
-    let service = TypeInner::Service(methods).into();
-    candid::pretty::candid::compile(&env, &Some(service))
-}
+const CANISTER1: &str = include_str!("../../../../candid/canister1.did");
+const CANISTER2: &str = include_str!("../../../../candid/canister2.did");
+const MOTOKO_CANISTER1: &str = include_str!("../../../../canisters/motoko/canister1.did");
 
 /// The methods of an interface that change something.
 fn updates(interface: &str) -> Vec<&str> {
@@ -86,7 +76,7 @@ fn the_compiled_interfaces_are_the_written_ones_and_public() {
     let engine = Engine::new("ic0", system_api::functions());
     for (canister, written) in [
         ("canister1.wasm", MOTOKO_CANISTER1),
-        ("canister2.wasm", &shared(CANISTER2)),
+        ("canister2.wasm", CANISTER2),
     ] {
         let wasm = fs::read(motoko().join(canister)).unwrap();
         let module = CanisterModule::new(&engine, &wasm).unwrap();
@@ -100,6 +90,5 @@ fn the_compiled_interfaces_are_the_written_ones_and_public() {
 #[test]
 fn who_can_call_the_rust_canister1_can_call_the_motoko_one() {
     let motoko = CandidSource::Text(MOTOKO_CANISTER1);
-    let rust = shared(CANISTER1);
-    service_compatible(motoko, CandidSource::Text(&rust)).unwrap();
+    service_compatible(motoko, CandidSource::Text(CANISTER1)).unwrap();
 }

@@ -5,14 +5,12 @@ mod interchange;
 mod lesson;
 mod rows;
 mod script;
-#[path = "../support/mod.rs"]
-mod support;
 mod upgrades;
 
-use candid::Principal;
-use observe::network::Network;
-use observe::pair::Language;
-use observe::stage::Stage;
+use ic_management_canister_types::{CanisterSettings, EnvironmentVariable, UpdateSettingsArgs};
+use observe::stage::{Language, Stage};
+
+use crate::support;
 
 /// A Motoko pair on a replica of its own.
 fn stage() -> Stage {
@@ -20,10 +18,20 @@ fn stage() -> Stage {
 }
 
 /// Tells canister1 an id of canister2, or none.
-fn introduce(network: &mut Network, canister1: Principal, id: Option<&str>) {
-    let variables = id.map(|id| ("PUBLIC_CANISTER_ID:canister2", id.to_owned()));
-    let variables: Vec<_> = variables.into_iter().collect();
-    network
-        .set_environment_variables(canister1, &variables)
-        .unwrap();
+fn introduce(stage: &mut Stage, id: Option<&str>) {
+    let variables = id.map(|id| EnvironmentVariable {
+        name: "PUBLIC_CANISTER_ID:canister2".to_owned(),
+        value: id.to_owned(),
+    });
+    let canister1 = stage.caller;
+    let args = UpdateSettingsArgs {
+        canister_id: canister1,
+        settings: CanisterSettings {
+            environment_variables: Some(variables.into_iter().collect()),
+            ..CanisterSettings::default()
+        },
+        sender_canister_version: None,
+    };
+    let updated = stage.manage(canister1, "update_settings", (args,));
+    updated.unwrap().unwrap();
 }

@@ -1,17 +1,17 @@
 //! What only Motoko can show: the counters, the answer, and whether each message was kept or undone.
 
 use observe::answer::Got;
-use observe::pair::Counters;
+use observe::lessons::rollback::Counters;
 
+use super::{introduce, stage};
 use crate::support::{Story, story_on};
-use crate::{introduce, stage};
 
 fn story(method: &str) -> Story {
     story_on(&mut stage(), method)
 }
 
-/// The reject code, the error code and the text that the caller got.
-fn reject(story: &Story) -> (u32, &str, &str) {
+/// The reject code, the error code and the text that the user got.
+fn reject(story: &Story) -> (u64, &str, &str) {
     match &story.got {
         Got::Reject {
             code,
@@ -30,7 +30,7 @@ fn grown(canister1: u64, canister2: u64, drops: u64) -> Counters {
     }
 }
 
-/// What `throw` gives to the caller: a reject on purpose, with the error's text and no more.
+/// What `throw` gives to the user: a reject on purpose, with the error's text and no more.
 fn assert_threw(story: &Story, text: &str) {
     assert_eq!(reject(story), (4, "IC0406", text));
 }
@@ -141,7 +141,7 @@ fn a_trap_of_the_callee_that_nobody_catches_becomes_a_reject_with_code_4() {
     let text = format!(
         "IC0503: Error from Canister {}: Canister called `ic0.trap` with message: 'canister2 \
          trapped on purpose'",
-        stage.canister2
+        stage.callee
     );
     assert_threw(&story, &text);
     assert_eq!(
@@ -192,7 +192,7 @@ fn a_trap_discards_the_call_that_was_not_awaited() {
 fn an_assert_that_does_not_hold_is_a_trap() {
     let story = story("increment_both_then_assert_false");
     assert_eq!(story.grown, grown(1, 1, 0));
-    let source = include_str!("../../../canisters/motoko/canister1.mo");
+    let source = include_str!("../../../../canisters/motoko/canister1.mo");
     let line = source
         .lines()
         .position(|line| line.contains("assert false;"));
@@ -226,13 +226,13 @@ fn canister1_traps_and_changes_nothing_until_it_knows_canister2() {
         (None, "Deploy both with `icp deploy` or `dfx deploy`"),
         (Some("canister2"), "invalid principal"),
     ] {
-        introduce(&mut stage.network, stage.canister1, id);
+        introduce(&mut stage, id);
         let story = story_on(&mut stage, "increment_both");
         assert_eq!(story.grown, Counters::default());
         let (_, _, message) = reject(&story);
         assert!(message.contains(expected), "{message}");
     }
-    let canister2 = stage.canister2.to_text();
-    introduce(&mut stage.network, stage.canister1, Some(&canister2));
+    let canister2 = stage.callee.to_text();
+    introduce(&mut stage, Some(&canister2));
     assert_eq!(story_on(&mut stage, "increment_both").grown, grown(1, 1, 0));
 }

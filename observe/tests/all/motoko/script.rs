@@ -7,17 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ic_management_canister_types::CanisterInstallMode;
+use observe::deployment::install_args;
 
-use crate::support::{motoko, project, story_on};
-use crate::{introduce, stage};
+use super::{introduce, stage};
+use crate::support::{empty_folder, motoko, project, story_on};
 
 /// A copy of what the script reads, with the compiler that is installed already.
 fn copy(name: &str) -> PathBuf {
     motoko();
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if root.exists() {
-        fs::remove_dir_all(&root).unwrap();
-    }
+    let root = empty_folder(name);
     for folder in ["scripts", "candid", "canisters/motoko"] {
         fs::create_dir_all(root.join(folder)).unwrap();
         for entry in fs::read_dir(project().join(folder)).unwrap() {
@@ -97,22 +95,21 @@ fn it_compiles_without_a_warning_and_only_what_has_changed() {
 #[test]
 fn an_id_that_is_given_to_the_build_is_used_where_none_is_given_at_run_time() {
     let mut stage = stage();
-    let canister1 = stage.canister1;
+    let canister1 = stage.caller;
     let root = copy("motoko-id");
     let mut script = Command::new(root.join("scripts/motoko.sh"));
-    script.env("CANISTER_ID_CANISTER2", stage.canister2.to_text());
+    script.env("CANISTER_ID_CANISTER2", stage.callee.to_text());
     assert!(script.arg("canister1").status().unwrap().success());
     let module = fs::read(root.join("target/motoko/canister1.wasm")).unwrap();
-    introduce(&mut stage.network, canister1, None);
-    stage
-        .network
-        .install(canister1, module, CanisterInstallMode::Reinstall)
-        .unwrap();
+    introduce(&mut stage, None);
+    let args = install_args(canister1, module, CanisterInstallMode::Reinstall).unwrap();
+    let installed = stage.manage(canister1, "install_code", (args,));
+    installed.unwrap().unwrap();
     assert_eq!(story_on(&mut stage, "increment_both").grown.canister2, 1);
 
     // The one given at run time goes first.
     let nobody = "ghzi7-pdon5-3wqzl-smuqq-cai";
-    introduce(&mut stage.network, canister1, Some(nobody));
+    introduce(&mut stage, Some(nobody));
     assert_eq!(story_on(&mut stage, "increment_both").grown.canister2, 0);
 }
 
