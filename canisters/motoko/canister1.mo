@@ -34,7 +34,7 @@ persistent actor Canister1 {
     try {
       await Peer.canister2<system>().increment();
     } catch error {
-      return #Err("canister2 did not increment: " # Error.message(error));
+      return #Err("canister2 did not confirm: " # Error.message(error));
     };
 
     // Step 3: fail. A trap here would undo what was done since the commit point: nothing.

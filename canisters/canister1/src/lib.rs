@@ -18,7 +18,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use outcome::CallOutcome;
+use outcome::CallOutcome; // For `rollback`, and for the interface at the end.
 
 thread_local! {
     static COUNTER: RefCell<Nat> = RefCell::new(Nat::from(0u8));
@@ -41,13 +41,13 @@ async fn increment_both() -> Result<(), String> {
     // Step 1: add 1 here. A trap before the commit point would undo it.
     add_one();
 
-    // Step 2: ask canister2 to add 1.
+    // Step 2: ask canister2 to add 1, and wait for its answer as long as that takes.
     // COMMIT POINT: the await sends the call. The 1 of step 1 is final, whatever follows.
     Call::unbounded_wait(canister2(), "increment")
         .await
-        .map_err(|error| format!("canister2 did not increment: {error}"))?;
+        .map_err(|error| format!("canister2 did not confirm: {error}"))?;
 
-    // Step 3: fail. A trap here would undo what was done since the commit point: nothing.
+    // Step 3: fail. A trap here would undo nothing: nothing was done since the commit point.
     Err("Failed to complete the operation.".to_string())
     // COMMIT POINT: the message ends normally.
 }
@@ -56,7 +56,7 @@ fn canister2() -> Principal {
     peer::id("canister2", option_env!("CANISTER_ID_CANISTER2"))
 }
 
-/// What outlives an upgrade. As a record it can grow by optional fields.
+/// What outlives an upgrade. A later version may add `Option` fields and still read it.
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
@@ -67,6 +67,8 @@ struct Saved {
 fn save() {
     let counter = get();
     let drops = rollback::get_drops();
+    // A trap here would block this upgrade and all later ones: fine for two numbers, not for a state
+    // that can grow. Keep that in stable memory.
     if let Err(error) = stable_save((Saved { counter, drops },)) {
         trap(format!("the state could not be saved: {error}"));
     }
@@ -84,4 +86,5 @@ fn restore() {
     }
 }
 
+// Has the Wasm tell its interface; tests hold candid/canister1.did to it.
 ic_cdk::export_candid!();

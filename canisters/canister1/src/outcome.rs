@@ -1,4 +1,4 @@
-//! What became of a call, as the caller saw it.
+//! What a canister tells of its own call.
 
 use candid::CandidType;
 use ic_cdk::call::{CallFailed, Response};

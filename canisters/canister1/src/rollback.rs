@@ -1,4 +1,4 @@
-//! The lesson `rollback`: what an error undoes, and what it does not.
+//! The other ways to fail, beside `increment_both`: what an error undoes, and what it does not.
 //!
 //! Every method adds 1 first. One that awaits adds 1 again after each await, so that `get`
 //! afterwards tells what was kept and what was undone.
@@ -11,17 +11,17 @@ use ic_cdk_macros::{query, update};
 
 use crate::{CallOutcome, add_one, canister2};
 
-/// A call of canister2. With unbounded wait its outcome is always known; the price is that
-/// canister1 cannot be stopped until canister2 answers.
+/// A call of canister2. With unbounded wait an answer always comes; the price is that canister1 cannot
+/// be stopped until then. So wait without bound only for a callee that you trust.
 fn call_canister2(method: &str) -> Call<'_, 'static> {
     Call::unbounded_wait(canister2(), method)
 }
 
-/// Awaits `canister2.increment`. Traps if there is no reply, so that a failing canister2 is not
-/// mistaken for the lesson.
+/// Awaits `canister2.increment`. It traps if that fails, so that each method here fails in its own way
+/// and in no other. Don't copy that: real code handles the error.
 async fn increment_canister2() {
     if let Err(error) = call_canister2("increment").await {
-        trap(format!("canister2 did not increment: {error}"));
+        trap(format!("canister2 did not confirm: {error}"));
     }
 }
 
@@ -114,9 +114,7 @@ async fn increment_then_call_missing_method() -> CallOutcome {
     // COMMIT POINT: so is the second.
 }
 
-/// An id in the form of a canister's (8 bytes, then two ones) that no network has given out:
-/// networks count up from the lowest numbers, or from just below the highest, and this number,
-/// a word in ASCII, lies far from both.
+/// The id of a canister that no network has given out.
 const NOWHERE: Principal = Principal::from_slice(b"nowhere!\x01\x01");
 
 /// The callee does not exist.
@@ -182,7 +180,7 @@ impl Drop for TrappingGuard {
 /// After a trap after an await, cleanup drops the local variables, and what `Drop` does is kept.
 #[update]
 async fn increment_both_then_trap_with_guard() {
-    let _guard = Guard;
+    let _guard = Guard; // In a variable: `let _ = Guard` would drop it at once.
     add_one();
     increment_canister2().await; // COMMIT POINT: the first 1 is kept.
     add_one();

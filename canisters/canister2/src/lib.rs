@@ -1,4 +1,5 @@
-//! canister2, the callee: a counter that canister1 adds to from afar.
+//! canister2, the callee: a counter that canister1 adds to from afar. Anybody else may add to it, too:
+//! what only some may do has to check `msg_caller`.
 
 use std::cell::RefCell;
 
@@ -40,6 +41,7 @@ fn increment_then_trap() {
 }
 
 /// Adds 1, then rejects: the caller sees a reject with code 4, and the 1 is kept all the same.
+// `manual_reply`: it answers by itself, so the CDK must not reply as well.
 #[update(manual_reply = true)]
 fn increment_then_reject() {
     add_one();
@@ -47,7 +49,7 @@ fn increment_then_reject() {
     // COMMIT POINT: a reject is an answer like any other, and the message ends normally.
 }
 
-/// What outlives an upgrade. As a record it can grow by optional fields.
+/// What outlives an upgrade. A later version may add `Option` fields and still read it.
 #[derive(CandidType, Deserialize)]
 struct Saved {
     counter: Nat,
@@ -69,4 +71,5 @@ fn restore() {
     }
 }
 
+// Has the Wasm tell its interface; tests hold candid/canister2.did to it.
 ic_cdk::export_candid!();

@@ -8,7 +8,9 @@ use anyhow::{Error, Result};
 use candid::{CandidType, Deserialize};
 
 use crate::answer::Got;
-use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way};
+use crate::lesson::{
+    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way,
+};
 use crate::network::{Answer, Kind, Sent};
 use crate::stage::{Stage, accepted};
 
@@ -73,7 +75,12 @@ fn experiments() -> Vec<Experiment> {
         )
         .asks(Question::new(
             "The same reply, but decoded with a limit, and without a trap. What does the user get?",
-            ["Ok, 6 letters", "Err", "reject 5, IC0503", "reject 5, IC0522"],
+            [
+                "Ok, 6 letters",
+                "Err",
+                "reject 5, IC0503",
+                "reject 5, IC0522",
+            ],
             BOMBED_USER,
             "The name could be read, but not what came behind it: the decoder gives up when its \
              quota is used up. That is an error like any other, and the callback goes on.",
@@ -90,24 +97,52 @@ const TIMED_OUT: &str = "reject 2, IC0206";
 fn wait_for_ever(stage: &mut Stage) -> Result<Vec<Fact>> {
     let waited = wait(stage, "wait_for_ever")?;
     Ok(vec![
-        fact("stop_canister, after 1 minute", "not answered", waited.stop_after_1_minute),
+        fact(
+            "stop_canister, after 1 minute",
+            "not answered",
+            waited.stop_after_1_minute,
+        ),
         fact(AFTER_5_MINUTES, TIMED_OUT, waited.stop_after_5_minutes),
-        fact("the user, after 5 minutes", "no answer", waited.user_after_5_minutes),
-        fact("another call of the caller", "reject 5, IC0509", waited.another_call),
+        fact(
+            "the user, after 5 minutes",
+            "no answer",
+            waited.user_after_5_minutes,
+        ),
+        fact(
+            "another call of the caller",
+            "reject 5, IC0509",
+            waited.another_call,
+        ),
         fact("the callee, in the end", "+1", waited.callee_in_the_end),
-        fact("the user, in the end", "reply: saw a reply", waited.user_in_the_end),
+        fact(
+            "the user, in the end",
+            "reply: saw a reply",
+            waited.user_in_the_end,
+        ),
     ])
 }
 
 fn wait_with_deadline(stage: &mut Stage) -> Result<Vec<Fact>> {
     let waited = wait(stage, "wait_with_deadline")?;
     Ok(vec![
-        fact("stop_canister, after 1 minute", STOPPED, waited.stop_after_1_minute),
+        fact(
+            "stop_canister, after 1 minute",
+            STOPPED,
+            waited.stop_after_1_minute,
+        ),
         fact(AFTER_5_MINUTES, STOPPED, waited.stop_after_5_minutes),
-        fact("the user, after 5 minutes", "reply: saw reject 6", waited.user_after_5_minutes),
+        fact(
+            "the user, after 5 minutes",
+            "reply: saw reject 6",
+            waited.user_after_5_minutes,
+        ),
         fact("another call of the caller", "reply", waited.another_call),
         fact("the callee, in the end", "+1", waited.callee_in_the_end),
-        fact("the user, in the end", "reply: saw reject 6", waited.user_in_the_end),
+        fact(
+            "the user, in the end",
+            "reply: saw reject 6",
+            waited.user_in_the_end,
+        ),
     ])
 }
 
@@ -203,9 +238,17 @@ fn ask_trusting(stage: &mut Stage) -> Result<Vec<Fact>> {
     Ok(vec![
         fact("a name, the user got", "Ok, 6 letters", name.user_got),
         fact("a name, the account", "free", name.account),
-        fact("a number, the user got", "reject 5, IC0503", number.user_got),
+        fact(
+            "a number, the user got",
+            "reject 5, IC0503",
+            number.user_got,
+        ),
         fact("a number, the account", "waiting", number.account),
-        fact("a huge name, the user got", "Ok, 1000000 letters", huge.user_got),
+        fact(
+            "a huge name, the user got",
+            "Ok, 1000000 letters",
+            huge.user_got,
+        ),
         fact("a huge name, the account", "free", huge.account),
         fact(BOMBED_USER, "reject 5, IC0522", bomb.user_got),
         fact(BOMBED_ACCOUNT, "waiting", bomb.account),

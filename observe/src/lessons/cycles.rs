@@ -287,7 +287,11 @@ impl Way {
         let accepted = found.context("the account is gone")?.accepted;
         Ok(vec![
             fact("caller saw", self.saw, report.outcome.words()),
-            fact("attached", self.attached, amount(report.attached, "too many")),
+            fact(
+                "attached",
+                self.attached,
+                amount(report.attached, "too many"),
+            ),
             fact(WHERE, self.cycles, report.sum(accepted)),
         ])
     }

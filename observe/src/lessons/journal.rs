@@ -9,7 +9,9 @@ use candid::CandidType;
 use serde::Deserialize;
 
 use crate::answer::Got;
-use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way};
+use crate::lesson::{
+    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way,
+};
 use crate::stage::Stage;
 
 /// The lesson.

@@ -3,12 +3,14 @@
 //!
 //! The code that is observed: `canisters/motoko`.
 
+mod beside;
 mod upgrades;
 
 use anyhow::Result;
 
+use self::beside::{NO_SUCH_METHOD, NOTHING, SAME, TRAP, facts};
 use super::rollback::{self, Outcome, Way, kept, undone};
-use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, fact, rule};
+use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, rule};
 use crate::stage::{Language, Stage};
 
 /// The lesson.
@@ -26,18 +28,7 @@ pub const LESSON: Lesson = Lesson {
     ),
 };
 
-const TRAP: &str = "reject 5, IC0503";
 const THROW: &str = "reject 4, IC0406";
-
-/// Where Rust does the same, and where it can't do it.
-const SAME: &str = "=";
-const NO_SUCH_METHOD: &str = "–";
-
-/// Where nothing is added in Motoko.
-const NOTHING: Way = Way {
-    cleanup_by: "finally",
-    ..Way::NOTHING
-};
 
 fn experiments() -> Vec<Experiment> {
     let calls = shared_with_rust().into_iter().chain(only_in_motoko());
@@ -120,19 +111,6 @@ fn act(stage: &mut Stage, way: &Way, caller: Language, callee: Language) -> Resu
         stage.begin_scene()?;
         way.act(stage)
     })
-}
-
-/// What was predicted and what came of it, and beside it what was predicted of Rust and what that did.
-fn facts(way: &Way, outcome: &Outcome, predicted: &str, rust: Option<&Outcome>) -> Vec<Fact> {
-    let rust = match rust {
-        None => NO_SUCH_METHOD.to_owned(),
-        Some(rust) if rust == outcome => SAME.to_owned(),
-        Some(rust) if rust.grown == outcome.grown => rust.got.clone(),
-        Some(rust) => rust.grown.to_string(),
-    };
-    let mut facts = way.facts(outcome);
-    facts.push(fact("Rust", predicted, rust));
-    facts
 }
 
 /// What both languages can show. Where the article's question is asked, all four combinations of

@@ -265,7 +265,11 @@ impl Way {
             fact("C1 before", self.before, self.before.but_kept(kept_before)),
             fact("C1 after", self.after, self.after.but_kept(kept_after)),
             fact("C2", self.callee, self.callee.but_kept(grown.canister2)),
-            fact(self.cleanup_by, self.cleanup, self.cleanup.but_kept(grown.drops)),
+            fact(
+                self.cleanup_by,
+                self.cleanup,
+                self.cleanup.but_kept(grown.drops),
+            ),
             fact("the user got", self.answer, got),
             fact(GROWN, self.predicted(), grown),
         ]

@@ -6,7 +6,9 @@ use anyhow::{Error, Result};
 use candid::{CandidType, Deserialize};
 
 use crate::answer::Got;
-use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way};
+use crate::lesson::{
+    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way,
+};
 use crate::network::{Answer, Sent};
 use crate::stage::{Stage, accepted};
 
@@ -132,9 +134,17 @@ fn upgraded_in_flight(stage: &mut Stage) -> Result<Vec<Fact>> {
         fact("the upgrade", "accepted", words(&upgraded)),
         fact("the callee did the work", "once", done),
         fact("the user got", "reject 5", got(&answer)),
-        fact("the caller saw it done", "never", times(status.order.seen_done)),
+        fact(
+            "the caller saw it done",
+            "never",
+            times(status.order.seen_done),
+        ),
         fact(SAVED_LOCK, "locked", lock(status.order.locked)),
-        fact("the lock in memory only", "open", lock(status.locked_in_memory)),
+        fact(
+            "the lock in memory only",
+            "open",
+            lock(status.locked_in_memory),
+        ),
         fact("the same order again", "reply: Err", got(&again)),
     ])
 }
@@ -164,7 +174,11 @@ fn answer_for_another(stage: &mut Stage) -> Result<Vec<Fact>> {
     Ok(vec![
         fact("the upgrade", "accepted", words(&upgraded)),
         fact("the first order's user got", "reply: Ok", got(&answer)),
-        fact("the caller saw the first order done", "never", times(first.seen_done)),
+        fact(
+            "the caller saw the first order done",
+            "never",
+            times(first.seen_done),
+        ),
         fact("the first order's saved lock", "locked", lock(first.locked)),
         fact(NEXT_SEEN, "once", times(next_seen)),
         fact("the callee had done the next order", "never", next_done),
@@ -195,13 +209,25 @@ fn stopped_first(stage: &mut Stage) -> Result<Vec<Fact>> {
     Ok(vec![
         fact("stop_canister, at once", "not answered", at_once),
         fact("a new call meanwhile", "reject 5", got(&refused)),
-        fact("stop_canister, after the answer", "accepted", words(&stopped)),
+        fact(
+            "stop_canister, after the answer",
+            "accepted",
+            words(&stopped),
+        ),
         fact("the upgrade", "accepted", words(&upgraded)),
         fact("the callee did the work", "once", done),
         fact("the user got", "reply: Ok", got(&answer)),
-        fact("the caller saw it done", "once", times(status.order.seen_done)),
+        fact(
+            "the caller saw it done",
+            "once",
+            times(status.order.seen_done),
+        ),
         fact(SAVED_LOCK, "open", lock(status.order.locked)),
-        fact("the lock in memory only", "open", lock(status.locked_in_memory)),
+        fact(
+            "the lock in memory only",
+            "open",
+            lock(status.locked_in_memory),
+        ),
         fact("the same order again", "reply: Ok", got(&again)),
     ])
 }
@@ -225,7 +251,11 @@ fn upgraded_with_journal(stage: &mut Stage) -> Result<Vec<Fact>> {
         fact(JOURNAL, "Sent", format!("{journal:?}")),
         fact("the same order again", "reply: Err", got(&again)),
         fact("resume", "reply: Ok", got(&resumed)),
-        fact("the journal, in the end", "Done", format!("{journal_in_the_end:?}")),
+        fact(
+            "the journal, in the end",
+            "Done",
+            format!("{journal_in_the_end:?}"),
+        ),
         fact("the callee did the work", "once", done(stage, order)?),
     ])
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 
-use super::{NOTHING, SAME, TRAP, facts};
+use super::beside::{NOTHING, SAME, TRAP, facts};
 use crate::answer::Got;
 use crate::deployment::Deployment;
 use crate::lesson::{Experiment, Fact, Question, rule};
