@@ -22,7 +22,7 @@ lessons! {
         //rejects
         //interleaving
         //refund
-        //compensation
+        compensation
         //reservation
         journal
         //retries

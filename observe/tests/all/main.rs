@@ -3,6 +3,7 @@
 
 mod support;
 
+mod compensation;
 #[cfg(feature = "network")]
 mod deployment;
 mod faults;
