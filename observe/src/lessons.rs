@@ -23,7 +23,7 @@ lessons! {
         //interleaving
         //refund
         compensation
-        //reservation
+        reservation
         journal
         //retries
         //ordering

@@ -14,4 +14,5 @@ mod load;
 #[cfg(feature = "network")]
 mod network;
 mod pair;
+mod reservation;
 mod rollback;
