@@ -25,7 +25,7 @@ lessons! {
         compensation
         reservation
         journal
-        //retries
+        retries
         //ordering
         //callees
         //upgrades

@@ -15,4 +15,6 @@ mod load;
 mod network;
 mod pair;
 mod reservation;
+mod retries;
+mod retries_faults;
 mod rollback;
