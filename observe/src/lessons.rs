@@ -26,7 +26,7 @@ lessons! {
         reservation
         journal
         retries
-        //ordering
+        ordering
         //callees
         //upgrades
         ;

@@ -13,6 +13,7 @@ mod leftovers;
 mod load;
 #[cfg(feature = "network")]
 mod network;
+mod ordering;
 mod pair;
 mod reservation;
 mod retries;
