@@ -1,6 +1,6 @@
-//! The experiment of the lesson `retries`: a call that is made again, without an id and with one.
+//! A call that is made again, without an id and with one.
 //!
-//! The code that is observed: `canisters/canister1/src/retries.rs`.
+//! The code that is observed: `lessons/08-retries`.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,9 @@ use anyhow::{Context, Result, anyhow};
 use candid::{CandidType, Deserialize};
 
 use crate::answer::Got;
-use crate::lesson::{Act, Experiment, Fact, Layout, Lesson, Question, Side, fact};
+use crate::lesson::{
+    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way, rule,
+};
 use crate::network::timeline::Step;
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, decode};
@@ -18,183 +20,133 @@ use crate::stage::{Stage, decode};
 pub const LESSON: Lesson = Lesson {
     name: "retries",
     about: "How to call again without doing it twice.",
+    canisters: Canisters::Room,
+    introduction: None,
     experiments,
     layout: Layout::List,
 };
 
-/// The mistake. It takes an account of canister2.
-const WITHOUT_ID: &str = "retries_increment_without_id";
+/// The mistake. It takes an account of the callee.
+const WITHOUT_ID: &str = "increment_without_id";
 /// The right way. It takes the number of an increment that was begun.
-const ONCE: &str = "retries_increment_once";
-/// Tells what canister2 knows of an increment that was begun.
-const ASK: &str = "retries_ask";
+const ONCE: &str = "increment_once";
+/// Tells what the callee knows of an increment that was begun.
+const ASK: &str = "ask";
 
-/// How long canister1 waits for an answer.
+/// How long the caller waits for an answer.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// How often canister1 calls before it gives up.
+/// How often the caller calls before it gives up.
 const ATTEMPTS: u32 = 3;
 
-/// For how long canister1 tries again, and half of the time for which canister2 remembers.
+/// For how long the caller tries again, and half of the time for which the callee remembers.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 // The facts.
-const FIRST: &str = "canister1 saw first";
-const CALLS: &str = "it called canister2";
+const FIRST: &str = "the caller saw first";
+const CALLS: &str = "it called the callee";
 const RETURNED: &str = "it returned";
 const AGAIN: &str = "called again, it returned";
-const COUNT: &str = "canister2 counts";
-const KNOWN: &str = "canister2 knows";
+const COUNT: &str = "the callee counts";
+const KNOWN: &str = "the callee knows";
 
-/// What canister1 returns where no attempt was answered.
-const NO_ANSWER: &str = "Err: canister2 did not answer 3 times";
+/// What the caller returns where no attempt was answered.
+const NO_ANSWER: &str = "Err: the callee did not answer 3 times";
 
 fn experiments() -> Vec<Experiment> {
-    use Treatment::{AnswerLost, CallLost, Trap};
-    let increment = |method, side, treatment, returned, count, why| {
-        Increment {
-            method,
-            side,
-            treatment,
-            returned,
-            count,
-            why,
-        }
-        .experiment()
-    };
-    let (wrong, right) = (Side::Mistake, Side::RightWay);
-    vec![
-        increment(
-            WITHOUT_ID,
-            wrong,
-            AnswerLost,
-            "Ok(2)",
-            "2",
-            "canister1 was told only that the outcome is unknown. It called again, and canister2 did as it was told, twice.",
-        ),
-        increment(
-            WITHOUT_ID,
-            wrong,
-            CallLost,
-            "Ok(1)",
-            "1",
-            "Here it was right to call again. But canister1 saw the same reject as with a lost answer: it had luck.",
-        ),
-        increment(
-            WITHOUT_ID,
-            wrong,
-            Trap,
-            "Ok(2)",
-            "2",
-            "The trap undid what canister1 did after its await, and nothing in canister2. The user could not know, and called again.",
-        ),
-        increment(
-            ONCE,
-            right,
-            AnswerLost,
-            "Ok(1)",
-            "1",
-            "canister2 knew the id from the first call, and told its result again.",
-        ),
-        increment(
-            ONCE,
-            right,
-            CallLost,
-            "Ok(1)",
-            "1",
-            "canister2 had never seen the id, and did what it was told.",
-        ),
-        increment(
-            ONCE,
-            right,
-            Trap,
-            "Ok(1)",
-            "1",
-            "The id was committed before the first call, so the trap did not undo it: the second call had the same.",
-        ),
-        ask(
-            "every answer gets lost, then canister1 asks",
-            right,
-            Box::new(|stage| lose_all_then_ask(stage, Kind::Response, ["done: 1", "1"])),
-            "canister2 remembers the result with the id.",
-        ),
-        ask(
-            "every call gets lost, then canister1 asks",
-            right,
-            Box::new(|stage| lose_all_then_ask(stage, Kind::Request, ["not done", "0"])),
-            "canister2 never saw the id. And as requests arrive in the order sent, it won't see it later.",
-        ),
-        ask(
-            "every answer gets lost, and canister1 asks after more than 2 hours",
-            Side::Rule,
-            Box::new(too_late),
-            "canister2 remembers ids for 2 hours. It refuses what is older, so that it is not done twice; but whether it was done at all, nobody can tell.",
-        ),
-    ]
+    let mut experiments: Vec<Experiment> = increments()
+        .into_iter()
+        .map(Increment::experiment)
+        .collect();
+    experiments.extend(questions_to_the_callee());
+    experiments
 }
 
 // ---- Increments, each treated in the same way without an id and with one ---------------------
 
-/// What goes wrong with one increment.
-#[derive(Clone, Copy)]
-enum Treatment {
-    /// canister1's first call gets lost.
-    CallLost,
-    /// The answer to it gets lost.
-    AnswerLost,
-    /// canister1 traps when the answer arrives, and the user calls it again.
-    Trap,
-}
-
-impl Treatment {
-    fn words(self) -> &'static str {
-        match self {
-            Treatment::CallLost => "one increment, and the first call gets lost",
-            Treatment::AnswerLost => "one increment, and the first answer gets lost",
-            Treatment::Trap => "one increment; canister1 traps after it, and the user calls again",
-        }
-    }
+fn increments() -> [Increment; 6] {
+    [
+        Increment {
+            method: WITHOUT_ID,
+            lost: Some(Kind::Response),
+            count: 2,
+            why: "The caller was told only that the outcome is unknown. It called again, and the callee did as it was told, twice.",
+        },
+        Increment {
+            method: WITHOUT_ID,
+            lost: Some(Kind::Request),
+            count: 1,
+            why: "Here it was right to call again. But the caller saw the same reject as with a lost answer: it had luck.",
+        },
+        Increment {
+            method: WITHOUT_ID,
+            lost: None,
+            count: 2,
+            why: "The trap undid what the caller did after its await, and nothing in the callee. The user could not know, and called again.",
+        },
+        Increment {
+            method: ONCE,
+            lost: Some(Kind::Response),
+            count: 1,
+            why: "The callee knew the id from the first call, and told its result again.",
+        },
+        Increment {
+            method: ONCE,
+            lost: Some(Kind::Request),
+            count: 1,
+            why: "The callee had never seen the id, and did what it was told.",
+        },
+        Increment {
+            method: ONCE,
+            lost: None,
+            count: 1,
+            why: "The id was committed before the first call, so the trap did not undo it: the second call had the same.",
+        },
+    ]
 }
 
 /// One increment that is wanted, and what is predicted.
 struct Increment {
     method: &'static str,
-    side: Side,
-    treatment: Treatment,
-    /// What canister1 returns in the end.
-    returned: &'static str,
-    /// How often canister2 incremented.
-    count: &'static str,
+    /// What gets lost of the caller's first call. If nothing does, the caller traps when the answer
+    /// arrives, and the user calls it again.
+    lost: Option<Kind>,
+    /// How often the callee increments, which the caller returns in the end.
+    count: u64,
     why: &'static str,
 }
 
 impl Increment {
     fn experiment(self) -> Experiment {
-        Experiment {
-            method: self.method,
-            what: self.treatment.words(),
-            side: self.side,
-            needs_local_replica: true,
-            question: Some(Question {
-                ask: format!("{}. What does canister2 count?", self.treatment.words()),
-                choices: ["0", "1", "2"].map(str::to_owned).to_vec(),
-                fact: COUNT,
-                why: self.why,
-            }),
-            run: Box::new(move |stage| self.run(stage)),
-        }
+        let what = match self.lost {
+            Some(Kind::Response) => "one increment, and the first answer gets lost",
+            Some(_) => "one increment, and the first call gets lost",
+            None => "one increment; the caller traps after it, and the user calls again",
+        };
+        let question = Question::new(
+            &format!("{what}. What does the callee count?"),
+            [0, 1, 2],
+            COUNT,
+            self.why,
+        );
+        let method = self.method;
+        let run = move |stage: &mut Stage| self.facts(stage);
+        let experiment = match method {
+            ONCE => right_way(method, what, run),
+            _ => mistake(method, what, run),
+        };
+        experiment.asks(question).on_local_replica()
     }
 
-    fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
+    fn facts(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
         let account = open(stage)?;
         let argument = match self.method {
             ONCE => begin(stage, account)?,
             _ => account,
         };
-        let mut facts = match self.treatment {
-            Treatment::CallLost => self.lose(stage, argument, Kind::Request)?,
-            Treatment::AnswerLost => self.lose(stage, argument, Kind::Response)?,
-            Treatment::Trap => self.trap_then_call_again(stage, argument)?,
+        let mut facts = match self.lost {
+            Some(lost) => self.lose(stage, argument, lost)?,
+            None => self.trap_then_call_again(stage, argument)?,
         };
         facts.push(fact(COUNT, self.count, count(stage, account)?));
         Ok(facts)
@@ -206,29 +158,107 @@ impl Increment {
         Ok(vec![
             fact(FIRST, "reject 6", first_answer(stage)?),
             fact(CALLS, "2 times", format!("{calls} times")),
-            fact(RETURNED, self.returned, words(&answer)),
+            fact(RETURNED, self.returned(), words(&answer)),
         ])
     }
 
     fn trap_then_call_again(&self, stage: &mut Stage, argument: u64) -> Result<Vec<Fact>> {
         stage.hold()?;
-        let sent = stage.send(stage.canister1, self.method, (argument,))?;
+        let sent = stage.send(stage.caller, self.method, (argument,))?;
         stage.deliver_call(self.method)?;
         stage.deliver(is(Kind::Request), Delivery::Normally)?;
         stage.deliver(is(Kind::Response), Delivery::Trap)?;
         stage.release()?;
         let answer = stage.answer(&sent)?;
-        let again = stage.call(stage.canister1, self.method, (argument,))?;
+        let again = stage.call(stage.caller, self.method, (argument,))?;
         Ok(vec![
             fact(RETURNED, "reject 5, IC0503", words(&answer)),
-            fact(AGAIN, self.returned, words(&again)),
+            fact(AGAIN, self.returned(), words(&again)),
         ])
+    }
+
+    fn returned(&self) -> String {
+        format!("Ok({})", self.count)
     }
 }
 
-// ---- What canister2 knows afterwards ---------------------------------------------------------
+// ---- What the callee knows afterwards --------------------------------------------------------
 
-/// What canister2 knows of an increment.
+fn questions_to_the_callee() -> [Experiment; 3] {
+    let asks = |experiment: Experiment, why| {
+        let what = experiment.what;
+        let ask = format!("One increment with an id; {what}. What does the callee know of it?");
+        let choices = ["done: 1", "not done", "forgotten"];
+        let question = Question::new(&ask, choices, KNOWN, why);
+        experiment.asks(question).on_local_replica()
+    };
+    [
+        asks(
+            right_way(
+                ASK,
+                "every answer gets lost, then the caller asks",
+                lose_all_answers,
+            ),
+            "The callee remembers the result with the id.",
+        ),
+        asks(
+            right_way(
+                ASK,
+                "every call gets lost, then the caller asks",
+                lose_all_calls,
+            ),
+            "The callee never saw the id. And as requests arrive in the order sent, it won't see it later.",
+        ),
+        asks(
+            rule(
+                ASK,
+                "every answer gets lost, and the caller asks after more than 2 hours",
+                too_late,
+            ),
+            "The callee remembers ids for 2 hours. It refuses what is older, so that it is not done twice; but whether it was done at all, nobody can tell.",
+        ),
+    ]
+}
+
+fn lose_all_answers(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let account = open(stage)?;
+    let number = begin(stage, account)?;
+    let answer = call_and_lose(stage, ONCE, number, Kind::Response, ATTEMPTS)?;
+    Ok(vec![
+        fact(RETURNED, NO_ANSWER, words(&answer)),
+        fact(KNOWN, "done: 1", ask(stage, number)?),
+        fact(COUNT, 1, count(stage, account)?),
+    ])
+}
+
+fn lose_all_calls(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let account = open(stage)?;
+    let number = begin(stage, account)?;
+    let answer = call_and_lose(stage, ONCE, number, Kind::Request, ATTEMPTS)?;
+    Ok(vec![
+        fact(RETURNED, NO_ANSWER, words(&answer)),
+        fact(KNOWN, "not done", ask(stage, number)?),
+        fact(COUNT, 0, count(stage, account)?),
+    ])
+}
+
+fn too_late(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let account = open(stage)?;
+    let number = begin(stage, account)?;
+    let answer = call_and_lose(stage, ONCE, number, Kind::Response, ATTEMPTS)?;
+    stage.advance_time(HOUR)?;
+    let again = stage.call(stage.caller, ONCE, (number,))?;
+    stage.advance_time(HOUR)?;
+    let refusal = "Err: too late to try again; ask with `ask`";
+    Ok(vec![
+        fact(RETURNED, NO_ANSWER, words(&answer)),
+        fact(AGAIN, refusal, words(&again)),
+        fact(KNOWN, "forgotten", ask(stage, number)?),
+        fact(COUNT, 1, count(stage, account)?),
+    ])
+}
+
+/// What the callee knows of an increment.
 #[derive(CandidType, Deserialize)]
 enum Remembered {
     Done(u64),
@@ -246,82 +276,37 @@ impl fmt::Display for Remembered {
     }
 }
 
-fn ask(what: &'static str, side: Side, run: Act, why: &'static str) -> Experiment {
-    Experiment {
-        method: ASK,
-        what,
-        side,
-        needs_local_replica: true,
-        question: Some(Question {
-            ask: format!("One increment with an id; {what}. What does canister2 know of it?"),
-            choices: ["done: 1", "not done", "forgotten"]
-                .map(str::to_owned)
-                .to_vec(),
-            fact: KNOWN,
-            why,
-        }),
-        run,
-    }
-}
-
-fn lose_all_then_ask(
-    stage: &mut Stage,
-    lost: Kind,
-    [known, counted]: [&str; 2],
-) -> Result<Vec<Fact>> {
-    let account = open(stage)?;
-    let number = begin(stage, account)?;
-    let answer = call_and_lose(stage, ONCE, number, lost, ATTEMPTS)?;
-    Ok(vec![
-        fact(RETURNED, NO_ANSWER, words(&answer)),
-        fact(KNOWN, known, known_by_canister2(stage, number)?),
-        fact(COUNT, counted, count(stage, account)?),
-    ])
-}
-
-fn too_late(stage: &mut Stage) -> Result<Vec<Fact>> {
-    let account = open(stage)?;
-    let number = begin(stage, account)?;
-    let answer = call_and_lose(stage, ONCE, number, Kind::Response, ATTEMPTS)?;
-    stage.advance_time(HOUR)?;
-    let again = stage.call(stage.canister1, ONCE, (number,))?;
-    stage.advance_time(HOUR)?;
-    Ok(vec![
-        fact(RETURNED, NO_ANSWER, words(&answer)),
-        fact(
-            AGAIN,
-            "Err: too late to try again; ask with retries_ask",
-            words(&again),
-        ),
-        fact(KNOWN, "forgotten", known_by_canister2(stage, number)?),
-        fact(COUNT, "1", count(stage, account)?),
-    ])
-}
-
-fn known_by_canister2(stage: &mut Stage, number: u64) -> Result<Remembered> {
-    let known: Result<Remembered, String> = stage.reply(stage.canister1, ASK, (number,))?;
-    known.map_err(|why| anyhow!("canister1 could not ask: {why}"))
+fn ask(stage: &mut Stage, number: u64) -> Result<Remembered> {
+    let known: Result<Remembered, String> = stage.reply(stage.caller, ASK, (number,))?;
+    known.map_err(|why| anyhow!("the caller could not ask: {why}"))
 }
 
 // ---- Calls -----------------------------------------------------------------------------------
 
-/// A new account of canister2.
+/// A new account of the callee. What follows is the scene that a reader wants to see.
 fn open(stage: &mut Stage) -> Result<u64> {
-    stage.reply(stage.canister2, "retries_open", ())
+    let account = stage.reply(stage.callee, "open", ())?;
+    stage.watch(stage.callee, "count", (account,))?;
+    stage.begin_scene()?;
+    Ok(account)
 }
 
-/// A new increment of an account. What follows is the scene that a reader wants to see.
+/// A new increment of an account. The one before it, which nobody calls for, tells its number, so
+/// that its beginning can be watched as well.
 fn begin(stage: &mut Stage, account: u64) -> Result<u64> {
-    stage.reply(stage.canister1, "retries_begin", (account,))
+    let before: u64 = stage.reply(stage.caller, "begin", (account,))?;
+    stage.watch(stage.caller, "result", (before + 1,))?;
+    stage.begin_scene()?;
+    stage.reply(stage.caller, "begin", (account,))
 }
 
-/// How often canister2 incremented an account.
+/// How often the callee incremented an account.
 fn count(stage: &mut Stage, account: u64) -> Result<u64> {
-    let count: Option<u64> = stage.query(stage.canister2, "retries_count", (account,))?;
-    count.context("canister2 has lost the account")
+    let count: Option<u64> = stage.query(stage.callee, "count", (account,))?;
+    count.context("the callee has lost the account")
 }
 
-/// Calls a method of canister1, and loses what it calls, or the answers, this many times.
+/// Calls a method of the caller, and loses what it calls, or the answers, this many times.
 fn call_and_lose(
     stage: &mut Stage,
     method: &str,
@@ -330,7 +315,7 @@ fn call_and_lose(
     times: u32,
 ) -> Result<Answer> {
     stage.hold()?;
-    let sent = stage.send(stage.canister1, method, (argument,))?;
+    let sent = stage.send(stage.caller, method, (argument,))?;
     stage.deliver_call(method)?;
     for _ in 0..times {
         if lost == Kind::Response {
@@ -349,7 +334,7 @@ fn is(kind: Kind) -> impl Fn(&WaitingMessage) -> bool {
     move |message| message.kind == kind
 }
 
-/// What canister1 got for its first call.
+/// What the caller got for its first call.
 fn first_answer(stage: &Stage) -> Result<String> {
     let mut answers = stage.events().filter_map(|event| match &event.step {
         Step::Callback { reject: None, .. } => Some("reply".to_owned()),
@@ -359,7 +344,7 @@ fn first_answer(stage: &Stage) -> Result<String> {
         } => Some(format!("reject {}", reject.code as u64)),
         _ => None,
     });
-    answers.next().context("no call of canister1 was answered")
+    answers.next().context("no call of the caller was answered")
 }
 
 /// What the user got.

@@ -1,15 +1,14 @@
 //! The lesson `compensation`: its experiment, every fault at every message, and what the table does
 //! not show.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
+use crate::support::{observe, stage, text};
 use candid::{CandidType, Principal};
+use observe::lessons::compensation::LESSON;
 use observe::stage::Stage;
 use serde::Deserialize;
-use support::faults::{FAULTS, Fault, Scenario, World, try_all};
-use support::{observe, stage, text};
 
 #[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq)]
 enum Progress {
@@ -43,21 +42,21 @@ fn the_lesson_is_as_predicted_and_the_exit_status_is_0() {
 /// A user who books a trip, once; there are so many bikes.
 fn scenario<const BIKES: u64>(recover: fn(&mut World, &Offers)) -> Scenario<Offers> {
     Scenario {
+        lesson: &LESSON,
         prepare: |world| Offers {
-            room: world.call(world.canister2, "compensation_offer", (1u64,)),
-            bike: world.call(world.canister2, "compensation_offer", (BIKES,)),
+            room: world.call(world.callee, "offer", (1u64,)),
+            bike: world.call(world.callee, "offer", (BIKES,)),
         },
         act: |world, offers| {
             let arguments = (offers.room, offers.bike);
-            world.send(world.canister1, "compensation_book_trip", arguments);
+            world.send(world.caller, "book_trip", arguments);
         },
         recover,
         check: |world, offers| {
-            let trip: Option<Trip> = world.query(world.canister1, "compensation_get_trip", (1u64,));
+            let trip: Option<Trip> = world.query(world.caller, "get_trip", (1u64,));
             let progress = trip.map(|trip| trip.progress);
             let mut free = |offer: u64| {
-                let free: Option<u64> =
-                    world.query(world.canister2, "compensation_get_free", (offer,));
+                let free: Option<u64> = world.query(world.callee, "get_free", (offer,));
                 free.unwrap_or(u64::MAX)
             };
             match (progress, free(offers.room), free(offers.bike)) {
@@ -72,7 +71,7 @@ fn scenario<const BIKES: u64>(recover: fn(&mut World, &Offers)) -> Scenario<Offe
 
 /// Somebody has all trips carried on that have not ended.
 fn resume(world: &mut World, _: &Offers) {
-    world.send(world.canister1, "compensation_resume", ());
+    world.send(world.caller, "resume", ());
 }
 
 #[test]
@@ -103,8 +102,8 @@ fn a_compensation_that_is_tried_once_leaves_the_room_booked() {
     let scenario = Scenario {
         act: |world, offers: &Offers| {
             let arguments = (offers.room, offers.bike);
-            let method = "compensation_book_and_cancel_once";
-            world.send(world.canister1, method, arguments);
+            let method = "book_and_cancel_once";
+            world.send(world.caller, method, arguments);
         },
         ..scenario::<0>(resume)
     };
@@ -114,21 +113,17 @@ fn a_compensation_that_is_tried_once_leaves_the_room_booked() {
 // ---- What the table does not show --------------------------------------------------------------
 
 fn offer(stage: &mut Stage, places: u64) -> u64 {
-    stage
-        .reply(stage.canister2, "compensation_offer", (places,))
-        .unwrap()
+    stage.reply(stage.callee, "offer", (places,)).unwrap()
 }
 
 fn free(stage: &mut Stage, offer: u64) -> u64 {
-    let free: Option<u64> = stage
-        .query(stage.canister2, "compensation_get_free", (offer,))
-        .unwrap();
+    let free: Option<u64> = stage.query(stage.callee, "get_free", (offer,)).unwrap();
     free.unwrap()
 }
 
 fn book_trip(stage: &mut Stage, room: u64, bike: u64) -> Result<Trip, String> {
-    let method = "compensation_book_trip";
-    stage.reply(stage.canister1, method, (room, bike)).unwrap()
+    let method = "book_trip";
+    stage.reply(stage.caller, method, (room, bike)).unwrap()
 }
 
 fn command(stage: &mut Stage, canister: Principal, method: &str) {
@@ -137,7 +132,7 @@ fn command(stage: &mut Stage, canister: Principal, method: &str) {
 
 #[test]
 fn a_trip_that_can_be_booked_is_done() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
     let trip = book_trip(&mut stage, room, bike).unwrap();
     assert_eq!(trip.progress, Progress::Done);
@@ -146,20 +141,20 @@ fn a_trip_that_can_be_booked_is_done() {
 
 #[test]
 fn an_upgrade_keeps_the_trip_and_sets_the_timer_again() {
-    let mut stage = stage();
-    let (canister1, canister2) = (stage.canister1, stage.canister2);
+    let mut stage = stage(&LESSON);
+    let (caller, callee) = (stage.caller, stage.callee);
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
     stage.hold().unwrap();
-    let method = "compensation_book_trip";
-    stage.send(canister1, method, (room, bike)).unwrap();
+    let method = "book_trip";
+    stage.send(caller, method, (room, bike)).unwrap();
     stage.deliver_call(method).unwrap();
-    stage.deliver_call("compensation_book").unwrap();
-    command(&mut stage, canister2, "stop_canister");
+    stage.deliver_call("book").unwrap();
+    command(&mut stage, callee, "stop_canister");
     stage.release().unwrap();
-    for canister in [canister1, canister2] {
+    for canister in [caller, callee] {
         stage.upgrade(canister).unwrap().unwrap();
     }
-    command(&mut stage, canister2, "start_canister");
+    command(&mut stage, callee, "start_canister");
     assert_eq!(free(&mut stage, room), 0);
     stage.hold().unwrap();
     stage.advance_time(Duration::from_secs(60)).unwrap();
@@ -169,15 +164,10 @@ fn an_upgrade_keeps_the_trip_and_sets_the_timer_again() {
 
 #[test]
 fn to_ask_twice_books_once_and_gives_back_once() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let room = offer(&mut stage, 2);
-    for (method, left) in [
-        ("compensation_book", 1),
-        ("compensation_book", 1),
-        ("compensation_cancel", 2),
-        ("compensation_cancel", 2),
-    ] {
-        let answer = stage.call(stage.canister2, method, (7u64, room));
+    for (method, left) in [("book", 1), ("book", 1), ("cancel", 2), ("cancel", 2)] {
+        let answer = stage.call(stage.callee, method, (7u64, room));
         answer.unwrap().unwrap();
         assert_eq!(free(&mut stage, room), left, "{method}");
     }
@@ -185,51 +175,43 @@ fn to_ask_twice_books_once_and_gives_back_once() {
 
 #[test]
 fn a_booking_that_comes_after_its_cancellation_is_refused() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let room = offer(&mut stage, 1);
-    let (canister2, place) = (stage.canister2, (7u64, room));
-    stage
-        .call(canister2, "compensation_cancel", place)
-        .unwrap()
-        .unwrap();
-    let booked: Result<(), String> = stage.reply(canister2, "compensation_book", place).unwrap();
+    let (callee, place) = (stage.callee, (7u64, room));
+    stage.call(callee, "cancel", place).unwrap().unwrap();
+    let booked: Result<(), String> = stage.reply(callee, "book", place).unwrap();
     assert_eq!(booked, Err("it was cancelled".to_owned()));
     assert_eq!(free(&mut stage, room), 1);
 }
 
 #[test]
 fn nobody_can_cancel_what_another_has_booked() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let room = offer(&mut stage, 1);
-    let (canister2, place) = (stage.canister2, (7u64, room));
-    let booked: Result<(), String> = stage.reply(canister2, "compensation_book", place).unwrap();
+    let (callee, place) = (stage.callee, (7u64, room));
+    let booked: Result<(), String> = stage.reply(callee, "book", place).unwrap();
     assert_eq!(booked, Ok(()));
-    stage.network.become_user(1).unwrap();
-    stage
-        .call(canister2, "compensation_cancel", place)
-        .unwrap()
-        .unwrap();
+    stage.become_user(1).unwrap();
+    stage.call(callee, "cancel", place).unwrap().unwrap();
     assert_eq!(free(&mut stage, room), 0);
 }
 
 #[test]
 fn strangers_can_close_an_offer_and_have_no_booking_forgotten() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let room = offer(&mut stage, 2);
-    let (canister2, place) = (stage.canister2, (7u64, room));
-    let booked: Result<(), String> = stage.reply(canister2, "compensation_book", place).unwrap();
+    let (callee, place) = (stage.callee, (7u64, room));
+    let booked: Result<(), String> = stage.reply(callee, "book", place).unwrap();
     assert_eq!(booked, Ok(()));
-    stage.network.become_user(1).unwrap();
+    stage.become_user(1).unwrap();
     for trip in 0..60u64 {
-        let cancelled = stage.call(canister2, "compensation_cancel", (trip, room));
+        let cancelled = stage.call(callee, "cancel", (trip, room));
         cancelled.unwrap().unwrap();
     }
-    let late: Result<(), String> = stage
-        .reply(canister2, "compensation_book", (60u64, room))
-        .unwrap();
+    let late: Result<(), String> = stage.reply(callee, "book", (60u64, room)).unwrap();
     assert_eq!(late, Err(format!("offer {room} is closed")));
-    stage.network.become_user(0).unwrap();
-    let cancelled = stage.call(canister2, "compensation_cancel", place);
+    stage.become_user(0).unwrap();
+    let cancelled = stage.call(callee, "cancel", place);
     cancelled.unwrap().unwrap();
     assert_eq!(free(&mut stage, room), 2);
 }
@@ -237,7 +219,7 @@ fn strangers_can_close_an_offer_and_have_no_booking_forgotten() {
 #[test]
 fn an_offer_that_does_not_exist_is_compensated_like_one_that_is_booked_up() {
     const NO_OFFER: u64 = 999;
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let room = offer(&mut stage, 1);
     let trip = book_trip(&mut stage, room, NO_OFFER).unwrap();
     assert_eq!(trip.progress, Progress::Compensated);
@@ -247,23 +229,17 @@ fn an_offer_that_does_not_exist_is_compensated_like_one_that_is_booked_up() {
 #[test]
 fn no_open_trip_is_dropped_for_a_new_one() {
     const MAX_OPEN: u64 = 100;
-    let mut stage = stage();
-    let canister2 = stage.canister2;
-    command(&mut stage, canister2, "stop_canister");
+    let mut stage = stage(&LESSON);
+    let callee = stage.callee;
+    command(&mut stage, callee, "stop_canister");
     for _ in 0..MAX_OPEN {
         let trip = book_trip(&mut stage, 0, 0).unwrap();
         assert_eq!(trip.progress, Progress::Compensating);
     }
     let refused = book_trip(&mut stage, 0, 0).unwrap_err();
-    assert!(
-        refused.contains("compensation_resume carries them on"),
-        "{refused}"
-    );
-    command(&mut stage, canister2, "start_canister");
-    stage
-        .call(stage.canister1, "compensation_resume", ())
-        .unwrap()
-        .unwrap();
+    assert!(refused.contains("`resume` carries them on"), "{refused}");
+    command(&mut stage, callee, "start_canister");
+    stage.call(stage.caller, "resume", ()).unwrap().unwrap();
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
     let trip = book_trip(&mut stage, room, bike).unwrap();
     assert_eq!(trip.progress, Progress::Done);

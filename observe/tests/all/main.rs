@@ -4,6 +4,7 @@
 mod support;
 
 mod callees;
+mod compensation;
 mod cycles;
 #[cfg(feature = "network")]
 mod deployment;
@@ -18,11 +19,15 @@ mod load;
 mod motoko;
 #[cfg(feature = "network")]
 mod network;
+mod ordering;
 mod pages;
 mod pair;
 mod program;
 mod refund;
 mod rejects;
+mod reservation;
+mod retries;
+mod retries_faults;
 mod rollback;
 mod upgrades;
 mod watching;

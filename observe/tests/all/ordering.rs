@@ -1,38 +1,33 @@
 //! The lesson `ordering`: what its experiments show, and what they don't: bad arguments, upgrades.
 
-mod support;
-
+use crate::support::{assert_questions_can_be_answered, observe, stage, text};
 use observe::answer::Got;
+use observe::lessons::ordering::LESSON;
 use observe::network::{Delivery, Kind, WaitingMessage};
 use observe::stage::Stage;
-use support::{observe, stage, text};
 
 const APPENDING: [&str; 3] = [
-    "ordering_append_in_a_loop",
-    "ordering_append_in_parallel",
-    "ordering_append_as_a_batch",
+    "append_in_a_loop",
+    "append_in_parallel",
+    "append_as_a_batch",
 ];
 
 fn open_list(stage: &mut Stage) -> u64 {
-    stage
-        .reply(stage.canister2, "ordering_open_list", ())
-        .unwrap()
+    stage.reply(stage.callee, "open_list", ()).unwrap()
 }
 
 fn entries(stage: &mut Stage, list: u64) -> Option<Vec<u64>> {
-    stage
-        .query(stage.canister2, "ordering_list", (list,))
-        .unwrap()
+    stage.query(stage.callee, "list", (list,)).unwrap()
 }
 
 fn append(stage: &mut Stage, method: &str, list: u64, count: u64) -> Got {
     let arguments = (list, count);
-    Got::read(&stage.call(stage.canister1, method, arguments).unwrap())
+    Got::read(&stage.call(stage.caller, method, arguments).unwrap())
 }
 
 #[test]
 fn every_question_has_the_right_answer_among_its_choices() {
-    support::assert_questions_can_be_answered(&observe::lessons::ordering::LESSON);
+    assert_questions_can_be_answered(&LESSON);
 }
 
 #[test]
@@ -47,7 +42,7 @@ fn everything_is_as_predicted() {
 
 #[test]
 fn if_nothing_fails_all_three_ways_come_to_the_same() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     for method in APPENDING {
         for count in [0, 1, 100] {
             let list = open_list(&mut stage);
@@ -60,14 +55,14 @@ fn if_nothing_fails_all_three_ways_come_to_the_same() {
 
 #[test]
 fn parallel_calls_arrive_in_order_whatever_the_order_of_the_responses() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let list = open_list(&mut stage);
     stage.hold().unwrap();
-    let method = "ordering_append_in_parallel";
-    let sent = stage.send(stage.canister1, method, (list, 5u64)).unwrap();
+    let method = "append_in_parallel";
+    let sent = stage.send(stage.caller, method, (list, 5u64)).unwrap();
     stage.deliver_call(method).unwrap();
     for _ in 0..5 {
-        stage.deliver_call("ordering_append").unwrap();
+        stage.deliver_call("append").unwrap();
     }
     let mut responses: Vec<WaitingMessage> = stage.waiting().unwrap();
     assert_eq!(responses.len(), 5);
@@ -85,7 +80,7 @@ fn parallel_calls_arrive_in_order_whatever_the_order_of_the_responses() {
 
 #[test]
 fn what_cannot_be_is_said_and_changes_nothing() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let list = open_list(&mut stage);
     for method in APPENDING {
         let told = append(&mut stage, method, list, 101);
@@ -100,18 +95,18 @@ fn what_cannot_be_is_said_and_changes_nothing() {
     assert_eq!(entries(&mut stage, list), Some(vec![]));
     assert_eq!(entries(&mut stage, 77), None);
 
-    let answer = stage.call(stage.canister2, "ordering_price", ("plum",));
-    let message = answer.unwrap().unwrap_err().reject_message;
+    let answer = stage.call(stage.callee, "price", ("plum",));
+    let message = answer.unwrap().unwrap_err().message;
     assert!(message.contains("there is no price of 'plum'"), "{message}");
 }
 
 #[test]
 fn a_list_has_room_for_a_thousand_entries() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let list = open_list(&mut stage);
     let many: Vec<u64> = (0..1000).collect();
     let full = (list, many);
-    let answer = stage.call(stage.canister2, "ordering_append_all", full);
+    let answer = stage.call(stage.callee, "append_all", full);
     answer.unwrap().unwrap();
     for method in APPENDING {
         let Got::ReplyErr(error) = append(&mut stage, method, list, 1) else {
@@ -123,10 +118,10 @@ fn a_list_has_room_for_a_thousand_entries() {
 
 #[test]
 fn lists_survive_an_upgrade() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let list = open_list(&mut stage);
-    append(&mut stage, "ordering_append_as_a_batch", list, 3);
-    stage.upgrade(stage.canister2).unwrap().unwrap();
+    append(&mut stage, "append_as_a_batch", list, 3);
+    stage.upgrade(stage.callee).unwrap().unwrap();
     assert_eq!(entries(&mut stage, list), Some(vec![1, 2, 3]));
     let another = open_list(&mut stage);
     assert_ne!(list, another);

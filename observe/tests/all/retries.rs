@@ -1,14 +1,12 @@
 //! The lesson `retries`: both halves under the same treatment, and what the experiment does not show.
 
-mod support;
+use std::time::Duration;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use candid::{CandidType, Principal};
+use crate::support::{observe, stage, text};
+use candid::CandidType;
 use observe::lessons::retries::LESSON;
 use observe::stage::Stage;
 use serde::Deserialize;
-use support::{stage, text};
 
 #[derive(CandidType, Clone, Copy)]
 struct IncrementId {
@@ -17,11 +15,11 @@ struct IncrementId {
 }
 
 impl IncrementId {
-    /// An id chosen now. The local replica's clock follows that of the machine.
-    fn now(number: u64) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    /// An id chosen now. The local replica's clock stands still, so the last message tells the time.
+    fn now(stage: &Stage, number: u64) -> Self {
+        let last = stage.events().last().expect("something was executed");
         IncrementId {
-            created: u64::try_from(since.as_nanos()).unwrap(),
+            created: last.time,
             number,
         }
     }
@@ -42,48 +40,49 @@ enum Remembered {
     Forgotten,
 }
 
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn open(stage: &mut Stage) -> u64 {
-    stage.reply(stage.canister2, "retries_open", ()).unwrap()
+    stage.reply(stage.callee, "open", ()).unwrap()
 }
 
 fn count(stage: &mut Stage, account: u64) -> Option<u64> {
-    let count = stage.query(stage.canister2, "retries_count", (account,));
+    let count = stage.query(stage.callee, "count", (account,));
     count.unwrap()
 }
 
 fn begin(stage: &mut Stage, account: u64) -> u64 {
-    let number = stage.reply(stage.canister1, "retries_begin", (account,));
+    let number = stage.reply(stage.caller, "begin", (account,));
     number.unwrap()
 }
 
 fn increment_once(stage: &mut Stage, number: u64) -> Result<u64, String> {
-    let result = stage.reply(stage.canister1, "retries_increment_once", (number,));
+    let result = stage.reply(stage.caller, "increment_once", (number,));
     result.unwrap()
 }
 
 fn ask(stage: &mut Stage, number: u64) -> Result<Remembered, String> {
-    let known = stage.reply(stage.canister1, "retries_ask", (number,));
+    let known = stage.reply(stage.caller, "ask", (number,));
     known.unwrap()
 }
 
-/// Calls canister2 as a caller that chooses its ids itself.
+/// Calls the callee as somebody who chooses the ids.
 fn increment_with(stage: &mut Stage, account: u64, id: IncrementId) -> Result<u64, Refusal> {
-    let result = stage.reply(stage.canister2, "retries_increment_once", (account, id));
+    let result = stage.reply(stage.callee, "increment_once", (account, id));
     result.unwrap()
 }
 
 #[test]
 fn the_whole_lesson_is_as_predicted() {
-    let output = support::observe(&["retries"]);
+    let output = observe(&["retries"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).ends_with("\n9 of 9 as predicted.\n"));
 }
 
 #[test]
 fn every_question_has_the_observed_answer_among_its_choices() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     for experiment in (LESSON.experiments)() {
         let finding = experiment.observe(LESSON.name, &mut stage).unwrap();
         let question = experiment.question.unwrap();
@@ -95,7 +94,7 @@ fn every_question_has_the_observed_answer_among_its_choices() {
 
 #[test]
 fn however_often_it_is_called_an_increment_is_done_once() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     let number = begin(&mut stage, account);
     for _ in 0..3 {
@@ -110,23 +109,23 @@ fn however_often_it_is_called_an_increment_is_done_once() {
 
 #[test]
 fn two_calls_at_the_same_time_do_it_once() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     let number = begin(&mut stage, account);
     stage.hold().unwrap();
-    let canister1 = stage.canister1;
+    let caller = stage.caller;
     let calls = [(); 2].map(|()| {
-        let sent = stage.send(canister1, "retries_increment_once", (number,));
+        let sent = stage.send(caller, "increment_once", (number,));
         sent.unwrap()
     });
     // Both have sent their requests before the first is answered.
     let requests = |stage: &mut Stage| {
         let waiting = stage.waiting().unwrap();
-        let to_canister2 = waiting.iter().filter(|m| m.to == stage.canister2);
-        to_canister2.count()
+        let to_callee = waiting.iter().filter(|m| m.to == stage.callee);
+        to_callee.count()
     };
     while requests(&mut stage) < 2 {
-        stage.deliver_call("retries_increment_once").unwrap();
+        stage.deliver_call("increment_once").unwrap();
     }
     stage.release().unwrap();
     for sent in calls {
@@ -139,13 +138,13 @@ fn two_calls_at_the_same_time_do_it_once() {
 
 #[test]
 fn ids_and_results_survive_an_upgrade_of_both_canisters() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     let (done, begun) = (begin(&mut stage, account), begin(&mut stage, account));
-    let own = IncrementId::now(7);
+    let own = IncrementId::now(&stage, 7);
     assert_eq!(increment_once(&mut stage, done), Ok(1));
     assert_eq!(increment_with(&mut stage, account, own), Ok(2));
-    for canister in [stage.canister1, stage.canister2] {
+    for canister in [stage.caller, stage.callee] {
         stage.upgrade(canister).unwrap().unwrap();
     }
     assert_eq!(increment_once(&mut stage, done), Ok(1));
@@ -158,13 +157,13 @@ fn ids_and_results_survive_an_upgrade_of_both_canisters() {
 
 #[test]
 fn an_id_that_arrives_after_the_window_is_refused_and_not_done() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
-    let id = IncrementId::now(0);
+    let id = IncrementId::now(&stage, 0);
     stage.advance_time(HOUR).unwrap();
     assert_eq!(increment_with(&mut stage, account, id), Ok(1));
     assert_eq!(increment_with(&mut stage, account, id), Ok(1));
-    stage.advance_time(HOUR).unwrap();
+    stage.advance_time(HOUR + SECOND).unwrap();
     let refused = increment_with(&mut stage, account, id);
     assert_eq!(refused, Err(Refusal::TooOld));
     let never_seen = IncrementId { number: 1, ..id };
@@ -175,12 +174,12 @@ fn an_id_that_arrives_after_the_window_is_refused_and_not_done() {
 
 #[test]
 fn callers_cannot_use_up_the_ids_of_each_other() {
-    let mut stage = stage();
+    let mut stage = stage(&LESSON);
     let account = open(&mut stage);
-    let id = IncrementId::now(0);
-    stage.network.become_user(1).unwrap();
+    let id = IncrementId::now(&stage, 0);
+    stage.become_user(1).unwrap();
     assert_eq!(increment_with(&mut stage, account, id), Ok(1));
-    stage.network.become_user(0).unwrap();
+    stage.become_user(0).unwrap();
     assert_eq!(increment_with(&mut stage, account, id), Ok(2));
     let other_account = open(&mut stage);
     assert_eq!(increment_with(&mut stage, other_account, id), Ok(1));
@@ -188,21 +187,20 @@ fn callers_cannot_use_up_the_ids_of_each_other() {
 
 #[test]
 fn what_cannot_be_done_gets_an_error_that_says_why() {
-    let mut stage = stage();
-    let expected = "there is no increment 99; retries_begin begins one".to_owned();
+    let mut stage = stage(&LESSON);
+    let expected = "there is no increment 99; `begin` begins one".to_owned();
     assert_eq!(increment_once(&mut stage, 99), Err(expected.clone()));
     assert_eq!(ask(&mut stage, 99), Err(expected));
     let number = begin(&mut stage, 99);
     let error = increment_once(&mut stage, number).unwrap_err();
     assert_eq!(
         error,
-        "canister2 has no such account; its retries_open opens one"
+        "the callee has no such account; its `open` opens one"
     );
-    let canister1: Principal = stage.canister1;
     let error: Result<u64, String> = stage
-        .reply(canister1, "retries_increment_without_id", (99u64,))
+        .reply(stage.caller, "increment_without_id", (99u64,))
         .unwrap();
-    assert!(error.unwrap_err().contains("retries_open"));
+    assert!(error.unwrap_err().contains("`open`"));
     let future = IncrementId {
         created: u64::MAX,
         number: 0,

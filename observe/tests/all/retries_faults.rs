@@ -1,46 +1,46 @@
 //! The right way of the lesson `retries` with a fault at every message, one at a time and in pairs:
-//! in the end there is exactly one increment, and canister1 knows its result. And the mistake, which
+//! in the end there is exactly one increment, and the caller knows its result. And the mistake, which
 //! the same treatment finds.
 
-mod support;
+use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
+use observe::lessons::retries::LESSON;
 
-use support::faults::{FAULTS, Fault, Scenario, World, try_all};
-
-/// The number of the first increment that canister1 begins.
+/// The number of the first increment that the caller begins.
 const NUMBER: u64 = 0;
 
 fn open(world: &mut World) -> u64 {
-    world.call(world.canister2, "retries_open", ())
+    world.call(world.callee, "open", ())
 }
 
-/// How often canister2 incremented.
+/// How often the callee incremented.
 fn count(world: &mut World, account: u64) -> Option<u64> {
-    world.query(world.canister2, "retries_count", (account,))
+    world.query(world.callee, "count", (account,))
 }
 
-/// The result, if canister1 knows it; an error if the increment was not even begun.
+/// The result, if the caller knows it; an error if the increment was not even begun.
 fn result(world: &mut World) -> Result<Option<u64>, String> {
-    world.query(world.canister1, "retries_result", (NUMBER,))
+    world.query(world.caller, "result", (NUMBER,))
 }
 
 /// Begins the increment, and calls for it. If it was begun before, this begins another one, which
 /// nobody calls for.
 fn increment_once(world: &mut World, account: u64) {
-    world.send(world.canister1, "retries_begin", (account,));
-    world.send(world.canister1, "retries_increment_once", (NUMBER,));
+    world.send(world.caller, "begin", (account,));
+    world.send(world.caller, "increment_once", (NUMBER,));
 }
 
 fn exactly_one(world: &mut World, account: u64) -> Result<(), String> {
     match (count(world, account), result(world)) {
         (Some(1), Ok(Some(1))) => Ok(()),
         other => Err(format!(
-            "canister2's count and canister1's result: {other:?}"
+            "the callee's count and the caller's result: {other:?}"
         )),
     }
 }
 
 /// One user who wants one increment, and calls for it until the result is there.
 const PATIENT: Scenario<u64> = Scenario {
+    lesson: &LESSON,
     prepare: open,
     act: |world, account| increment_once(world, *account),
     recover: |world, account| increment_once(world, *account),
@@ -81,19 +81,20 @@ fn with_an_id_it_may_be_called_again_before_it_is_answered() {
 
 /// The mistake, which nobody has to call again for it to go wrong.
 const WITHOUT_ID: Scenario<u64> = Scenario {
+    lesson: &LESSON,
     prepare: open,
     act: |world, account| {
-        world.send(world.canister1, "retries_increment_without_id", (*account,));
+        world.send(world.caller, "increment_without_id", (*account,));
     },
     recover: |_, _| (),
     check: |world, account| match count(world, *account) {
         Some(1) => Ok(()),
-        other => Err(format!("canister2's count: {other:?}")),
+        other => Err(format!("the callee's count: {other:?}")),
     },
 };
 
 #[test]
-#[should_panic(expected = "with [(2, Lose)]: canister2's count: Some(2)")]
+#[should_panic(expected = "with [(2, Lose)]: the callee's count: Some(2)")]
 fn without_an_id_a_lost_answer_makes_two_increments() {
     try_all(&WITHOUT_ID, &[Fault::Lose], 1);
 }
