@@ -63,11 +63,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
     let mut all = Vec::new();
     for part in &chosen {
+        let mut stage = set_up(arguments, part.lesson, network)?;
         if arguments.shows_tables() && chosen.len() > 1 {
             let title = format!("{}: {}", part.lesson.name, part.lesson.about);
             show(&format!("{}\n\n", style::heading(title)))?;
         }
-        let mut stage = set_up(arguments, part.lesson, network)?;
         all.extend(teach(arguments, part, chosen.len() == 1, &mut stage)?);
         network = stage.into_network();
     }

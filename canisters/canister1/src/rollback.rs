@@ -159,18 +159,18 @@ pub fn set_drops(drops: Nat) {
 }
 
 /// Counts its own drop. In real code this would be the unlocking of a lock.
-struct Guard;
+struct CountsDrop;
 
-impl Drop for Guard {
+impl Drop for CountsDrop {
     fn drop(&mut self) {
         DROPS.with_borrow_mut(|drops| *drops += 1u8);
     }
 }
 
 /// Counts its own drop, then traps.
-struct TrappingGuard;
+struct TrapsInDrop;
 
-impl Drop for TrappingGuard {
+impl Drop for TrapsInDrop {
     fn drop(&mut self) {
         DROPS.with_borrow_mut(|drops| *drops += 1u8);
         trap("trapped on purpose, in cleanup"); // Undoes what cleanup did: the drop is not counted.
@@ -180,7 +180,7 @@ impl Drop for TrappingGuard {
 /// After a trap after an await, cleanup drops the local variables, and what `Drop` does is kept.
 #[update]
 async fn increment_both_then_trap_with_guard() {
-    let _guard = Guard; // In a variable: `let _ = Guard` would drop it at once.
+    let _guard = CountsDrop; // In a variable: `let _ = CountsDrop` would drop it at once.
     add_one();
     increment_canister2().await; // COMMIT POINT: the first 1 is kept.
     add_one();
@@ -191,7 +191,7 @@ async fn increment_both_then_trap_with_guard() {
 /// would stay locked. The right way is the method above: a `Drop` that cannot trap.
 #[update]
 async fn increment_both_then_trap_in_cleanup_too() {
-    let _guard = TrappingGuard;
+    let _guard = TrapsInDrop;
     add_one();
     increment_canister2().await; // COMMIT POINT: the first 1 is kept.
     add_one();

@@ -36,14 +36,25 @@ fn rooms() -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// All pages.
-fn pages() -> Vec<PathBuf> {
+/// What belongs on a page beside outputs and code.
+enum Page {
+    /// The list of the lessons.
+    Readme,
+    /// Links to the lessons before and after this one.
+    Lesson(usize),
+    /// Nothing.
+    Other,
+}
+
+/// All pages with outputs or code.
+fn pages() -> Vec<(PathBuf, Page)> {
     let mut pages = vec![
-        project().join("README.md"),
-        project().join("canisters/motoko/README.md"),
+        (project().join("README.md"), Page::Readme),
+        (project().join("canisters/motoko/README.md"), Page::Other),
     ];
-    for (_, room) in rooms() {
-        pages.push(project().join("lessons").join(room).join("README.md"));
+    for (index, (_, room)) in rooms().into_iter().enumerate() {
+        let page = project().join("lessons").join(room).join("README.md");
+        pages.push((page, Page::Lesson(index)));
     }
     pages
 }
@@ -51,11 +62,11 @@ fn pages() -> Vec<PathBuf> {
 // ---- Outputs and code ----------------------------------------------------------------------------
 
 #[test]
-fn pages_show_the_outputs_and_the_code_of_today() {
+fn pages_show_the_outputs_the_code_and_the_lessons_of_today() {
     // A new lesson's canisters can be built from here on.
     cargo_knows_every_canister_of_a_lesson();
     let mut shown = 0;
-    for page in pages() {
+    for (page, kind) in pages() {
         let written = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{}", page.display()));
         let fresh = fill(&written, |comment| {
             shown += 1;
@@ -76,6 +87,11 @@ fn pages_show_the_outputs_and_the_code_of_today() {
                 messages => with_messages(&function, messages),
             })
         });
+        let fresh = match kind {
+            Page::Readme => with_list(&fresh),
+            Page::Lesson(index) => with_links(&fresh, index),
+            Page::Other => fresh,
+        };
         keep(&page, &fresh);
     }
     assert!(shown > LESSONS.len(), "only {shown} were found");
@@ -215,54 +231,42 @@ fn every_lesson_has_its_room_and_no_room_is_without_a_lesson() {
     }
 }
 
-#[test]
-fn the_readme_lists_every_lesson() {
+/// README with its list of the lessons made anew.
+fn with_list(readme: &str) -> String {
     let mut rows = "| Lesson | What it shows |\n| --- | --- |\n".to_owned();
     for (lesson, (name, room)) in LESSONS.iter().zip(rooms()) {
         let _ = writeln!(rows, "| [{name}](lessons/{room}) | {} |", lesson.about);
     }
-    let readme = project().join("README.md");
-    let written = fs::read_to_string(&readme).unwrap();
-    let (before, after) = written
+    let (before, after) = readme
         .split_once("<!-- the lessons -->\n")
         .expect("it has a list");
     let (_, after) = after.split_once("\n\n").expect("the list ends");
-    keep(
-        &readme,
-        &format!("{before}<!-- the lessons -->\n{rows}\n{after}"),
-    );
+    format!("{before}<!-- the lessons -->\n{rows}\n{after}")
 }
 
-#[test]
-fn every_page_leads_to_the_next() {
+/// A lesson's page with the links at its end made anew.
+fn with_links(page: &str, index: usize) -> String {
     let rooms = rooms();
-    for (index, (_, room)) in rooms.iter().enumerate() {
-        let link = |(name, room): &(&str, String)| format!("[{name}](../{room}/README.md)");
-        let previous = index.checked_sub(1).map(|index| &rooms[index]);
-        let links = [
-            previous.map(|room| format!("Previous: {}", link(room))),
-            rooms
-                .get(index + 1)
-                .map(|room| format!("Next: {}", link(room))),
-        ];
-        let links: Vec<String> = links.into_iter().flatten().collect();
-        let page = project().join("lessons").join(room).join("README.md");
-        let written = fs::read_to_string(&page).unwrap();
-        let is_link = |line: &&str| !line.starts_with("Previous: ") && !line.starts_with("Next: ");
-        let lines: Vec<&str> = written.trim_end().lines().filter(is_link).collect();
-        let content = lines.join("\n");
-        keep(
-            &page,
-            &format!("{}\n\n{}\n", content.trim_end(), links.join(" · ")),
-        );
-    }
+    let link = |(name, room): &(&str, String)| format!("[{name}](../{room}/README.md)");
+    let previous = index.checked_sub(1).map(|index| &rooms[index]);
+    let links = [
+        previous.map(|room| format!("Previous: {}", link(room))),
+        rooms
+            .get(index + 1)
+            .map(|room| format!("Next: {}", link(room))),
+    ];
+    let links: Vec<String> = links.into_iter().flatten().collect();
+    let is_content = |line: &&str| !line.starts_with("Previous: ") && !line.starts_with("Next: ");
+    let lines: Vec<&str> = page.lines().filter(is_content).collect();
+    let content = lines.join("\n");
+    format!("{}\n\n{}\n", content.trim_end(), links.join(" · "))
 }
 
 #[test]
 fn every_link_on_a_page_leads_somewhere() {
     let more = ["CONTRIBUTING.md", "docs/deploying.md", "replica/README.md"];
     let more = more.map(|page| project().join(page));
-    for page in pages().into_iter().chain(more) {
+    for page in pages().into_iter().map(|(page, _)| page).chain(more) {
         let written = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{}", page.display()));
         for link in written.split("](").skip(1) {
             let link = link.split([')', '#']).next().unwrap_or_default();
@@ -311,12 +315,23 @@ fn cargo_knows_every_canister_of_a_lesson() {
     for (lesson, room, part) in canisters() {
         let _ = write!(
             fresh,
-            "\n[[bin]]\nname = \"{lesson}_{part}\"\npath = \"{room}/{part}.rs\"\ntest = {}\n",
-            fs::read_to_string(project().join(format!("lessons/{room}/{part}.rs")))
-                .is_ok_and(|source| source.contains("#[cfg(test)]"))
+            "\n[[bin]]\nname = \"{lesson}_{part}\"\npath = \"{room}/{part}.rs\"\n"
         );
+        // Else cargo builds a test program for each.
+        if !has_tests(&project().join("lessons").join(room), part) {
+            fresh.push_str("test = false\n");
+        }
     }
     keep(&manifest, &fresh);
+}
+
+/// Whether a file of a room has tests, or one that belongs to it.
+fn has_tests(room: &Path, file: &str) -> bool {
+    let source = fs::read_to_string(room.join(file).with_extension("rs")).unwrap();
+    let mut modules = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    source.contains("#[test]") || modules.any(|module| has_tests(room, module))
 }
 
 #[test]

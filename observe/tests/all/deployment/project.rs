@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where cargo puts what it builds for canisters.
-pub const WASM: &str = "target/wasm32-unknown-unknown/release";
+const WASM: &str = "target/wasm32-unknown-unknown/release";
 
 /// A copy of the project, for one test at a time.
 pub struct ProjectCopy {

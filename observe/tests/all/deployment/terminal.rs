@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use super::project::{ProjectCopy, WASM, path_with_icp, project};
+use super::project::{ProjectCopy, path_with_icp, project};
 
 /// `icp`, at home in a folder of its own, in a folder of the copy of the project.
 struct Terminal {
@@ -199,7 +199,7 @@ fn icp_does_on_the_local_replica_what_a_user_does_at_the_terminal() {
     icp(&call);
 
     // A module above 2 MiB goes in chunks.
-    let module = terminal.project.root.join(WASM).join("canister2.wasm");
+    let module = terminal.project.root.join(".icp/cache/artifacts/canister2");
     let mut module = fs::read(module).unwrap();
     module.extend(padding(3 * 1024 * 1024));
     let large = terminal.project.root.join("target/large.wasm");
