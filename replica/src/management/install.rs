@@ -1,9 +1,10 @@
 //! Installing, upgrading and uninstalling code (the specification's sections "IC method
 //! `install_code`" to "IC method `uninstall_code`").
 
+use candid::{CandidType, Deserialize};
 use ic_management_canister_types::{
     CanisterInstallMode, ChangeDetails, CodeDeploymentMode, CodeDeploymentRecord,
-    InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs,
+    InstallChunkedCodeArgs, UninstallCodeArgs,
 };
 use sha2::{Digest, Sha256};
 
@@ -14,14 +15,26 @@ use super::installation::Installation;
 use crate::canister::{Canister, MAX_CHUNKS};
 use crate::encoding::empty_reply;
 use crate::fees;
-use crate::message::{CallResult, ErrorCode, Reject};
+use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
 use crate::module::MAX_MODULE_SIZE;
 use crate::rejects::{chunk_store, out_of_cycles};
 use crate::replica::Replica;
 use crate::stable_memory::StableMemory;
 
+/// What `install_code` is called with. The published type reads a module byte after byte.
+#[derive(CandidType, Deserialize)]
+struct InstallCode {
+    mode: CanisterInstallMode,
+    canister_id: CanisterId,
+    #[serde(with = "serde_bytes")]
+    wasm_module: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    arg: Vec<u8>,
+    sender_canister_version: Option<u64>,
+}
+
 pub(super) fn install_code(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
-    let args: InstallCodeArgs = call.decode()?;
+    let args: InstallCode = call.decode()?;
     install(replica, call, args)
 }
 
@@ -57,7 +70,7 @@ pub(super) fn install_chunked_code(replica: &mut Replica, call: &mut Call<'_>) -
             hex(&args.wasm_module_hash)
         )));
     }
-    let args = InstallCodeArgs {
+    let args = InstallCode {
         mode: args.mode,
         canister_id: args.target_canister,
         wasm_module,
@@ -84,7 +97,7 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
     Ok(empty_reply())
 }
 
-fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCodeArgs) -> CallResult {
+fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallResult {
     call.check_sender_version(replica, args.sender_canister_version)?;
     let reserve = fees::execution(replica.environment.limits.install_instructions);
     let canister = controlled(replica, args.canister_id, call.caller)?;
