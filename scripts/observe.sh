@@ -5,26 +5,33 @@
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-# What the arguments ask for. Without a lesson, all of the tutorial is run.
-lesson= network= canisters=yes
+# What the arguments ask for: only to be told something, another network, a lesson. What is wrong with
+# them `observe` says.
+tells='' network='' lesson='' before=''
 for argument; do
   case $argument in
-    --network | --network=* | --identity* | --canister[12]*) network=yes ;;
-    --list | --help | -h | --version | -V) canisters= ;;
-    motoko | rollback) lesson=$argument ;;
-    *) ! compgen -G "$root/lessons/[0-9][0-9]-$argument" >/dev/null || lesson=$argument ;;
+    --list | --help | -h | --version | -V) tells=yes ;;
+    --network | --network=*) network=yes ;;
   esac
+  case $before in
+    --network | --identity | --canister1 | --canister2 | --wasm | --motoko) ;;
+    *) [[ $lesson || $argument == -* ]] || lesson=$argument ;;
+  esac
+  before=$argument
 done
 
 need_rust
-case $canisters$lesson in
-  "") ;;
-  yes) build_canisters -p canister1 -p canister2 -p lessons ;;
-  yesmotoko | yesrollback) build_canisters -p canister1 -p canister2 ;;
-  *) build_canisters -p lessons --bin "${lesson}_caller" --bin "${lesson}_callee" ;;
-esac
-[ "$lesson" != motoko ] || "$root/scripts/motoko.sh"
-say "Building observe${network:+, which can reach other networks}"
+if [[ ! $tells ]]; then
+  if [[ ! $lesson ]]; then
+    build_canisters -p canister1 -p canister2 -p lessons
+  elif grep -qx "name = \"${lesson}_caller\"" "$root/lessons/Cargo.toml"; then
+    build_canisters -p lessons --bin "${lesson}_caller" --bin "${lesson}_callee"
+  else
+    build_canisters -p canister1 -p canister2
+  fi
+  [[ $lesson != motoko ]] || "$root/scripts/motoko.sh"
+fi
+say "Building observe${network:+, with what reaches other networks}"
 project_cargo build --locked -p observe ${network:+--features network}
 exec "$target/debug/observe" --wasm "$target/wasm32-unknown-unknown/release" \
   --motoko "$target/motoko" "$@"

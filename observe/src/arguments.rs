@@ -26,7 +26,7 @@ pub struct Arguments {
     method: Option<String>,
 
     /// Name all lessons
-    #[arg(long, exclusive = true)]
+    #[arg(long)]
     pub list: bool,
 
     /// Be asked for a prediction before each experiment
@@ -46,22 +46,18 @@ pub struct Arguments {
     pub json: bool,
 
     /// Run on this network instead, for example http://127.0.0.1:4943; ic is mainnet
-    #[cfg(feature = "network")]
     #[arg(long, value_name = "URL")]
     pub network: Option<String>,
 
     /// Call as the identity in this PEM file, instead of as a new one
-    #[cfg(feature = "network")]
     #[arg(long, value_name = "FILE", requires = "network")]
     pub identity: Option<PathBuf>,
 
     /// Use this canister1, or this lesson's caller, deployed by icp or dfx, instead of a new one
-    #[cfg(feature = "network")]
     #[arg(long, value_name = "ID", requires_all = ["network", "canister2", "lesson"])]
     pub canister1: Option<Principal>,
 
     /// The canister2, or the callee, that belongs to it
-    #[cfg(feature = "network")]
     #[arg(long, value_name = "ID", requires_all = ["network", "canister1", "lesson"])]
     pub canister2: Option<Principal>,
 
@@ -101,16 +97,8 @@ impl Arguments {
     }
 
     /// The caller and the callee that are to be used, if they are deployed already.
-    #[cfg(feature = "network")]
     pub fn deployed(&self) -> Option<(Principal, Principal)> {
         self.canister1.zip(self.canister2)
-    }
-
-    /// Without networks, nothing is deployed already.
-    #[cfg(not(feature = "network"))]
-    #[expect(clippy::unused_self, reason = "it is asked in the same way")]
-    pub fn deployed(&self) -> Option<(Principal, Principal)> {
-        None
     }
 
     /// What is to be run.

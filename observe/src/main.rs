@@ -91,10 +91,15 @@ fn find(arguments: &Arguments) -> Result<Box<dyn Network>> {
     })
 }
 
-/// The local replica inside: this program was built without others.
+/// The local replica inside: this program was built without what reaches others.
 #[cfg(not(feature = "network"))]
-#[expect(clippy::unnecessary_wraps, reason = "with others it can fail")]
-fn find(_: &Arguments) -> Result<Box<dyn Network>> {
+fn find(arguments: &Arguments) -> Result<Box<dyn Network>> {
+    if arguments.network.is_some() {
+        bail!(
+            "this observe was built without what reaches other networks: use ./scripts/observe.sh, \
+             or cargo build -p observe --features network"
+        );
+    }
     Ok(Box::new(Embedded::new()))
 }
 

@@ -21,14 +21,20 @@ pub fn id(name: &str, built_in: Option<&str>) -> Principal {
 }
 
 fn choose(name: &str, given: Option<&str>, built_in: Option<&str>) -> Result<Principal, String> {
-    let Some(id) = given.or(built_in) else {
-        return Err(format!(
-            "the id of {name} is not known. Deploy both canisters with `icp deploy` or \
-             `dfx deploy`; or set the canister environment variable PUBLIC_CANISTER_ID:{name}"
-        ));
+    let at_run_time = format!("PUBLIC_CANISTER_ID:{name}");
+    let at_build_time = format!("CANISTER_ID_{}", name.to_uppercase());
+    let (variable, id) = match (given, built_in) {
+        (Some(id), _) => (at_run_time, id),
+        (None, Some(id)) => (at_build_time, id),
+        (None, None) => {
+            return Err(format!(
+                "the id of {name} is not known. Deploy both canisters with `icp deploy` or `dfx \
+                 deploy`; or set the canister environment variable {at_run_time}"
+            ));
+        }
     };
     Principal::from_text(id)
-        .map_err(|error| format!("the id of {name} is given as '{id}', which is no id: {error}"))
+        .map_err(|error| format!("{variable} should be the id of {name}, but is '{id}': {error}"))
 }
 
 #[cfg(test)]
@@ -54,9 +60,10 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_id_is_named() {
+    fn a_malformed_id_is_named_with_the_variable_that_holds_it() {
         let message = choose("canister2", Some("nonsense"), Some(B)).unwrap_err();
-        assert!(message.contains("canister2") && message.contains("'nonsense'"));
-        assert!(choose("canister2", None, Some("")).is_err());
+        assert!(message.contains("PUBLIC_CANISTER_ID:canister2") && message.contains("'nonsense'"));
+        let message = choose("canister2", None, Some("")).unwrap_err();
+        assert!(message.contains("CANISTER_ID_CANISTER2") && message.contains("''"));
     }
 }

@@ -14,7 +14,6 @@ use crate::lesson::{
 use crate::network::{Answer, Kind, Sent};
 use crate::stage::{Stage, accepted};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "callees",
     about: "A callee that never answers, or whose reply is made to harm.",

@@ -15,7 +15,6 @@ use crate::lesson::{
 use crate::network::Answer;
 use crate::stage::{Stage, accepted, decode};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "compensation",
     about: "What was done in another canister is undone by another call, until that succeeds.",

@@ -11,7 +11,6 @@ use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, Side,
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, decode};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "cycles",
     about: "Where attached cycles are after a call, however it ends.",

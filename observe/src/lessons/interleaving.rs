@@ -11,7 +11,6 @@ use crate::lesson::{
 use crate::network::{Delivery, Kind, Sent};
 use crate::stage::Stage;
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "interleaving",
     about: "While a method awaits, other calls run: check, await, act, and the guard.",

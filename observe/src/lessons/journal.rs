@@ -14,7 +14,6 @@ use crate::lesson::{
 };
 use crate::stage::Stage;
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "journal",
     about: "A trap in a callback forgets what was under way, unless it was written down.",
@@ -91,7 +90,9 @@ impl Accounts {
 
     /// The first transfer between them, or that one again. Returns what the user got.
     fn transfer(&self, stage: &mut Stage, trap_at: TrapAt) -> Result<String> {
-        let arguments = (self.first_transfer(), self.to, AMOUNT, trap_at);
+        let id = self.first_transfer();
+        stage.watch(stage.caller, "get_progress", (id,))?;
+        let arguments = (id, self.to, AMOUNT, trap_at);
         let answer = stage.call(stage.caller, "transfer", arguments)?;
         let Ok(reply) = &answer else {
             return Ok(Got::read(&answer).words());

@@ -13,7 +13,6 @@ use super::rollback::{self, Outcome, Way, kept, undone};
 use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, rule};
 use crate::stage::{Language, Stage};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "motoko",
     about: "The same in Motoko, and what only Motoko has. (To build it needs Node.js.)",

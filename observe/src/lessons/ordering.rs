@@ -10,7 +10,6 @@ use crate::lesson::{
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, decode};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "ordering",
     about: "Requests come in order, responses in any; calls in a loop, in parallel, and as one.",

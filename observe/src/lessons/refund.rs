@@ -12,7 +12,6 @@ use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, Side,
 use crate::network::{Delivery, Kind, WaitingMessage};
 use crate::stage::Stage;
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "refund",
     about: "When to give back what was taken for a payment that failed.",

@@ -12,7 +12,6 @@ use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact,
 use crate::network::{Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, accepted, decode};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "rejects",
     about: "What a caller may conclude when a call fails, and what it may not.",

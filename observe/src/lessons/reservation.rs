@@ -15,7 +15,6 @@ use crate::lesson::{
 use crate::network::{Answer, Delivery, Kind, Sent, WaitingMessage};
 use crate::stage::Stage;
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "reservation",
     about: "Two canisters change together in two steps: prepare, which expires, and commit.",

@@ -16,7 +16,6 @@ use crate::network::timeline::Step;
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, decode};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "retries",
     about: "How to call again without doing it twice.",

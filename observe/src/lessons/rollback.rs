@@ -12,7 +12,6 @@ use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact,
 use crate::stage::Stage;
 use crate::{story, style};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "rollback",
     about: "What an error undoes, and what it does not.",

@@ -12,7 +12,6 @@ use crate::lesson::{
 use crate::network::{Answer, Sent};
 use crate::stage::{Stage, accepted};
 
-/// The lesson.
 pub const LESSON: Lesson = Lesson {
     name: "upgrades",
     about: "An upgrade while a call is in flight, without and with stopping first.",

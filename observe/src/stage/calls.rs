@@ -35,7 +35,7 @@ pub struct Stage {
     pub(super) others: Vec<Deployment>,
     /// The users so far. Calls are those of the user with this number.
     users: Vec<Principal>,
-    user: usize,
+    pub(super) user: usize,
     pub(super) scene: Vec<Moment>,
     /// The number of the next event of the network's timeline.
     next_event: u64,
@@ -277,18 +277,19 @@ impl Stage {
         arguments: impl ArgumentEncoder,
     ) -> Result<T> {
         let argument = candid::encode_args(arguments)?;
-        let answer = self.ask(canister, method, argument)?;
+        let answer = self.ask(self.user, canister, method, argument)?;
         decode(method, &answer)
     }
 
     pub(super) fn ask(
         &mut self,
+        user: usize,
         canister: Principal,
         method: &str,
         argument: Vec<u8>,
     ) -> Result<Answer> {
         self.network.query(Call {
-            user: self.user,
+            user,
             canister,
             effective_canister_id: canister,
             method,

@@ -6,7 +6,7 @@ use candid::utils::ArgumentEncoder;
 
 use super::calls::{Moment, Stage};
 use super::value::{Value, Watched};
-use crate::network::timeline::Ending;
+use crate::network::timeline::{Ending, Step};
 
 impl Stage {
     /// From now on, what happens is looked at message by message, where the network can do that.
@@ -29,14 +29,18 @@ impl Stage {
         if !self.watching {
             return Ok(());
         }
-        let argument = candid::encode_args(arguments)?;
-        let value = self.value(canister, method, &argument)?;
-        self.watched.push(Watched {
+        let mut new = Watched {
+            user: self.user,
             canister,
             method: method.to_owned(),
-            argument,
-            value,
-        });
+            argument: candid::encode_args(arguments)?,
+            value: None,
+        };
+        if self.watched.iter().any(|known| known.is_same(&new)) {
+            return Ok(());
+        }
+        new.value = self.see(&new)?;
+        self.watched.push(new);
         Ok(())
     }
 
@@ -45,38 +49,27 @@ impl Stage {
         self.watched.iter().map(|one| one.value.clone()).collect()
     }
 
-    fn value(
-        &mut self,
-        canister: Principal,
-        method: &str,
-        argument: &[u8],
-    ) -> Result<Option<Value>> {
-        let answer = self.ask(canister, method, argument.to_vec())?;
+    fn see(&mut self, watched: &Watched) -> Result<Option<Value>> {
+        let (canister, argument) = (watched.canister, watched.argument.clone());
+        let answer = self.ask(watched.user, canister, &watched.method, argument)?;
         Ok(answer.ok().map(Value))
     }
 
     /// Looks at everything that is watched. What changed was changed by the last message that its
-    /// canister executed and kept, among the moments from number `first` on.
+    /// canister executed and kept, among the moments from number `first` on; or by time alone, if it
+    /// executed none.
     pub(super) fn look(&mut self, first: usize) -> Result<()> {
-        if self.watched.is_empty() || self.scene.len() == first {
-            return Ok(());
-        }
         let mut changed_canisters = Vec::new();
-        for index in 0..self.watched.len() {
-            let Watched {
-                canister,
-                method,
-                argument,
-                ..
-            } = &self.watched[index];
-            let (canister, method, argument) = (*canister, method.clone(), argument.clone());
-            let value = self.value(canister, &method, &argument)?;
-            let before = std::mem::replace(&mut self.watched[index].value, value.clone());
+        let mut watched = std::mem::take(&mut self.watched);
+        for one in &mut watched {
+            let value = self.see(one)?;
+            let before = std::mem::replace(&mut one.value, value);
             // While it could not be seen, nobody knows which message changed it.
-            if value.is_some() && before.is_some() && value != before {
-                changed_canisters.push(canister);
+            if one.value.is_some() && before.is_some() && one.value != before {
+                changed_canisters.push(one.canister);
             }
         }
+        self.watched = watched;
         let now = self.values();
         for moment in self.scene[first..].iter_mut().rev() {
             let Moment::Event {
@@ -88,7 +81,9 @@ impl Stage {
                 continue;
             };
             values.clone_from(&now);
-            if event.ending == Ending::Committed {
+            let is_kept = event.ending == Ending::Committed
+                && !matches!(event.step, Step::AnsweredBySystem(_));
+            if is_kept {
                 let before = changed_canisters.len();
                 changed_canisters.retain(|canister| *canister != event.canister);
                 *changed = changed_canisters.len() < before;

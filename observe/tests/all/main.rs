@@ -29,5 +29,7 @@ mod reservation;
 mod retries;
 mod retries_faults;
 mod rollback;
+#[cfg(feature = "network")]
+mod script;
 mod upgrades;
 mod watching;

@@ -52,6 +52,9 @@ fn pages() -> Vec<(PathBuf, Page)> {
         (project().join("README.md"), Page::Readme),
         (project().join("canisters/motoko/README.md"), Page::Other),
     ];
+    for page in fs::read_dir(project().join("docs")).unwrap() {
+        pages.push((page.unwrap().path(), Page::Other));
+    }
     for (index, (_, room)) in rooms().into_iter().enumerate() {
         let page = project().join("lessons").join(room).join("README.md");
         pages.push((page, Page::Lesson(index)));
@@ -72,9 +75,16 @@ fn pages_show_the_outputs_the_code_and_the_lessons_of_today() {
             shown += 1;
             if let Some(arguments) = comment.strip_prefix("output of ./scripts/observe.sh") {
                 let arguments: Vec<&str> = arguments.split_whitespace().collect();
-                return Some(text(&observe(&arguments).stdout).to_owned());
+                let output = observe(&arguments);
+                let printed = text(&output.stdout).to_owned();
+                assert_eq!(output.status.code(), Some(0), "{comment}: {printed}");
+                return Some(printed);
             }
-            let code = comment.strip_prefix("code of ")?;
+            if comment == "the lessons" {
+                return None;
+            }
+            let code = comment.strip_prefix("code of ");
+            let code = code.unwrap_or_else(|| panic!("{comment}: what is to stand here?"));
             let words: Vec<&str> = code.split_whitespace().collect();
             let [file, name, messages @ ..] = words.as_slice() else {
                 panic!("{comment}: which file, and which function?");
@@ -117,6 +127,10 @@ fn fill(page: &str, mut text_for: impl FnMut(&str) -> Option<String>) -> String 
             true => 0,
             false => block.find("\n```\n").expect("the block ends") + 1,
         };
+        assert!(
+            !text.contains("\n```\n"),
+            "{comment}: the block would end too early"
+        );
         let ending = if text.ends_with('\n') { "" } else { "\n" };
         fresh.push_str(&format!("```{language}\n{text}{ending}"));
         rest = &block[end..];
@@ -247,6 +261,16 @@ fn with_list(readme: &str) -> String {
 /// A lesson's page with the links at its end made anew.
 fn with_links(page: &str, index: usize) -> String {
     let rooms = rooms();
+    let experiment = format!("observe/src/lessons/{}.rs", rooms[index].0);
+    for source in [experiment.as_str(), "caller.rs"] {
+        // The first lesson is about the pair.
+        let source = if index == 0 {
+            source.replace("caller.rs", "canister1/src/lib.rs")
+        } else {
+            source.to_owned()
+        };
+        assert!(page.contains(&source), "{}: {source}", rooms[index].1);
+    }
     let link = |(name, room): &(&str, String)| format!("[{name}](../{room}/README.md)");
     let previous = index.checked_sub(1).map(|index| &rooms[index]);
     let links = [
@@ -264,7 +288,7 @@ fn with_links(page: &str, index: usize) -> String {
 
 #[test]
 fn every_link_on_a_page_leads_somewhere() {
-    let more = ["CONTRIBUTING.md", "docs/deploying.md", "replica/README.md"];
+    let more = ["CONTRIBUTING.md", "replica/README.md"];
     let more = more.map(|page| project().join(page));
     for page in pages().into_iter().map(|(page, _)| page).chain(more) {
         let written = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{}", page.display()));
@@ -276,6 +300,21 @@ fn every_link_on_a_page_leads_somewhere() {
             let target = page.parent().expect("it is in a folder").join(link);
             assert!(target.exists(), "{}: {link}", page.display());
         }
+    }
+}
+
+#[test]
+fn every_file_of_these_tests_is_run_and_every_lesson_has_one() {
+    let folder = project().join("observe/tests/all");
+    let main = fs::read_to_string(folder.join("main.rs")).unwrap();
+    let is_run = |name: &str| main.contains(&format!("\nmod {name};\n"));
+    for file in fs::read_dir(&folder).unwrap() {
+        let name = file.unwrap().path().with_extension("");
+        let name = name.file_name().unwrap().to_str().unwrap();
+        assert!(name == "main" || is_run(name), "{name}");
+    }
+    for lesson in all() {
+        assert!(is_run(lesson.name), "{}", lesson.name);
     }
 }
 

@@ -1,5 +1,7 @@
 //! When a message is said to change the state: when users can see that it did.
 
+use observe::lesson::Finding;
+use observe::lessons::LESSONS;
 use observe::lessons::rollback::{Counters, LESSON};
 use observe::stage::{Moment, Stage};
 
@@ -38,4 +40,21 @@ fn what_was_undone_is_not_said_to_change_the_state_and_what_cleanup_does_is() {
         call("increment_both_then_trap_with_guard"),
         [(true, true), (true, true), (true, false), (true, true)]
     );
+}
+
+#[test]
+fn whoever_looks_closely_finds_the_same() {
+    for lesson in LESSONS {
+        let find = |closely| {
+            let mut stage = stage(lesson);
+            stage.look_closely(closely);
+            let experiments = (lesson.experiments)();
+            let findings: Vec<Finding> = experiments
+                .iter()
+                .map(|experiment| experiment.observe(lesson.name, &mut stage).unwrap())
+                .collect();
+            serde_json::to_value(findings).unwrap()
+        };
+        assert_eq!(find(true), find(false), "{}", lesson.name);
+    }
 }

@@ -184,7 +184,7 @@ fn icp_does_on_the_local_replica_what_a_user_does_at_the_terminal() {
     assert!(
         terminal
             .fails(&both)
-            .contains("is given as 'nobody', which is no id")
+            .contains("should be the id of canister2, but is 'nobody'")
     );
     variable(&canister2);
     icp(&both);
