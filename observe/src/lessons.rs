@@ -1,5 +1,6 @@
 //! The lessons, one file each.
 
+pub mod awaits;
 pub mod callees;
 pub mod compensation;
 pub mod cycles;
@@ -30,6 +31,7 @@ pub const LESSONS: &[&Lesson] = &[
     &callees::LESSON,
     &upgrades::LESSON,
     &cycles::LESSON,
+    &awaits::LESSON,
 ];
 
 /// Lessons beside the tutorial, which need more than Rust to be built.
