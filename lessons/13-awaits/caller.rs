@@ -146,19 +146,18 @@ fn spawn_as(kind: Kind, task: impl Future<Output = ()> + 'static) {
     }
 }
 
-/// The mistake: protected and weak tasks belong to their method. If one of them traps, all are
-/// canceled where they wait, and what the callee has done for them is noted nowhere.
+/// The mistake: protected and weak tasks belong to their method, which is such a task itself. If one
+/// of them traps, all are canceled where they wait, and nobody notes what the callee has done for them.
 #[update]
-fn order_for_all_in_tasks(accounts: Vec<u64>, kind: Kind) -> Result<(), String> {
+async fn order_for_all_in_tasks(accounts: Vec<u64>, kind: Kind) -> Result<(), String> {
     own_few(&accounts)?;
-    for account in accounts {
-        spawn_as(kind, async move {
-            // COMMIT POINT at the await in it. There is nobody to tell an error.
-            let _ = order_and_note(account).await;
-        });
+    let (&last, others) = accounts.split_last().ok_or("no account")?;
+    for &account in others {
+        // An error of a task is told to nobody.
+        spawn_as(kind, async move { drop(order_and_note(account).await) });
     }
-    Ok(()) // The reply. The tasks run when this function has returned.
-    // COMMIT POINT: the calls of all tasks are sent.
+    // COMMIT POINT: the method's own call is sent, and those of its tasks with it.
+    order_and_note(last).await
 }
 
 /// The right way: each order is a method of its own, called by this canister itself. If it traps,
@@ -249,16 +248,18 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// It runs in cleanup too, so nothing here may trap.
     fn drop(&mut self) {
-        set_lock(
-            self.0,
-            match is_recovering_from_trap() {
-                true => LockState::LeftBehind,
-                false => LockState::Open,
-            },
-        );
+        release(self.0);
     }
+}
+
+/// What `Drop` does, at a good end and in the cleanup after a trap. So nothing here may trap.
+fn release(account: u64) {
+    let lock = match is_recovering_from_trap() {
+        true => LockState::LeftBehind,
+        false => LockState::Open,
+    };
+    set_lock(account, lock);
 }
 
 /// The way out of a lock that was left behind: asks the callee what became of the orders. Requests

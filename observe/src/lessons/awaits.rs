@@ -114,14 +114,19 @@ fn got(stage: &mut Stage, sent: &Sent) -> Result<String> {
     Ok(Got::read(&stage.answer(sent)?).words())
 }
 
-/// The message that receives the first of the callee's answers traps; all others do not.
-fn trap_at_first_answer(stage: &mut Stage) -> Result<()> {
-    let is_it =
+/// Delivers messages until so many answers of the callee wait. The message that receives the last of
+/// them traps, before the others are delivered.
+fn trap_at_answer(stage: &mut Stage, number: usize) -> Result<()> {
+    let is_answer =
         |message: &WaitingMessage| message.kind == Kind::Response && message.method == "take_order";
-    while !stage.waiting()?.iter().any(is_it) {
+    let trapping = loop {
+        let waiting = stage.waiting()?;
+        if let Some(answer) = waiting.iter().filter(|one| is_answer(one)).nth(number - 1) {
+            break answer.number;
+        }
         stage.deliver_next()?;
-    }
-    stage.deliver(is_it, Delivery::Trap)?;
+    };
+    stage.deliver(|message| message.number == trapping, Delivery::Trap)?;
     stage.deliver_all()
 }
 
@@ -145,13 +150,12 @@ fn deposit_meanwhile(stage: &mut Stage, method: &str, deposit: &str) -> Result<V
 /// A method looks, awaits, and looks again; 60 seconds later, and after a deposit by somebody else.
 fn look_twice(stage: &mut Stage) -> Result<Vec<Fact>> {
     let account = Account::open(stage)?;
-    let user = stage.user();
     stage.begin_scene()?;
     stage.hold()?;
     let sent = account.begin(stage, "look_twice")?;
     stage.advance_time(Duration::from_secs(60))?;
     stage.become_user(1)?;
-    stage.call_alone(stage.caller, "deposit", (account.0, 5u64))?;
+    let deposited = stage.call_alone(stage.caller, "deposit", (account.0, 5u64))?;
     stage.deliver_all()?;
     let answer = stage.answer(&sent)?;
     let seen: Result<(Seen, Seen), String> = decode("look_twice", &answer)?;
@@ -159,10 +163,6 @@ fn look_twice(stage: &mut Stage) -> Result<Vec<Fact>> {
     let seconds = Duration::from_nanos(after.time.saturating_sub(before.time)).as_secs();
     let cycles = match after.cycles == before.cycles {
         true => "the same",
-        false => "another",
-    };
-    let caller = match after.caller == user && before.caller == user {
-        true => "the same: the user",
         false => "another",
     };
     Ok(vec![
@@ -173,11 +173,13 @@ fn look_twice(stage: &mut Stage) -> Result<Vec<Fact>> {
             "0, then 5",
             format!("{}, then {}", before.balance, after.balance),
         ),
-        fact(CALLER, "the same: the user", caller),
+        fact(DEPOSIT, OK, Got::read(&deposited).words()),
+        fact(CALLER, "the user", stage.name(&after.caller)),
     ])
 }
 
-/// Orders for three accounts; the message with the callee's first answer traps.
+/// Orders for three accounts; one traps when its answer has come: with tasks it is one of these, and
+/// the others wait for their answers.
 fn three_orders(
     stage: &mut Stage,
     method: &str,
@@ -192,11 +194,11 @@ fn three_orders(
     let numbers = accounts.map(|account| account.0).to_vec();
     stage.begin_scene()?;
     stage.hold()?;
-    let sent = match task {
-        Some(task) => stage.send(stage.caller, method, (numbers, task))?,
-        None => stage.send(stage.caller, method, (numbers,))?,
+    let (sent, answers) = match task {
+        Some(task) => (stage.send(stage.caller, method, (numbers, task))?, 3),
+        None => (stage.send(stage.caller, method, (numbers,))?, 1),
     };
-    trap_at_first_answer(stage)?;
+    trap_at_answer(stage, answers)?;
     let user_got = got(stage, &sent)?;
     let (mut ordered, mut receipts, mut left_behind) = (0, 0, 0);
     for account in accounts {
@@ -235,7 +237,7 @@ fn trapped_order(stage: &mut Stage, method: &str) -> Result<(Account, String)> {
     stage.begin_scene()?;
     stage.hold()?;
     let sent = account.begin(stage, method)?;
-    trap_at_first_answer(stage)?;
+    trap_at_answer(stage, 1)?;
     let got = got(stage, &sent)?;
     Ok((account, got))
 }
@@ -310,29 +312,30 @@ fn experiments() -> Vec<Experiment> {
         .asks(Question::new(
             "While a method of user 1 awaits, user 2 calls another one. What does msg_caller() say \
              in the first method after its await?",
-            ["the same: the user", "another"],
+            ["the user", "user 2", "callee"],
             CALLER,
             "The response belongs to the call of user 1, and that has one caller.",
         ))
         .on_local_replica(),
         mistake(
             in_tasks,
-            "three orders in tasks of spawn; the message with the first answer traps",
-            move |stage| three_orders(stage, in_tasks, Some(Task::Protected), [OK, "0", "3 of 3 locks"]),
+            "three orders, two of them in tasks of spawn; one task traps after its await",
+            move |stage| three_orders(stage, in_tasks, Some(Task::Protected), [TRAP, "0", "3 of 3 locks"]),
         )
         .asks(Question::new(
-            "A method spawns three tasks. Each awaits the callee, which takes an order, and then \
-             notes a receipt. The first traps when its answer has come. How many receipts are noted?",
+            "A method spawns two tasks and goes on. All three await the callee, which takes an \
+             order of each, and then note a receipt. One task traps when its answer has come. How \
+             many receipts are noted?",
             ["0", "1", "2", "3"],
             NOTED,
-            "A trap cancels all protected tasks of its method. The other two were waiting for \
-             answers, which come, and find nobody.",
+            "A trap cancels all protected tasks of its method, and the method itself is one. The \
+             other two were waiting for answers, which come, and find nobody.",
         ))
         .on_local_replica(),
         mistake(
             in_tasks,
             "the same with spawn_weak",
-            move |stage| three_orders(stage, in_tasks, Some(Task::Weak), [OK, "0", "3 of 3 locks"]),
+            move |stage| three_orders(stage, in_tasks, Some(Task::Weak), [TRAP, "0", "3 of 3 locks"]),
         )
         .asks(Question::new(
             "The same with spawn_weak. How many receipts are noted?",
@@ -356,11 +359,11 @@ fn experiments() -> Vec<Experiment> {
         .on_local_replica(),
         right_way(
             "order_for_all",
-            "three orders, each a method of its own; the message with the first answer traps",
+            "three orders, each a method of its own; one traps after its await",
             |stage| three_orders(stage, "order_for_all", None, [ERR, "2", "1 of 3 locks"]),
         )
         .asks(Question::new(
-            "Each order is a method that the canister calls itself, and the first traps when its \
+            "Each order is a method that the canister calls itself, and one of them traps when its \
              answer has come. How many receipts are noted?",
             ["0", "1", "2", "3"],
             NOTED,
