@@ -50,12 +50,20 @@ thread_local! {
 
 // ---- A borrow across an await ---------------------------------------------------------------
 
-/// The mistake: the borrow is held while the method waits. Whoever else borrows these books
-/// meanwhile panics. Clippy finds it without being asked: `await_holding_refcell_ref`.
+/// The mistake: an order with a borrow that is held while it waits.
 #[update]
-#[expect(clippy::await_holding_refcell_ref, reason = "the mistake")]
 async fn order_while_borrowed(account: u64) -> Result<(), String> {
-    let books = own(account)?;
+    own(account)?;
+    order_and_note_while_borrowed(account).await
+}
+
+/// The mistake: whoever else borrows these books while the method waits panics.
+#[expect(
+    clippy::await_holding_refcell_ref,
+    reason = "the mistake: Clippy finds it"
+)]
+async fn order_and_note_while_borrowed(account: u64) -> Result<(), String> {
+    let books = books(account)?;
     let mut books = books.borrow_mut();
     // COMMIT POINT: "borrowed" is a number in the memory, and kept as everything else.
     send_order(account).await?;
@@ -63,14 +71,14 @@ async fn order_while_borrowed(account: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// The right way: borrow after the await, for no longer than a closure or a block.
+/// The right way: an order that borrows nothing while it waits.
 #[update]
 async fn order(account: u64) -> Result<(), String> {
     own(account)?;
     order_and_note(account).await
 }
 
-/// What every right way here does for an order.
+/// The right way: borrow after the await, and let the borrow end in the line that makes it.
 async fn order_and_note(account: u64) -> Result<(), String> {
     let _lock = Lock::take(account, LockState::Open)?;
     // COMMIT POINT: the lock is part of the state that is kept. Nothing is borrowed.
