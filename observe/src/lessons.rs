@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "each file begins with what its lesson shows")]
 
+pub mod awaits;
 pub mod callees;
 pub mod compensation;
 pub mod cycles;
@@ -32,6 +33,7 @@ pub const LESSONS: &[&Lesson] = &[
     &callees::LESSON,
     &upgrades::LESSON,
     &cycles::LESSON,
+    &awaits::LESSON,
 ];
 
 /// Lessons beside the tutorial, which need more than Rust to be built.

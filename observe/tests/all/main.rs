@@ -3,6 +3,7 @@
 
 mod support;
 
+mod awaits;
 mod callees;
 mod compensation;
 mod cycles;
