@@ -345,14 +345,14 @@ fn get_account(account: u64) -> Option<AccountNow> {
     })
 }
 
-/// Adds to an account, whoever it belongs to.
+/// Adds to an account, whoever it belongs to. Amounts are small, so that nobody can fill an account up.
 #[update]
-fn deposit(account: u64, amount: u64) -> Result<(), String> {
+fn deposit(account: u64, amount: u32) -> Result<(), String> {
     let books = books(account)?;
     let mut books = books.borrow_mut(); // Panics while a method holds a borrow across its await.
     books.balance = books
         .balance
-        .checked_add(amount)
+        .checked_add(amount.into())
         .ok_or("the account can't hold so much")?;
     Ok(())
 }

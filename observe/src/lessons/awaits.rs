@@ -136,7 +136,7 @@ fn deposit_meanwhile(stage: &mut Stage, method: &str, deposit: &str) -> Result<V
     stage.hold()?;
     let order = account.begin(stage, method)?;
     stage.become_user(1)?;
-    let deposited = stage.call_alone(stage.caller, "deposit", (account.0, 5u64))?;
+    let deposited = stage.call_alone(stage.caller, "deposit", (account.0, 5u32))?;
     stage.deliver_all()?;
     let balance = if deposit == OK { 5 } else { 0 };
     Ok(vec![
@@ -154,7 +154,7 @@ fn look_twice(stage: &mut Stage) -> Result<Vec<Fact>> {
     let sent = account.begin(stage, "look_twice")?;
     stage.advance_time(Duration::from_secs(60))?;
     stage.become_user(1)?;
-    let deposited = stage.call_alone(stage.caller, "deposit", (account.0, 5u64))?;
+    let deposited = stage.call_alone(stage.caller, "deposit", (account.0, 5u32))?;
     stage.deliver_all()?;
     let answer = stage.answer(&sent)?;
     let seen: Result<(Seen, Seen), String> = decode("look_twice", &answer)?;

@@ -100,7 +100,7 @@ fn whoever_borrows_meanwhile_panics_and_other_accounts_do_not() {
     let other = open(&mut stage);
     let borrowed = wait_with_borrow(&mut stage);
     let mut deposit = |account: u64| {
-        let arguments = (account, 5u64);
+        let arguments = (account, 5u32);
         stage
             .call_alone(stage.caller, "deposit", arguments)
             .unwrap()
@@ -131,7 +131,7 @@ fn a_trap_ends_the_borrow_as_cleanup_drops_it() {
     stage.deliver_call("take_order").unwrap();
     stage.deliver(is_answer, Delivery::Trap).unwrap();
     let deposit: Outcome = stage
-        .reply(stage.caller, "deposit", (account, 5u64))
+        .reply(stage.caller, "deposit", (account, 5u32))
         .unwrap();
     assert_eq!(deposit, Ok(()));
 }
