@@ -337,7 +337,8 @@ enum Step {
 
 /// Opens a new order.
 fn open(stage: &mut Stage) -> Result<u64> {
-    let order: u64 = stage.reply(stage.caller, "open", ())?;
+    let order: Result<u64, String> = stage.reply(stage.caller, "open", ())?;
+    let order = order.map_err(Error::msg)?;
     stage.watch(stage.caller, "look", (order,))?;
     stage.watch(stage.callee, "done", (stage.caller, order))?;
     Ok(order)
