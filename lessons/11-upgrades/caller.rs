@@ -3,11 +3,15 @@
 //! What waits at an await is in the memory of the running instance, and an upgrade discards
 //! that memory. The response comes all the same, to code that knows nothing of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use candid::{CandidType, Principal};
-use ic_cdk::{api::msg_caller, call::Call};
+use ic_cdk::{
+    api::{is_controller, msg_caller},
+    call::Call,
+    trap,
+};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
@@ -53,6 +57,8 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
     /// Locks that are not saved: an upgrade opens them all.
     static LOCKED_IN_MEMORY: RefCell<BTreeSet<OrderId>> = RefCell::default();
+    /// Whether `pre_upgrade` traps. A new instance's does not.
+    static PRE_UPGRADE_TRAPS: Cell<bool> = Cell::default();
 }
 
 /// A new order of the user who calls.
@@ -172,8 +178,27 @@ async fn finish(order: OrderId) -> Result<(), String> {
     // COMMIT POINT: the journal says Done.
 }
 
+// ---- An upgrade that fails -----------------------------------------------------------------
+
+/// The mistake: a `pre_upgrade` that can trap. Here a controller has it trap, or not any more.
+#[update(guard = "by_controller")]
+fn trap_in_pre_upgrade(traps: bool) {
+    PRE_UPGRADE_TRAPS.set(traps);
+}
+
+fn by_controller() -> Result<(), String> {
+    match is_controller(&msg_caller()) {
+        true => Ok(()),
+        false => Err("only a controller may do this".to_string()),
+    }
+}
+
+/// This is run by the old code. If it traps, there is no upgrade.
 #[pre_upgrade]
 fn save() {
+    if PRE_UPGRADE_TRAPS.get() {
+        trap("pre_upgrade trapped on purpose");
+    }
     shared::upgrade::save(&STATE);
 }
 

@@ -4,7 +4,7 @@
 use crate::support::{folders, observe, stage, text, wasm};
 use candid::{CandidType, Deserialize, Principal};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, ProvisionalCreateCanisterWithCyclesArgs,
+    CanisterIdRecord, CanisterInstallMode, ProvisionalCreateCanisterWithCyclesArgs, UpgradeFlags,
 };
 use local_replica::{Config, Replica};
 use observe::answer::Got;
@@ -67,7 +67,7 @@ fn the_whole_lesson_is_as_predicted() {
     let output = observe(&["upgrades"]);
     assert_eq!(text(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    assert!(text(&output.stdout).ends_with("\n6 of 6 as predicted.\n"));
+    assert!(text(&output.stdout).ends_with("\n7 of 7 as predicted.\n"));
 }
 
 #[test]
@@ -132,6 +132,59 @@ fn both_sides_of_the_orders_survive_an_upgrade() {
         (1, 1)
     );
     assert!(![order, journaled].contains(&open(&mut stage)));
+}
+
+#[test]
+fn a_caller_that_is_installed_anew_is_told_that_orders_with_the_same_numbers_are_done() {
+    let mut stage = stage(&LESSON);
+    let method = "order_with_journal";
+    let order = open(&mut stage);
+    assert_eq!(call(&mut stage, method, order), Got::ReplyOk);
+    let module = std::fs::read(&LESSON.modules(&folders(wasm())).caller).unwrap();
+    let args = install_args(stage.caller, module, CanisterInstallMode::Reinstall).unwrap();
+    let installed = stage.manage(stage.caller, "install_code", (args,));
+    installed.unwrap().unwrap();
+    assert_eq!(open(&mut stage), order);
+    assert_eq!(call(&mut stage, method, order), Got::ReplyOk);
+    assert_eq!(done(&mut stage, order), 1);
+}
+
+#[test]
+fn only_a_controller_may_have_pre_upgrade_trap() {
+    let mut stage = stage(&LESSON);
+    stage.become_user(1).unwrap();
+    let method = "trap_in_pre_upgrade";
+    let answer = stage.call(stage.caller, method, (true,)).unwrap();
+    let message = answer.unwrap_err().message;
+    assert!(
+        message.contains("only a controller may do this"),
+        "{message}"
+    );
+    stage.become_user(0).unwrap();
+    stage.upgrade(stage.caller).unwrap().unwrap();
+}
+
+#[test]
+fn to_skip_pre_upgrade_gets_past_a_trap_and_loses_what_came_after_the_last_upgrade() {
+    let mut stage = stage(&LESSON);
+    let caller = stage.caller;
+    let saved = open(&mut stage);
+    stage.upgrade(caller).unwrap().unwrap();
+    let lost = open(&mut stage);
+    let method = "trap_in_pre_upgrade";
+    stage.call(caller, method, (true,)).unwrap().unwrap();
+    stage.upgrade(caller).unwrap().unwrap_err();
+    look(&mut stage, lost);
+
+    let flags = UpgradeFlags {
+        skip_pre_upgrade: Some(true),
+        wasm_memory_persistence: None,
+    };
+    stage.upgrade_with(caller, Some(flags)).unwrap().unwrap();
+    look(&mut stage, saved);
+    let status: Result<OrderStatus, String> = stage.query(caller, "look", (lost,)).unwrap();
+    assert_eq!(status, Err(UNKNOWN.to_owned()));
+    stage.upgrade(caller).unwrap().unwrap();
 }
 
 #[test]
