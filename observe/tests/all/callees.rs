@@ -146,11 +146,23 @@ fn an_account_is_there_for_its_owner_alone() {
     let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     stage.become_user(1).unwrap();
-    for method in ["ask_trusting", "ask_careful"] {
-        let answer = ask(&mut stage, method, account, NameReply::Honest);
-        assert_eq!(error(&answer), UNKNOWN, "{method}");
-    }
+    let answer = ask(&mut stage, "ask_careful", account, NameReply::Honest);
+    assert_eq!(error(&answer), UNKNOWN);
     assert_eq!(waits(&mut stage, account), Err(UNKNOWN.to_owned()));
+}
+
+#[test]
+fn no_stranger_has_the_caller_use_up_its_instructions_on_a_bomb() {
+    let mut stage = stage(&LESSON);
+    stage.become_user(1).unwrap();
+    let account = open(&mut stage);
+    let answer = ask(&mut stage, "ask_trusting", account, NameReply::Bomb);
+    let message = answer.unwrap_err().message;
+    assert!(
+        message.contains("only a controller may do this"),
+        "{message}"
+    );
+    assert_eq!(waits(&mut stage, account), Ok(false));
 }
 
 #[test]
@@ -171,7 +183,7 @@ fn a_thousand_strangers_take_no_account_from_who_has_one() {
     for stranger in 1..=1000 {
         stage.become_user(stranger).unwrap();
         let _own = try_open(&mut stage);
-        let answer = ask(&mut stage, "ask_trusting", account, NameReply::Bomb);
+        let answer = ask(&mut stage, "ask_careful", account, NameReply::Bomb);
         assert_eq!(error(&answer), UNKNOWN);
     }
     let full = "there is no room for more; nothing was done".to_owned();
