@@ -3,12 +3,12 @@
 
 use std::cell::RefCell;
 
-use candid::CandidType;
-use ic_cdk::trap;
+use candid::{CandidType, Principal};
+use ic_cdk::{api::msg_caller, trap};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::bounded::BoundedMap;
+use shared::map::Bounded;
 
 /// How many entries a list has at most.
 const MAX_ENTRIES: usize = 1000;
@@ -17,53 +17,62 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// All lists.
+/// All lists, by owner.
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    lists: BoundedMap<u64, Vec<u64>>,
+    lists: Bounded<Principal, List>,
 }
 
-/// Opens an empty list, and returns its number.
+/// A list.
+#[derive(CandidType, Deserialize)]
+struct List {
+    /// The canister that may append to it for the owner.
+    writer: Principal,
+    entries: Vec<u64>,
+}
+
+/// Begins an empty list of who calls, in place of the one before. `writer` may append to it, too: the
+/// owner trusts that canister to do so for the owner alone.
 #[update]
-fn open_list() -> u64 {
-    STATE.with_borrow_mut(|State { lists }| {
-        let list = lists.next_number();
-        lists.insert(list, Vec::new());
-        list
-    })
+fn open_list(writer: Principal) -> Result<(), String> {
+    let entries = Vec::new();
+    let list = List { writer, entries };
+    STATE.with_borrow_mut(|state| state.lists.insert(msg_caller(), list))?;
+    Ok(())
 }
 
-/// A list's entries, in the order in which they came.
+/// The entries of somebody's list, in the order in which they came.
 #[query]
-fn list(list: u64) -> Option<Vec<u64>> {
-    STATE.with_borrow(|state| state.lists.get(&list).cloned())
+fn list(owner: Principal) -> Option<Vec<u64>> {
+    STATE.with_borrow(|state| state.lists.get(&owner).map(|list| list.entries.clone()))
 }
 
 /// Appends one entry.
 #[update]
-fn append(list: u64, entry: u64) {
-    extend(list, &[entry]);
+fn append(owner: Principal, entry: u64) {
+    extend(owner, &[entry]);
     // COMMIT POINT: one for each entry.
 }
 
 /// Appends many entries: all of them, or none.
 #[update]
-fn append_all(list: u64, entries: Vec<u64>) {
-    extend(list, &entries);
+fn append_all(owner: Principal, entries: Vec<u64>) {
+    extend(owner, &entries);
     // COMMIT POINT: one for all entries.
 }
 
-fn extend(list: u64, entries: &[u64]) {
+fn extend(owner: Principal, entries: &[u64]) {
     STATE.with_borrow_mut(|state| {
-        let Some(list) = state.lists.get_mut(&list) else {
-            trap(format!(
-                "there is no list {list}: it was never opened, or is too old"
-            ));
+        let Some(list) = state.lists.get_mut(&owner) else {
+            trap("there is no such list; `open_list` begins one");
         };
-        if list.len() + entries.len() > MAX_ENTRIES {
+        if ![owner, list.writer].contains(&msg_caller()) {
+            trap("only its owner and its writer may append to a list");
+        }
+        if list.entries.len() + entries.len() > MAX_ENTRIES {
             trap(format!("a list has at most {MAX_ENTRIES} entries"));
         }
-        list.extend(entries);
+        list.entries.extend(entries);
     });
 }
 

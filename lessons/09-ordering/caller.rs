@@ -6,7 +6,10 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use candid::{Principal, utils::ArgumentEncoder};
-use ic_cdk::call::{Call, Response};
+use ic_cdk::{
+    api::msg_caller,
+    call::{Call, Response},
+};
 use ic_cdk_macros::update;
 
 use shared::peer;
@@ -85,10 +88,11 @@ async fn price_of(item: &str) -> Result<u64, String> {
 /// The mistake: a loop of awaits. Each waits for the one before; and each is a commit point, so that
 /// a failure in the middle leaves a half.
 #[update]
-async fn append_in_a_loop(list: u64, count: u64) -> Result<(), String> {
+async fn append_in_a_loop(count: u64) -> Result<(), String> {
     check(count)?;
+    let owner = msg_caller();
     for entry in 1..=count {
-        append(list, entry).await?; // COMMIT POINT: as often as there are entries.
+        append(owner, entry).await?; // COMMIT POINT: as often as there are entries.
     }
     Ok(())
 }
@@ -96,9 +100,10 @@ async fn append_in_a_loop(list: u64, count: u64) -> Result<(), String> {
 /// Faster: all calls leave with one message, and the callee receives them in this order. It is
 /// still a message for each entry, and each may fail alone.
 #[update]
-async fn append_in_parallel(list: u64, count: u64) -> Result<(), String> {
+async fn append_in_parallel(count: u64) -> Result<(), String> {
     check(count)?;
-    let calls = (1..=count).map(|entry| append(list, entry));
+    let owner = msg_caller();
+    let calls = (1..=count).map(|entry| append(owner, entry));
     // COMMIT POINT: all calls are sent; and another one with each response.
     join_all(calls).await.into_iter().collect()
 }
@@ -106,15 +111,17 @@ async fn append_in_parallel(list: u64, count: u64) -> Result<(), String> {
 /// The right way, where the callee offers it: one call for all entries. There is one message in
 /// the callee, and so it has all of them or none.
 #[update]
-async fn append_as_a_batch(list: u64, count: u64) -> Result<(), String> {
+async fn append_as_a_batch(count: u64) -> Result<(), String> {
     check(count)?;
+    let owner = msg_caller();
     let entries: Vec<u64> = (1..=count).collect();
     // COMMIT POINT: the call is sent.
-    call_callee("append_all", &(list, entries)).await.map(drop)
+    call_callee("append_all", &(owner, entries)).await.map(drop)
 }
 
-async fn append(list: u64, entry: u64) -> Result<(), String> {
-    call_callee("append", &(list, entry)).await.map(drop)
+/// Appends to the list of the user who called, and to no other: the callee relies on that.
+async fn append(owner: Principal, entry: u64) -> Result<(), String> {
+    call_callee("append", &(owner, entry)).await.map(drop)
 }
 
 fn check(count: u64) -> Result<(), String> {

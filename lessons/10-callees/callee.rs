@@ -76,7 +76,7 @@ fn name(reply: NameReply) -> PhantomData<String> {
     let encoded = match reply {
         NameReply::Honest => encode_one("callee"),
         NameReply::WrongType => encode_one(2u64),
-        NameReply::Huge => encode_one("2".repeat(1_000_000)),
+        NameReply::Huge => encode_one("a".repeat(1_000_000)),
         NameReply::Bomb => Ok(bomb()),
     };
     match encoded {

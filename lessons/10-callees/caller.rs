@@ -6,13 +6,14 @@ use std::cell::RefCell;
 
 use candid::{CandidType, DecoderConfig, Principal, decode_one_with_config};
 use ic_cdk::{
+    api::{is_controller, msg_caller},
     call::{Call, Response},
     trap,
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{bounded::BoundedMap, outcome::CallOutcome, peer};
+use shared::{map::Bounded, outcome::CallOutcome, peer};
 
 // ---- A callee that doesn't answer ----------------------------------------------------------
 
@@ -38,11 +39,17 @@ async fn wait_with_deadline() -> CallOutcome {
 
 // ---- A callee with a hostile reply ---------------------------------------------------------
 
+/// An account: its owner, and its number. Who calls with the number of somebody else's finds none.
+type Account = (Principal, u64);
+
 /// What outlives an upgrade: whether each account waits for a reply. One call an account.
 #[derive(CandidType, Deserialize, Default)]
 struct State {
-    accounts: BoundedMap<u64, bool>,
+    accounts: Bounded<Account, bool>,
 }
+
+/// How many accounts an owner may have: one alone doesn't take all the room.
+const MOST_ACCOUNTS: usize = 100;
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
@@ -57,28 +64,36 @@ enum NameReply {
     Bomb,
 }
 
-/// A new account.
+/// A new account of the user who calls.
 #[update]
-fn open() -> u64 {
-    STATE.with_borrow_mut(|state| {
-        let account = state.accounts.next_number();
-        state.accounts.insert(account, false);
-        account
+fn open() -> Result<u64, String> {
+    let user = msg_caller();
+    STATE.with_borrow_mut(|State { accounts }| {
+        let owned = accounts.iter().filter(|((owner, _), _)| *owner == user);
+        if owned.count() >= MOST_ACCOUNTS {
+            return Err(format!(
+                "you have {MOST_ACCOUNTS} accounts, and nobody may have more"
+            ));
+        }
+        let number = accounts.next_number();
+        accounts.insert((user, number), false)?;
+        Ok(number)
     })
 }
 
-/// Whether an account waits for a reply.
+/// Whether an account of the user's waits for a reply.
 #[query]
-fn waits(account: u64) -> Result<bool, String> {
+fn waits(number: u64) -> Result<bool, String> {
+    let account = (msg_caller(), number);
     STATE.with_borrow(|state| state.accounts.get(&account).copied().ok_or_else(unknown))
 }
 
 fn unknown() -> String {
-    "there is no such account; `open` opens one".to_string()
+    "you have no such account; `open` opens one".to_string()
 }
 
 /// Marks an account as waiting, if it does not wait yet.
-fn begin(account: u64) -> Result<(), String> {
+fn begin(account: Account) -> Result<(), String> {
     STATE.with_borrow_mut(
         |state| match state.accounts.get_mut(&account).ok_or_else(unknown)? {
             true => Err("this account still waits for a reply".to_string()),
@@ -91,7 +106,7 @@ fn begin(account: u64) -> Result<(), String> {
 }
 
 /// The account waits no more.
-fn end(account: u64) {
+fn end(account: Account) {
     STATE.with_borrow_mut(|state| {
         if let Some(waits) = state.accounts.get_mut(&account) {
             *waits = false;
@@ -99,9 +114,11 @@ fn end(account: u64) {
     });
 }
 
-/// The mistake: to decode whatever comes, and to trap if that fails.
-#[update]
-async fn ask_trusting(account: u64, reply: NameReply) -> Result<String, String> {
+/// The mistake: to decode whatever comes, and to trap if that fails. Only a controller may try it: a
+/// bomb costs this canister all instructions that a message may use.
+#[update(guard = "by_controller")]
+async fn ask_trusting(number: u64, reply: NameReply) -> Result<String, String> {
+    let account = (msg_caller(), number);
     begin(account)?;
     // COMMIT POINT: the account waits.
     let response = Call::unbounded_wait(callee(), "name")
@@ -117,20 +134,29 @@ async fn ask_trusting(account: u64, reply: NameReply) -> Result<String, String> 
     name
 }
 
-/// The right way: to measure before decoding, to decode within a limit, and to take what is
-/// not as expected for an error like any other.
+fn by_controller() -> Result<(), String> {
+    match is_controller(&msg_caller()) {
+        true => Ok(()),
+        false => Err("only a controller may do this".to_string()),
+    }
+}
+
+/// The right way: to wait with a deadline, to measure before decoding, to decode within a limit, and
+/// to take what is not as expected for an error like any other.
 #[update]
-async fn ask_careful(account: u64, reply: NameReply) -> Result<String, String> {
+async fn ask_careful(number: u64, reply: NameReply) -> Result<String, String> {
+    let account = (msg_caller(), number);
     begin(account)?;
     // COMMIT POINT: the account waits.
-    let response = Call::unbounded_wait(callee(), "name")
+    let response = Call::bounded_wait(callee(), "name")
+        .change_timeout(60)
         .with_arg(reply)
         .await
         .map_err(|error| error.to_string());
     let name = response.and_then(read_name);
     end(account);
     name
-    // COMMIT POINT: the account doesn't wait any more, whatever the reply was.
+    // COMMIT POINT: the account doesn't wait any more, whatever the reply was, and if there is none.
 }
 
 /// How many bytes a name may take, with what Candid adds.

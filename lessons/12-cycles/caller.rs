@@ -1,11 +1,11 @@
 //! The lesson `cycles`: where attached cycles are after a call, however it ends.
 //!
 //! Every method makes one call of the callee with cycles attached, and reports what came back with
-//! the answer. What the callee accepts can be seen in its account.
+//! the answer. What the callee accepts can be seen in this canister's account there.
 
 use candid::{CandidType, Principal, utils::ArgumentEncoder};
 use ic_cdk::{
-    api::msg_cycles_refunded,
+    api::{canister_self, msg_cycles_refunded},
     call::{Call, CallFailed},
 };
 use ic_cdk_macros::update;
@@ -81,7 +81,7 @@ fn bounded_call<'m>(method: &'m str, arguments: &impl ArgumentEncoder) -> Call<'
 /// Calls a method that knows nothing of cycles, and accepts none.
 #[update]
 async fn call_free_method() -> Report {
-    report(call("open_account", &()), MORE).await
+    report(call("account", &(canister_self(),)), MORE).await
 }
 
 /// Calls a method that does not exist.
@@ -93,37 +93,37 @@ async fn call_missing_method() -> Report {
 /// Attaches more than there can be.
 #[update]
 async fn call_with_too_many() -> Report {
-    report(call("open_account", &()), u128::MAX).await
+    report(call("account", &(canister_self(),)), u128::MAX).await
 }
 
 /// The callee accepts and traps in the same message.
 #[update]
-async fn call_trapping_callee(account: u64) -> Report {
-    report(call("accept_then_trap", &(account,)), MORE).await
+async fn call_trapping_callee() -> Report {
+    report(call("accept_then_trap", &()), MORE).await
 }
 
 /// The callee makes the mistake: it accepts, and rejects.
 #[update]
-async fn call_rejecting_callee(account: u64) -> Report {
-    report(call("accept_then_reject", &(account,)), MORE).await
+async fn call_rejecting_callee() -> Report {
+    report(call("accept_then_reject", &()), MORE).await
 }
 
 /// The callee makes the mistake: it accepts, awaits, and traps.
 #[update]
-async fn call_awaiting_callee(account: u64) -> Report {
-    report(call("accept_then_await_then_trap", &(account,)), MORE).await
+async fn call_awaiting_callee() -> Report {
+    report(call("accept_then_await_then_trap", &()), MORE).await
 }
 
 /// The callee does it the right way: it accepts last. The work ends as it is told to.
 #[update]
-async fn call_careful_callee(account: u64, work: Work) -> Report {
-    report(call("work_then_accept", &(account, work)), MORE).await
+async fn call_careful_callee(work: Work) -> Report {
+    report(call("work_then_accept", &(work,)), MORE).await
 }
 
 /// The same callee, and less is attached than it wants.
 #[update]
-async fn call_with_too_few(account: u64) -> Report {
-    let arguments = (account, Work::Succeeds);
+async fn call_with_too_few() -> Report {
+    let arguments = (Work::Succeeds,);
     report(call("work_then_accept", &arguments), PRICE - 100).await
 }
 
@@ -132,15 +132,15 @@ async fn call_with_too_few(account: u64) -> Report {
 /// The mistake: attaches more than the price to a call that waits for a bounded time only. When it
 /// ends in SysUnknown, the rest does not come back.
 #[update]
-async fn call_bounded_wait(account: u64) -> Report {
-    let arguments = (account, Work::Succeeds);
+async fn call_bounded_wait() -> Report {
+    let arguments = (Work::Succeeds,);
     report(bounded_call("work_then_accept", &arguments), MORE).await
 }
 
 /// Better: attaches the price, so that there is no rest. Or waits unbounded, as above.
 #[update]
-async fn call_bounded_wait_with_the_price(account: u64) -> Report {
-    let arguments = (account, Work::Succeeds);
+async fn call_bounded_wait_with_the_price() -> Report {
+    let arguments = (Work::Succeeds,);
     report(bounded_call("work_then_accept", &arguments), PRICE).await
 }
 

@@ -280,7 +280,8 @@ struct Asked {
 
 /// Asks for a reply, with a new account.
 fn ask(stage: &mut Stage, method: &str, reply: NameReply) -> Result<Asked> {
-    let account: u64 = stage.reply(stage.caller, "open", ())?;
+    let account: Result<u64, String> = stage.reply(stage.caller, "open", ())?;
+    let account = account.map_err(Error::msg)?;
     stage.watch(stage.caller, "waits", (account,))?;
     let answer = stage.call(stage.caller, method, (account, reply))?;
     let waits: Result<bool, String> = stage.query(stage.caller, "waits", (account,))?;

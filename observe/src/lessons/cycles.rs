@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candid::{CandidType, Deserialize};
 
 use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, Side, fact, rule};
@@ -277,13 +277,11 @@ impl Way {
     }
 
     fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
-        let account: u64 = stage.reply(stage.callee, "open_account", ())?;
-        stage.watch(stage.callee, "account", (account,))?;
-        stage.begin_scene()?;
-        let answer = self.call(stage, account)?;
+        let before = accepted(stage)?;
+        stage.watch(stage.callee, "account", (stage.caller,))?;
+        let answer = self.call(stage)?;
         let report: Report = decode(self.method, &answer)?;
-        let found: Option<Account> = stage.query(stage.callee, "account", (account,))?;
-        let accepted = found.context("the account is gone")?.accepted;
+        let accepted = accepted(stage)? - before;
         Ok(vec![
             fact("caller saw", self.saw, report.outcome.words()),
             fact(
@@ -295,9 +293,9 @@ impl Way {
         ])
     }
 
-    fn call(&self, stage: &mut Stage, account: u64) -> Result<Answer> {
+    fn call(&self, stage: &mut Stage) -> Result<Answer> {
         // Candid ignores arguments that a method does not know.
-        let arguments = (account, self.work);
+        let arguments = (self.work,);
         if self.treatment == Treatment::Nothing {
             return stage.call(stage.caller, self.method, arguments);
         }
@@ -323,6 +321,12 @@ impl Way {
         stage.release()?;
         stage.answer(&sent)
     }
+}
+
+/// The cycles that the callee has accepted from the caller so far.
+fn accepted(stage: &mut Stage) -> Result<u128> {
+    let account: Account = stage.query(stage.callee, "account", (stage.caller,))?;
+    Ok(account.accepted)
 }
 
 fn on_its_way(kind: Kind, method: &'static str) -> impl Fn(&WaitingMessage) -> bool {

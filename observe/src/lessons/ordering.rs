@@ -2,7 +2,7 @@
 //!
 //! The code that is observed: `lessons/09-ordering`.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::lesson::{
     Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way, rule,
@@ -164,10 +164,10 @@ fn experiments() -> Vec<Experiment> {
 
 /// Tries to have the second of two requests executed before the first.
 fn requests_in_order(stage: &mut Stage) -> Result<Vec<Fact>> {
-    let list = open_list(stage)?;
+    open_list(stage)?;
     stage.hold()?;
     stage.begin_scene()?;
-    let sent = stage.send(stage.caller, PARALLEL, (list, 2u64))?;
+    let sent = stage.send(stage.caller, PARALLEL, (2u64,))?;
     stage.deliver_call(PARALLEL)?;
     let waiting = stage.waiting()?;
     let requests = waiting.iter().filter(|message| is(Kind::Request)(message));
@@ -178,7 +178,7 @@ fn requests_in_order(stage: &mut Stage) -> Result<Vec<Fact>> {
         _ => "both, or none",
     };
     // What a user sends may overtake the second request, and the second request not the first.
-    let users = stage.send(stage.callee, "append", (list, 9u64))?;
+    let users = stage.send(stage.callee, "append", (stage.user(), 9u64))?;
     stage.deliver(is(Kind::Request), Delivery::Normally)?;
     stage.deliver(is(Kind::Ingress), Delivery::Normally)?;
     stage.release()?;
@@ -187,7 +187,7 @@ fn requests_in_order(stage: &mut Stage) -> Result<Vec<Fact>> {
     Ok(vec![
         fact(WAITING, 2, may_go.len()),
         fact(NEXT, "only the first", next),
-        fact(RECEIVED, "1, 9, 2", entries(stage, list)?),
+        fact(RECEIVED, "1, 9, 2", entries(stage)?),
     ])
 }
 
@@ -223,10 +223,10 @@ fn prices(answer: &Answer) -> Result<String> {
 /// Appends many entries, delivers all that waits, then all that waits because of that, and so on.
 /// Returns how often the canisters waited for each other.
 fn round_trips(stage: &mut Stage, method: &str) -> Result<usize> {
-    let list = open_list(stage)?;
+    open_list(stage)?;
     stage.hold()?;
     stage.begin_scene()?;
-    let sent = stage.send(stage.caller, method, (list, MANY))?;
+    let sent = stage.send(stage.caller, method, (MANY,))?;
     let mut rounds = 0;
     loop {
         let waiting = stage.waiting()?;
@@ -252,9 +252,9 @@ fn messages(stage: &Stage) -> usize {
 /// What a method costs both canisters to append very many entries, compared with the loop.
 fn cost(stage: &mut Stage, method: &str) -> Result<&'static str> {
     let mut of = |method: &str| -> Result<u128> {
-        let list = open_list(stage)?;
+        open_list(stage)?;
         let before = balances(stage)?;
-        appended(&stage.call(stage.caller, method, (list, VERY_MANY))?)?;
+        appended(&stage.call(stage.caller, method, (VERY_MANY,))?)?;
         let after = balances(stage)?;
         before.checked_sub(after).context("the balances have grown")
     };
@@ -273,10 +273,10 @@ fn balances(stage: &mut Stage) -> Result<u128> {
 
 /// Appends a few entries. The `number`th message of a kind traps. Returns what the list then has.
 fn trap_at(stage: &mut Stage, method: &str, kind: Kind, number: usize) -> Result<String> {
-    let list = open_list(stage)?;
+    open_list(stage)?;
     stage.hold()?;
     stage.begin_scene()?;
-    stage.send(stage.caller, method, (list, FEW))?;
+    stage.send(stage.caller, method, (FEW,))?;
     for nth in 1..=number {
         while !stage.waiting()?.iter().any(is(kind)) {
             if !stage.deliver_next()? {
@@ -290,7 +290,7 @@ fn trap_at(stage: &mut Stage, method: &str, kind: Kind, number: usize) -> Result
         stage.deliver(is(kind), how)?;
     }
     stage.release()?;
-    entries(stage, list)
+    entries(stage)
 }
 
 // ---- On the stage ------------------------------------------------------------------------------
@@ -305,14 +305,15 @@ fn is(kind: Kind) -> impl Fn(&WaitingMessage) -> bool {
     move |message| message.kind == kind
 }
 
-fn open_list(stage: &mut Stage) -> Result<u64> {
-    let list = stage.reply(stage.callee, "open_list", ())?;
-    stage.watch(stage.callee, "list", (list,))?;
-    Ok(list)
+/// Begins an empty list of the user's, to which the caller may append.
+fn open_list(stage: &mut Stage) -> Result<()> {
+    let opened: Result<(), String> = stage.reply(stage.callee, "open_list", (stage.caller,))?;
+    opened.map_err(Error::msg)?;
+    stage.watch(stage.callee, "list", (stage.user(),))
 }
 
-fn entries(stage: &mut Stage, list: u64) -> Result<String> {
-    let entries: Option<Vec<u64>> = stage.query(stage.callee, "list", (list,))?;
+fn entries(stage: &mut Stage) -> Result<String> {
+    let entries: Option<Vec<u64>> = stage.query(stage.callee, "list", (stage.user(),))?;
     let entries = entries.context("the list is gone")?;
     Ok(match entries.is_empty() {
         true => "nothing".to_owned(),

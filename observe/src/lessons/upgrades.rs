@@ -107,12 +107,26 @@ fn experiments() -> Vec<Experiment> {
             SAW,
             "The callee stopped only after it had answered the call that it was handling.",
         )),
+        mistake(
+            "trap_in_pre_upgrade",
+            "the caller's pre_upgrade traps",
+            trapping_pre_upgrade,
+        )
+        .asks(Question::new(
+            "The caller's pre_upgrade traps; that of the version to which it is upgraded would not. \
+             A controller stops the caller first. What becomes of the upgrade?",
+            ["refused", "accepted", "accepted, and the state is lost"],
+            STOPPED_FIRST,
+            "The pre_upgrade that is run is that of the version that is installed. Its trap cancels \
+             the upgrade, and so it does with every other, for as long as it traps.",
+        )),
     ]
 }
 
 const SAVED_LOCK: &str = "the lock that is saved";
 const NEXT_SEEN: &str = "the caller saw the next order done";
 const JOURNAL: &str = "the journal, after the answer";
+const STOPPED_FIRST: &str = "the upgrade, stopped first";
 const SAW: &str = "the caller saw";
 
 // ---- The caller is upgraded --------------------------------------------------------------------
@@ -311,6 +325,36 @@ fn seen_by_caller(answer: &Answer) -> String {
     }
 }
 
+// ---- An upgrade that fails ---------------------------------------------------------------------
+
+fn trapping_pre_upgrade(stage: &mut Stage) -> Result<Vec<Fact>> {
+    let (caller, method) = (stage.caller, "trap_in_pre_upgrade");
+    let order = open(stage)?;
+    accepted(stage.call(caller, method, (true,))?)?;
+
+    let upgraded = stage.upgrade(caller)?;
+    accepted(stage.command(caller, "stop_canister")?)?;
+    let later = stage.upgrade(caller)?;
+    accepted(stage.command(caller, "start_canister")?)?;
+
+    let answer = stage.call(caller, "order", (order,))?;
+    // So that it can be upgraded again.
+    accepted(stage.call(caller, method, (false,))?)?;
+    let repaired = stage.upgrade(caller)?;
+    let seen_done = look(stage, order)?.order.seen_done;
+    Ok(vec![
+        fact("the upgrade", "refused", words(&upgraded)),
+        fact(STOPPED_FIRST, "refused", words(&later)),
+        fact("an order from before", "reply: Ok", got(&answer)),
+        fact(
+            "without the trap, the upgrade",
+            "accepted",
+            words(&repaired),
+        ),
+        fact("the caller saw the order done", "once", times(seen_done)),
+    ])
+}
+
 // ---- Steps that experiments share --------------------------------------------------------------
 
 /// `OrderStatus` in the caller's interface.
@@ -336,7 +380,8 @@ enum Step {
 
 /// Opens a new order.
 fn open(stage: &mut Stage) -> Result<u64> {
-    let order: u64 = stage.reply(stage.caller, "open", ())?;
+    let order: Result<u64, String> = stage.reply(stage.caller, "open", ())?;
+    let order = order.map_err(Error::msg)?;
     stage.watch(stage.caller, "look", (order,))?;
     stage.watch(stage.callee, "done", (stage.caller, order))?;
     Ok(order)

@@ -1,5 +1,7 @@
 //! The lesson `callees`: waiting with and without a deadline, and replies that are made to harm.
 
+use std::time::Duration;
+
 use crate::support::{observe, stage, text};
 use candid::{CandidType, Deserialize};
 use observe::answer::Got;
@@ -10,12 +12,20 @@ use observe::stage::Stage;
 
 #[derive(CandidType, Deserialize)]
 enum NameReply {
+    Honest,
     WrongType,
+    Huge,
     Bomb,
 }
 
-fn open(stage: &mut Stage) -> u64 {
+const UNKNOWN: &str = "you have no such account; `open` opens one";
+
+fn try_open(stage: &mut Stage) -> Result<u64, String> {
     stage.reply(stage.caller, "open", ()).unwrap()
+}
+
+fn open(stage: &mut Stage) -> u64 {
+    try_open(stage).unwrap()
 }
 
 fn ask(stage: &mut Stage, method: &str, account: u64, reply: NameReply) -> Answer {
@@ -126,8 +136,87 @@ fn a_refused_reply_leaves_the_account_as_it_was_before() {
 #[test]
 fn an_account_that_nobody_opened_is_named_as_the_error() {
     let mut stage = stage(&LESSON);
-    let unknown = "there is no such account; `open` opens one";
     let answer = ask(&mut stage, "ask_careful", 7, NameReply::WrongType);
-    assert_eq!(error(&answer), unknown);
-    assert_eq!(waits(&mut stage, 7), Err(unknown.to_owned()));
+    assert_eq!(error(&answer), UNKNOWN);
+    assert_eq!(waits(&mut stage, 7), Err(UNKNOWN.to_owned()));
+}
+
+#[test]
+fn an_account_is_there_for_its_owner_alone() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    stage.become_user(1).unwrap();
+    let answer = ask(&mut stage, "ask_careful", account, NameReply::Honest);
+    assert_eq!(error(&answer), UNKNOWN);
+    assert_eq!(waits(&mut stage, account), Err(UNKNOWN.to_owned()));
+}
+
+#[test]
+fn no_stranger_has_the_caller_use_up_its_instructions_on_a_bomb() {
+    let mut stage = stage(&LESSON);
+    stage.become_user(1).unwrap();
+    let account = open(&mut stage);
+    let answer = ask(&mut stage, "ask_trusting", account, NameReply::Bomb);
+    let message = answer.unwrap_err().message;
+    assert!(
+        message.contains("only a controller may do this"),
+        "{message}"
+    );
+    assert_eq!(waits(&mut stage, account), Ok(false));
+}
+
+#[test]
+fn one_owner_has_at_most_a_hundred_accounts() {
+    let mut stage = stage(&LESSON);
+    let opened: Vec<_> = (0..101).map(|_| try_open(&mut stage)).collect();
+    assert!(opened[..100].iter().all(Result::is_ok));
+    let refused = "you have 100 accounts, and nobody may have more".to_owned();
+    assert_eq!(opened[100], Err(refused));
+    stage.become_user(1).unwrap();
+    open(&mut stage);
+}
+
+#[test]
+fn a_thousand_strangers_take_no_account_from_who_has_one() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let _own = try_open(&mut stage);
+        let answer = ask(&mut stage, "ask_careful", account, NameReply::Bomb);
+        assert_eq!(error(&answer), UNKNOWN);
+    }
+    let full = "there is no room for more; nothing was done".to_owned();
+    assert_eq!(try_open(&mut stage), Err(full));
+    stage.become_user(0).unwrap();
+    assert_eq!(waits(&mut stage, account), Ok(false));
+    let answer = ask(&mut stage, "ask_careful", account, NameReply::Honest);
+    let name: Result<String, String> = candid::decode_one(&answer.unwrap()).unwrap();
+    assert_eq!(name, Ok("callee".to_owned()));
+}
+
+#[test]
+fn a_callee_that_never_gives_its_name_keeps_no_account_of_the_careful() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    stage.hold().unwrap();
+    let method = "ask_careful";
+    let asked = (account, NameReply::Honest);
+    let sent = stage.send(stage.caller, method, asked).unwrap();
+    stage.deliver_call(method).unwrap();
+    stage.advance_time(Duration::from_secs(60)).unwrap();
+    stage.deliver_all().unwrap();
+    assert_eq!(waits(&mut stage, account), Ok(false));
+    let error = error(&stage.answer(&sent).unwrap());
+    assert!(error.contains("rejected: 6"), "{error}");
+}
+
+#[test]
+fn a_huge_name_is_made_of_letters() {
+    let mut stage = stage(&LESSON);
+    let name: String = stage
+        .reply(stage.callee, "name", (NameReply::Huge,))
+        .unwrap();
+    assert_eq!(name.len(), 1_000_000);
+    assert!(name.chars().all(char::is_alphabetic));
 }

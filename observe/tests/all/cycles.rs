@@ -33,6 +33,14 @@ struct Account {
     served: u64,
 }
 
+/// The callee's methods that are paid for.
+const PAID: [&str; 4] = [
+    "accept_then_trap",
+    "accept_then_reject",
+    "accept_then_await_then_trap",
+    "work_then_accept",
+];
+
 #[test]
 fn every_question_has_the_right_answer_among_its_choices() {
     assert_questions_can_be_answered(&LESSON);
@@ -50,7 +58,6 @@ fn every_row_is_as_predicted() {
 
 #[test]
 fn the_work_is_done_exactly_where_it_is_paid() {
-    let mut stage = stage(&LESSON);
     for (method, work, expected) in [
         ("call_careful_callee", Work::Succeeds, (400, 1)),
         ("call_careful_callee", Work::Rejects, (0, 0)),
@@ -59,13 +66,11 @@ fn the_work_is_done_exactly_where_it_is_paid() {
         ("call_rejecting_callee", Work::Succeeds, (400, 0)),
         ("call_awaiting_callee", Work::Succeeds, (400, 0)),
     ] {
-        let account: u64 = stage.reply(stage.callee, "open_account", ()).unwrap();
-        stage
-            .call(stage.caller, method, (account, work))
-            .unwrap()
+        let mut stage = stage(&LESSON);
+        stage.call(stage.caller, method, (work,)).unwrap().unwrap();
+        let account: Account = stage
+            .query(stage.callee, "account", (stage.caller,))
             .unwrap();
-        let account: Option<Account> = stage.query(stage.callee, "account", (account,)).unwrap();
-        let account = account.unwrap();
         assert_eq!((account.accepted, account.served), expected, "{method}");
     }
 }
@@ -73,23 +78,72 @@ fn the_work_is_done_exactly_where_it_is_paid() {
 #[test]
 fn accounts_survive_an_upgrade() {
     let mut stage = stage(&LESSON);
-    let account: u64 = stage.reply(stage.callee, "open_account", ()).unwrap();
-    let arguments = (account, Work::Succeeds);
+    let arguments = (Work::Succeeds,);
     stage
         .call(stage.caller, "call_careful_callee", arguments)
         .unwrap()
         .unwrap();
     stage.upgrade(stage.callee).unwrap().unwrap();
-    let account: Option<Account> = stage.query(stage.callee, "account", (account,)).unwrap();
-    assert_eq!(account.unwrap().accepted, 400);
+    let account: Account = stage
+        .query(stage.callee, "account", (stage.caller,))
+        .unwrap();
+    assert_eq!(account.accepted, 400);
 }
 
 #[test]
-fn who_has_no_account_pays_nothing() {
+fn the_callee_works_for_canisters_alone() {
+    let mut stage = stage(&LESSON);
+    for method in PAID {
+        let answer = stage.call(stage.callee, method, (Work::Succeeds,));
+        let message = answer.unwrap().unwrap_err().message;
+        assert!(message.contains("only a canister"), "{method}: {message}");
+    }
+}
+
+#[test]
+fn a_thousand_strange_canisters_have_nothing_forgotten() {
     let mut world = World::new();
-    let method = "call_rejecting_callee";
-    let ended = world.call(method, (77u64,), &[]);
-    assert_eq!((ended.back, ended.lost), (1000, 0));
+    let method = "call_careful_callee";
+    let before = world.call(method, (Work::Succeeds,), &[]);
+    world.fill_the_callee();
+    let after = world.call(method, (Work::Succeeds,), &[]);
+    assert_eq!((before.back, after.back), (600, 600));
+    let account = world.account();
+    assert_eq!((account.accepted, account.served), (800, 2));
+}
+
+#[test]
+fn a_thousand_strange_users_add_nothing_to_what_the_callee_keeps() {
+    let mut stage = stage(&LESSON);
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let method = PAID[stranger % PAID.len()];
+        let answer = stage.call(stage.callee, method, (Work::Succeeds,));
+        answer.unwrap().unwrap_err();
+    }
+    let method = "call_careful_callee";
+    let arguments = (Work::Succeeds,);
+    let answer = stage.call(stage.caller, method, arguments);
+    answer.unwrap().unwrap();
+    let account: Account = stage
+        .query(stage.callee, "account", (stage.caller,))
+        .unwrap();
+    assert_eq!((account.accepted, account.served), (400, 1));
+}
+
+#[test]
+fn where_there_is_no_room_for_its_account_a_canister_pays_nothing() {
+    let mut world = World::new();
+    world.fill_the_callee();
+    for method in [
+        "call_rejecting_callee",
+        "call_awaiting_callee",
+        "call_careful_callee",
+    ] {
+        let ended = world.call(method, (Work::Succeeds,), &[]);
+        assert_eq!((ended.back, ended.lost), (1000, 0), "{method}");
+    }
+    assert_eq!(world.account().accepted, 0);
 }
 
 // ---- The replica's own account -----------------------------------------------------------------
@@ -165,11 +219,27 @@ impl World {
         answer.unwrap().unwrap()
     }
 
-    fn open_account(&mut self) -> u64 {
+    /// The caller's account with the callee.
+    fn account(&mut self) -> Account {
+        let argument = candid::encode_one(self.caller).unwrap();
+        let answer = self.replica.query(USER, self.callee, "account", &argument);
+        Decode!(&answer.unwrap(), Account).unwrap()
+    }
+
+    /// Calls the callee in the name of a thousand canisters, until there is no room for another one.
+    fn fill_the_callee(&mut self) {
+        let method = "accept_then_await_then_trap";
         let argument = candid::encode_args(()).unwrap();
-        let method = "open_account";
-        let answer = self.replica.call(USER, self.callee, method, &argument);
-        Decode!(&answer.unwrap().unwrap(), u64).unwrap()
+        let mut message = String::new();
+        for number in 1..=1001u16 {
+            let [high, low] = number.to_be_bytes();
+            let stranger = Principal::from_slice(&[high, low, 1]);
+            let answer = self.replica.call(stranger, self.callee, method, &argument);
+            message = answer.unwrap().unwrap_err().message;
+        }
+        assert!(message.contains("there is no room for more"), "{message}");
+        // What is left to do after the answers, such as cleanup.
+        self.replica.run(100);
     }
 
     /// Has the caller make a call, and checks that every cycle is accounted for.
@@ -253,8 +323,7 @@ fn what_the_callee_says_it_accepted_is_what_its_balance_gained() {
         ("call_trapping_callee", 0),
         ("call_rejecting_callee", 400),
     ] {
-        let account = world.open_account();
-        let ended = world.call(method, (account,), &[]);
+        let ended = world.call(method, (), &[]);
         assert_eq!(ended.gained, expected, "{method}");
         assert_eq!(ended.back as i128, 1000 - expected, "{method}");
         assert_eq!(ended.lost, 0, "{method}");
@@ -288,8 +357,7 @@ fn every_cycle_is_in_a_balance_or_a_fee_or_lost_in_a_bounded_wait() {
         ("call_bounded_wait_with_the_price", lost_request, 0, 400),
         ("call_bounded_wait_with_the_price", lost_answer, 0, 0),
     ] {
-        let account = world.open_account();
-        let ended = world.call(method, (account, Work::Succeeds), treatment);
+        let ended = world.call(method, (Work::Succeeds,), treatment);
         assert_eq!((ended.back, ended.lost), (back, lost), "{method}");
     }
 }
@@ -299,9 +367,7 @@ fn a_call_that_waits_unbounded_cannot_get_lost() {
     let mut stage = stage(&LESSON);
     stage.hold().unwrap();
     let method = "call_careful_callee";
-    stage
-        .send(stage.caller, method, (0u64, Work::Succeeds))
-        .unwrap();
+    stage.send(stage.caller, method, (Work::Succeeds,)).unwrap();
     stage.deliver_call(method).unwrap();
     let refused = stage.deliver(|message| message.kind == Kind::Request, Delivery::Lose);
     let error = refused.unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! The lesson `ordering`: what its experiments show, and what they don't: bad arguments, upgrades.
 
 use crate::support::{assert_questions_can_be_answered, observe, stage, text};
+use candid::Principal;
 use observe::answer::Got;
 use observe::lessons::ordering::LESSON;
 use observe::network::{Delivery, Kind, WaitingMessage};
@@ -12,17 +13,19 @@ const APPENDING: [&str; 3] = [
     "append_as_a_batch",
 ];
 
-fn open_list(stage: &mut Stage) -> u64 {
-    stage.reply(stage.callee, "open_list", ()).unwrap()
+/// Begins a list of the user's, to which the caller may append.
+fn open_list(stage: &mut Stage) -> Result<(), String> {
+    stage
+        .reply(stage.callee, "open_list", (stage.caller,))
+        .unwrap()
 }
 
-fn entries(stage: &mut Stage, list: u64) -> Option<Vec<u64>> {
-    stage.query(stage.callee, "list", (list,)).unwrap()
+fn entries(stage: &mut Stage) -> Option<Vec<u64>> {
+    stage.query(stage.callee, "list", (stage.user(),)).unwrap()
 }
 
-fn append(stage: &mut Stage, method: &str, list: u64, count: u64) -> Got {
-    let arguments = (list, count);
-    Got::read(&stage.call(stage.caller, method, arguments).unwrap())
+fn append(stage: &mut Stage, method: &str, count: u64) -> Got {
+    Got::read(&stage.call(stage.caller, method, (count,)).unwrap())
 }
 
 #[test]
@@ -45,10 +48,10 @@ fn if_nothing_fails_all_three_ways_come_to_the_same() {
     let mut stage = stage(&LESSON);
     for method in APPENDING {
         for count in [0, 1, 100] {
-            let list = open_list(&mut stage);
-            assert_eq!(append(&mut stage, method, list, count), Got::ReplyOk);
+            open_list(&mut stage).unwrap();
+            assert_eq!(append(&mut stage, method, count), Got::ReplyOk);
             let expected: Vec<u64> = (1..=count).collect();
-            assert_eq!(entries(&mut stage, list), Some(expected), "{method}");
+            assert_eq!(entries(&mut stage), Some(expected), "{method}");
         }
     }
 }
@@ -56,10 +59,10 @@ fn if_nothing_fails_all_three_ways_come_to_the_same() {
 #[test]
 fn parallel_calls_arrive_in_order_whatever_the_order_of_the_responses() {
     let mut stage = stage(&LESSON);
-    let list = open_list(&mut stage);
+    open_list(&mut stage).unwrap();
     stage.hold().unwrap();
     let method = "append_in_parallel";
-    let sent = stage.send(stage.caller, method, (list, 5u64)).unwrap();
+    let sent = stage.send(stage.caller, method, (5u64,)).unwrap();
     stage.deliver_call(method).unwrap();
     for _ in 0..5 {
         stage.deliver_call("append").unwrap();
@@ -75,25 +78,28 @@ fn parallel_calls_arrive_in_order_whatever_the_order_of_the_responses() {
     }
     stage.release().unwrap();
     assert_eq!(Got::read(&stage.answer(&sent).unwrap()), Got::ReplyOk);
-    assert_eq!(entries(&mut stage, list), Some(vec![1, 2, 3, 4, 5]));
+    assert_eq!(entries(&mut stage), Some(vec![1, 2, 3, 4, 5]));
 }
 
 #[test]
 fn what_cannot_be_is_said_and_changes_nothing() {
     let mut stage = stage(&LESSON);
-    let list = open_list(&mut stage);
+    open_list(&mut stage).unwrap();
     for method in APPENDING {
-        let told = append(&mut stage, method, list, 101);
+        let told = append(&mut stage, method, 101);
         let refused = "at most 100 entries at once, not 101".to_owned();
         assert_eq!(told, Got::ReplyErr(refused), "{method}");
+    }
+    assert_eq!(entries(&mut stage), Some(vec![]));
 
-        let Got::ReplyErr(error) = append(&mut stage, method, 77, 3) else {
+    stage.become_user(1).unwrap();
+    for method in APPENDING {
+        let Got::ReplyErr(error) = append(&mut stage, method, 3) else {
             panic!("{method} appends to a list that is not there");
         };
-        assert!(error.contains("there is no list 77"), "{error}");
+        assert!(error.contains("there is no such list"), "{error}");
     }
-    assert_eq!(entries(&mut stage, list), Some(vec![]));
-    assert_eq!(entries(&mut stage, 77), None);
+    assert_eq!(entries(&mut stage), None);
 
     let answer = stage.call(stage.callee, "price", ("plum",));
     let message = answer.unwrap().unwrap_err().message;
@@ -103,13 +109,13 @@ fn what_cannot_be_is_said_and_changes_nothing() {
 #[test]
 fn a_list_has_room_for_a_thousand_entries() {
     let mut stage = stage(&LESSON);
-    let list = open_list(&mut stage);
+    open_list(&mut stage).unwrap();
     let many: Vec<u64> = (0..1000).collect();
-    let full = (list, many);
+    let full = (stage.user(), many);
     let answer = stage.call(stage.callee, "append_all", full);
     answer.unwrap().unwrap();
     for method in APPENDING {
-        let Got::ReplyErr(error) = append(&mut stage, method, list, 1) else {
+        let Got::ReplyErr(error) = append(&mut stage, method, 1) else {
             panic!("{method} appends to a list that is full");
         };
         assert!(error.contains("at most 1000 entries"), "{error}");
@@ -119,10 +125,67 @@ fn a_list_has_room_for_a_thousand_entries() {
 #[test]
 fn lists_survive_an_upgrade() {
     let mut stage = stage(&LESSON);
-    let list = open_list(&mut stage);
-    append(&mut stage, "append_as_a_batch", list, 3);
+    open_list(&mut stage).unwrap();
+    append(&mut stage, "append_as_a_batch", 3);
     stage.upgrade(stage.callee).unwrap().unwrap();
-    assert_eq!(entries(&mut stage, list), Some(vec![1, 2, 3]));
-    let another = open_list(&mut stage);
-    assert_ne!(list, another);
+    assert_eq!(entries(&mut stage), Some(vec![1, 2, 3]));
+    append(&mut stage, "append_as_a_batch", 1);
+    assert_eq!(entries(&mut stage), Some(vec![1, 2, 3, 1]));
+}
+
+#[test]
+fn only_its_owner_and_the_canister_that_the_owner_named_append_to_a_list() {
+    let mut stage = stage(&LESSON);
+    let owner = stage.user();
+    open_list(&mut stage).unwrap();
+    append(&mut stage, "append_as_a_batch", 2);
+    let own = stage.call(stage.callee, "append", (owner, 9u64));
+    own.unwrap().unwrap();
+
+    stage.become_user(1).unwrap();
+    let strange = stage.call(stage.callee, "append", (owner, 8u64));
+    let message = strange.unwrap().unwrap_err().message;
+    assert!(
+        message.contains("only its owner and its writer"),
+        "{message}"
+    );
+
+    // Through the caller, too, where another canister is named.
+    let nobody = Principal::management_canister();
+    let opened: Result<(), String> = stage.reply(stage.callee, "open_list", (nobody,)).unwrap();
+    opened.unwrap();
+    for method in APPENDING {
+        let Got::ReplyErr(error) = append(&mut stage, method, 3) else {
+            panic!("{method} appends where it may not");
+        };
+        assert!(error.contains("only its owner and its writer"), "{error}");
+    }
+    assert_eq!(entries(&mut stage), Some(vec![]));
+    stage.become_user(0).unwrap();
+    assert_eq!(entries(&mut stage), Some(vec![1, 2, 9]));
+}
+
+#[test]
+fn a_thousand_strangers_leave_a_list_as_it_is_and_usable() {
+    let mut stage = stage(&LESSON);
+    let owner = stage.user();
+    open_list(&mut stage).unwrap();
+    append(&mut stage, "append_in_a_loop", 3);
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let _own = open_list(&mut stage);
+        append(&mut stage, APPENDING[stranger % 3], 2);
+        let strange = stage.call(stage.callee, "append_all", (owner, vec![8u64]));
+        strange.unwrap().unwrap_err();
+    }
+    let full = "there is no room for more; nothing was done".to_owned();
+    assert_eq!(open_list(&mut stage), Err(full));
+
+    stage.become_user(0).unwrap();
+    assert_eq!(entries(&mut stage), Some(vec![1, 2, 3]));
+    for method in APPENDING {
+        open_list(&mut stage).unwrap();
+        assert_eq!(append(&mut stage, method, 2), Got::ReplyOk);
+        assert_eq!(entries(&mut stage), Some(vec![1, 2]));
+    }
 }
