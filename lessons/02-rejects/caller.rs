@@ -52,7 +52,7 @@ fn conclude_from_reject(callee: Principal, reject: &CallRejected) -> Conclusion 
     // The code can be trusted: the system sets it. A callee can choose the text, and code 4.
     match reject.reject_code() {
         // The management canister is the system, so these may be its own answers, after whatever it
-        // did: `http_request` rejects with 1 or 2 when servers have acted already, `stop_canister`
+        // did: `http_request` may reject with 1 or 2 when servers have acted already, `stop_canister`
         // with 2 when the canister goes on stopping.
         Ok(RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid)
             if callee == Principal::management_canister() =>

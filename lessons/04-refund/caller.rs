@@ -189,7 +189,8 @@ fn proves_that_nothing_was_paid(error: &CallFailed) -> bool {
         {
             true
         }
-        // Not sent, or rejected by the system before the callee saw it.
+        // Not sent, or rejected by the system before the callee saw it. (Of the management canister
+        // this would not be true: see `rejects`.)
         error => error.is_clean_reject(),
         // So not CanisterError (in other callees a part may have happened) and not SysUnknown.
     }
