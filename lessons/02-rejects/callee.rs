@@ -2,6 +2,7 @@
 //! that leave something behind.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use candid::Nat;
 use ic_cdk::{
@@ -10,6 +11,7 @@ use ic_cdk::{
     trap,
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
+use ic_cdk_timers::set_timer;
 
 thread_local! {
     static COUNTER: RefCell<Nat> = RefCell::new(Nat::from(0u8));
@@ -71,6 +73,15 @@ async fn increment_twice_then_trap() {
     await_something().await; // COMMIT POINT: the first 1 is kept.
     add_one();
     trap("the callee trapped on purpose"); // Undoes the second 1. The caller sees code 5.
+}
+
+/// Sets a timer that adds 1 a second later, awaits, traps: the caller sees code 5, and the 1 is still
+/// to come.
+#[update]
+async fn set_timer_then_trap() {
+    set_timer(Duration::from_secs(1), async { add_one() });
+    await_something().await; // COMMIT POINT: the timer is kept.
+    trap("the callee trapped on purpose");
 }
 
 /// Adds 1 and ends without a reply, as a method does that replies by hand and forgets it on one of

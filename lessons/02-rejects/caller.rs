@@ -4,7 +4,7 @@
 //! method here applies to a failure of another kind.
 
 use candid::{CandidType, Principal};
-use ic_cdk::call::{Call, CallErrorExt, CallRejected, Error, RejectCode, Response};
+use ic_cdk::call::{Call, CallErrorExt, CallRejected, Error, RejectCode};
 use ic_cdk_macros::update;
 
 use shared::peer;
@@ -18,47 +18,55 @@ enum Conclusion {
     /// The callee answered, with a reject that it chose. Everything before it is kept, so only the
     /// callee's documentation can tell what it means.
     AsTheCalleeSays,
-    /// Nothing, a part, or everything happened, but the callee is done with this call: what it says
-    /// when it is asked now is final.
-    UnknownButOver,
+    /// Nothing, a part, or everything happened. The call has ended: no more of the callee's code
+    /// runs for it. What it set going may go on, such as a timer, and so may other calls; so what
+    /// the callee says now is final only if it promises that.
+    UnknownButCallEnded,
     /// Nothing, a part, or everything happened, and what did not may happen yet.
     Unknown,
-    /// The callee replied. Only the caller did not understand the reply.
-    ItHappened,
+    /// The callee replied, and the caller did not understand it. What the callee does before it
+    /// replies is done; but if its replies can tell of a failure, this may have been one of them.
+    Replied,
 }
 
-/// What to conclude from the error of a call.
+/// What to conclude from the error of a call of `callee`.
 ///
 /// ```ignore
-/// match conclude(&error) {
+/// match conclude(callee, &error) {
 ///     Conclusion::NothingHappened => { /* call again, or give back */ }
 ///     _ => { /* find out first, or call again in a way that cannot happen twice */ }
 /// }
 /// ```
-fn conclude(error: &Error) -> Conclusion {
+fn conclude(callee: Principal, error: &Error) -> Conclusion {
     match error {
         // The call never left this canister.
         Error::InsufficientLiquidCycleBalance(_) | Error::CallPerformFailed(_) => {
             Conclusion::NothingHappened
         }
-        Error::CallRejected(reject) => conclude_from_reject(reject),
-        Error::CandidDecodeFailed(_) => Conclusion::ItHappened,
+        Error::CallRejected(reject) => conclude_from_reject(callee, reject),
+        Error::CandidDecodeFailed(_) => Conclusion::Replied,
     }
 }
 
-fn conclude_from_reject(reject: &CallRejected) -> Conclusion {
+fn conclude_from_reject(callee: Principal, reject: &CallRejected) -> Conclusion {
     // The code can be trusted: the system sets it. A callee can choose the text, and code 4.
     match reject.reject_code() {
-        // The system did not deliver the call: it could not (1, 2), or nobody is there (3). One
-        // call is an exception: `stop_canister` that gives up waiting rejects with 2, and the
-        // canister goes on stopping.
+        // The management canister is the system, so these may be its own answers, after whatever it
+        // did: `http_request` may reject with 1 or 2 when servers have acted already, `stop_canister`
+        // with 2 when the canister goes on stopping.
+        Ok(RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid)
+            if callee == Principal::management_canister() =>
+        {
+            Conclusion::Unknown
+        }
+        // The system did not deliver the call: it could not (1, 2), or nobody is there (3).
         Ok(RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid) => {
             Conclusion::NothingHappened
         }
         Ok(RejectCode::CanisterReject) => Conclusion::AsTheCalleeSays,
         // The callee trapped, did not reply, or could not be executed. A trap undoes its message
         // and no earlier one; a callee that ends without a reply undoes nothing.
-        Ok(RejectCode::CanisterError) => Conclusion::UnknownButOver,
+        Ok(RejectCode::CanisterError) => Conclusion::UnknownButCallEnded,
         // The system stopped waiting. The call may be lost, the answer may be, and the callee may
         // still be at work. A code that this ic-cdk does not know is treated with the same care.
         Ok(RejectCode::SysUnknown) | Err(_) => Conclusion::Unknown,
@@ -72,38 +80,42 @@ struct FailedCall {
     saw: String,
     /// What it concludes.
     conclusion: Conclusion,
-    /// What ic-cdk says: the callee's state is certainly unchanged.
+    /// What ic-cdk says: the callee's state is certainly unchanged. It says so of the management
+    /// canister too, where that is not certain.
     is_clean: bool,
     /// What ic-cdk says: the same call, made at once, *might* get through. It does not say that
     /// making it twice is safe.
     is_immediately_retryable: bool,
 }
 
-impl From<Error> for FailedCall {
-    fn from(error: Error) -> Self {
+impl FailedCall {
+    fn new(callee: Principal, error: &Error) -> Self {
         FailedCall {
-            saw: match &error {
+            saw: match error {
                 Error::InsufficientLiquidCycleBalance(_) => "too few cycles".to_string(),
                 Error::CallPerformFailed(_) => "call not performed".to_string(),
                 Error::CallRejected(reject) => format!("reject {}", reject.raw_reject_code()),
                 Error::CandidDecodeFailed(_) => "unreadable reply".to_string(),
             },
-            conclusion: conclude(&error),
+            conclusion: conclude(callee, error),
             is_clean: error.is_clean_reject(),
             is_immediately_retryable: error.is_immediately_retryable(),
         }
     }
 }
 
-/// Makes a call. `Ok` if it was replied to.
+/// Calls the callee. `Ok` if it replied.
 async fn attempt(call: Call<'_, '_>) -> Result<(), FailedCall> {
+    attempt_of(callee(), call).await
+}
+
+/// The same for a call of any canister.
+async fn attempt_of(whom: Principal, call: Call<'_, '_>) -> Result<(), FailedCall> {
     // COMMIT POINT: the call is sent, unless the await fails at once.
-    let reply: Response = call
-        .await
-        .map_err(|error| FailedCall::from(Error::from(error)))?;
-    reply
-        .candid_tuple::<()>()
-        .map_err(|error| Error::from(error).into())
+    match call.await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(FailedCall::new(whom, &error.into())),
+    }
 }
 
 fn unbounded_wait(method: &str) -> Call<'_, 'static> {
@@ -130,7 +142,14 @@ async fn call_increment() -> Result<(), FailedCall> {
 #[update]
 async fn call_missing_canister() -> Result<(), FailedCall> {
     let nowhere = Principal::from_slice(b"nowhere!\x01\x01");
-    attempt(Call::unbounded_wait(nowhere, "increment")).await
+    attempt_of(nowhere, Call::unbounded_wait(nowhere, "increment")).await
+}
+
+/// Calls the management canister, which is the system itself.
+#[update]
+async fn call_management_canister() -> Result<(), FailedCall> {
+    let system = Principal::management_canister();
+    attempt_of(system, Call::unbounded_wait(system, "raw_rand")).await
 }
 
 /// Calls a method that the callee does not have: code 5.
@@ -151,6 +170,12 @@ async fn call_trapping_callee() -> Result<(), FailedCall> {
 #[update]
 async fn call_callee_trapping_after_await() -> Result<(), FailedCall> {
     attempt(unbounded_wait("increment_twice_then_trap")).await
+}
+
+/// The callee sets a timer that adds 1, awaits, then traps: code 5 again, and the 1 is added later.
+#[update]
+async fn call_callee_with_timer() -> Result<(), FailedCall> {
+    attempt(unbounded_wait("set_timer_then_trap")).await
 }
 
 /// The callee adds 1 and forgets to reply: code 5 again, and nothing is undone.
@@ -185,12 +210,11 @@ async fn call_slow_callee() -> Result<(), FailedCall> {
 /// Expects a number where the callee replies with nothing.
 #[update]
 async fn misread_reply() -> Result<(), FailedCall> {
+    let failed = |error: Error| FailedCall::new(callee(), &error);
     let reply = unbounded_wait("increment").await;
-    let reply = reply.map_err(|error| FailedCall::from(Error::from(error)))?;
-    reply
-        .candid::<u64>()
-        .map(drop)
-        .map_err(|error| Error::from(error).into())
+    let reply = reply.map_err(|error| failed(error.into()))?;
+    let number: Result<u64, _> = reply.candid();
+    number.map(drop).map_err(|error| failed(error.into()))
 }
 
 fn callee() -> Principal {
@@ -206,23 +230,37 @@ mod tests {
     use super::*;
     use ic_cdk::call::CallPerformFailed;
 
+    const CANISTER: Principal = Principal::from_slice(&[1]);
+    const SYSTEM: Principal = Principal::management_canister();
+
     fn rejected(code: u32) -> Error {
         CallRejected::with_rejection(code, String::new()).into()
     }
 
     #[test]
-    fn only_what_ic_cdk_calls_clean_lets_conclude_that_nothing_happened() {
+    fn of_a_canister_what_ic_cdk_calls_clean_lets_conclude_that_nothing_happened() {
         let errors = (1..=7).map(rejected).chain([CallPerformFailed.into()]);
         for error in errors {
-            let nothing = conclude(&error) == Conclusion::NothingHappened;
+            let nothing = conclude(CANISTER, &error) == Conclusion::NothingHappened;
             assert_eq!(nothing, error.is_clean_reject(), "{error}");
         }
     }
 
     #[test]
+    fn of_the_management_canister_only_a_call_that_was_not_sent_does() {
+        for code in 1..=7 {
+            let conclusion = conclude(SYSTEM, &rejected(code));
+            assert_ne!(conclusion, Conclusion::NothingHappened, "{code}");
+        }
+        let not_sent = conclude(SYSTEM, &CallPerformFailed.into());
+        assert_eq!(not_sent, Conclusion::NothingHappened);
+    }
+
+    #[test]
     fn codes_that_no_experiment_can_provoke_are_concluded_from_too() {
-        // 1: the network has no room for another canister. 7: there is none today.
-        assert_eq!(conclude(&rejected(1)), Conclusion::NothingHappened);
-        assert_eq!(conclude(&rejected(7)), Conclusion::Unknown);
+        // There is no code 7 today.
+        let conclude = |code| super::conclude(CANISTER, &rejected(code));
+        assert_eq!(conclude(1), Conclusion::NothingHappened);
+        assert_eq!(conclude(7), Conclusion::Unknown);
     }
 }

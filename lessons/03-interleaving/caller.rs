@@ -19,10 +19,13 @@ use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
 use guard::{Guard, Key};
-use shared::{bounded::BoundedMap, peer};
+use shared::{map::Bounded, peer};
 
 /// What a new account has.
 const DEPOSIT: u64 = 100;
+
+/// How many accounts one owner can have, so that there is room for those of others.
+const ACCOUNTS_EACH: usize = 100;
 
 #[derive(CandidType, Deserialize)]
 struct Account {
@@ -40,10 +43,10 @@ impl Account {
     }
 }
 
-/// The accounts; the oldest go when there are too many.
+/// The accounts.
 #[derive(CandidType, Deserialize, Default)]
 struct State {
-    accounts: BoundedMap<u64, Account>,
+    accounts: Bounded<u64, Account>,
 }
 
 thread_local! {
@@ -52,16 +55,20 @@ thread_local! {
 
 /// Opens an account with 100 in it, which belongs to whoever calls. Returns its id.
 #[update]
-fn open() -> u64 {
+fn open() -> Result<u64, String> {
     let account = Account {
         owner: msg_caller(),
         credited: DEPOSIT,
         charged: 0,
     };
     STATE.with_borrow_mut(|state| {
+        let all = state.accounts.iter();
+        if all.filter(|(_, one)| one.owner == account.owner).count() >= ACCOUNTS_EACH {
+            return Err(format!("you have {ACCOUNTS_EACH} accounts already"));
+        }
         let id = state.accounts.next_number();
-        state.accounts.insert(id, account);
-        id
+        state.accounts.insert(id, account)?;
+        Ok(id)
     })
 }
 
@@ -251,7 +258,7 @@ async fn settle(account: u64) -> Result<(), String> {
     with_own(account, |_| ())?;
     // No error and no trap may release this guard, only the answer: until then, nobody knows what
     // the account has. If there is none, settle again.
-    let guard = ManuallyDrop::new(Guard::take_over(Key::Account(account)));
+    let guard = ManuallyDrop::new(Guard::take_over(Key::Account(account))?);
     // COMMIT POINT: the account is locked.
     let response = Call::unbounded_wait(callee(), "paid")
         .with_args(&(canister_self(), account))

@@ -5,11 +5,14 @@
 //! cleanup drops the local variables.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use candid::Principal;
-use shared::bounded::BoundedMap;
+
+/// How many keys can be held at a time. A trap in cleanup leaves a guard behind, so without a limit
+/// these could fill the memory. Enough here for each of 1000 accounts, its owner, and [`Key::All`].
+const MOST_KEYS: usize = 3000;
 
 /// What calls have in common that may not go on at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,9 +27,8 @@ pub enum Key {
 
 #[derive(Default)]
 struct Held {
-    /// The tickets of the guards that are held. Bounded, because a method of the lesson leaves
-    /// guards behind on purpose; where none does, a `BTreeMap` will do.
-    tickets: BoundedMap<Key, BTreeSet<u64>>,
+    /// The tickets of the guards that are held.
+    tickets: BTreeMap<Key, BTreeSet<u64>>,
     next_ticket: u64,
 }
 
@@ -44,7 +46,7 @@ pub struct Guard {
     ticket: u64,
 }
 
-/// As many calls as may go on do so already.
+/// As many calls as may go on do so already, with the same key or with all keys together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy {
     /// How many these are.
@@ -72,12 +74,12 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// If `limit` are held.
+    /// If `limit` are held, or there is no room for another key.
     pub fn new(key: Key, limit: usize) -> Result<Self, Busy> {
         HELD.with_borrow_mut(|held| {
             let others = held.tickets.get(&key).map_or(0, BTreeSet::len);
             match others < limit {
-                true => Ok(held.add(key)),
+                true => held.add(key),
                 false => Err(Busy { limit }),
             }
         })
@@ -85,7 +87,11 @@ impl Guard {
 
     /// A guard, whoever else held one for this key. The others are no longer held; to learn that,
     /// their methods must ask [`Guard::is_held`] after each await.
-    pub fn take_over(key: Key) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If nobody held one and there is no room for another key.
+    pub fn take_over(key: Key) -> Result<Self, Busy> {
         HELD.with_borrow_mut(|held| {
             held.tickets.remove(&key);
             held.add(key)
@@ -102,14 +108,15 @@ impl Guard {
 }
 
 impl Held {
-    fn add(&mut self, key: Key) -> Guard {
+    /// Refuses a new key when there is no room for it: none that is held gives way.
+    fn add(&mut self, key: Key) -> Result<Guard, Busy> {
+        if !self.tickets.contains_key(&key) && self.tickets.len() >= MOST_KEYS {
+            return Err(Busy { limit: MOST_KEYS });
+        }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        match self.tickets.get_mut(&key) {
-            Some(tickets) => drop(tickets.insert(ticket)),
-            None => self.tickets.insert(key, BTreeSet::from([ticket])),
-        }
-        Guard { key, ticket }
+        self.tickets.entry(key).or_default().insert(ticket);
+        Ok(Guard { key, ticket })
     }
 }
 
@@ -161,11 +168,25 @@ mod tests {
     #[test]
     fn one_that_was_taken_over_knows_it_and_releases_nothing() {
         let old = Guard::new(ACCOUNT, 1).unwrap();
-        let new = Guard::take_over(ACCOUNT);
+        let new = Guard::take_over(ACCOUNT).unwrap();
         assert!(!old.is_held() && new.is_held());
         drop(old);
         assert!(new.is_held());
         assert!(Guard::new(ACCOUNT, 1).is_err());
+    }
+
+    #[test]
+    fn one_that_is_held_gives_way_to_no_other() {
+        let held = Guard::new(ACCOUNT, 1).unwrap();
+        for other in 2..=5000 {
+            let _left_behind = std::mem::ManuallyDrop::new(Guard::new(Key::Account(other), 1));
+        }
+        assert!(held.is_held());
+        assert!(Guard::new(ACCOUNT, 1).is_err());
+        // There is room again when one is released, and for whoever takes one over.
+        assert!(Guard::new(Key::All, 1).is_err());
+        drop(Guard::take_over(ACCOUNT).unwrap());
+        assert!(Guard::new(Key::All, 1).is_ok());
     }
 
     #[test]

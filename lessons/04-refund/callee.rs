@@ -2,26 +2,23 @@
 //! what its rejects mean.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use candid::{CandidType, Principal};
 use ic_cdk::{
-    api::{msg_caller, msg_reject, msg_reply},
+    api::{canister_self, msg_caller, msg_reject, msg_reply},
+    call::Call,
     trap,
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::callers;
+use shared::{
+    callers,
+    map::{Bounded, Full},
+};
 
 /// More than this is not paid at once.
 const MOST: u64 = 90;
-
-/// How many payments of one payer are remembered.
-const REMEMBERED: usize = 100;
-
-/// How many payers there can be.
-const MAX_PAYERS: usize = 1000;
 
 /// A reply without a value, in Candid.
 const NO_VALUE: &[u8] = b"DIDL\0\0";
@@ -33,62 +30,57 @@ enum PaymentFate {
     Paid,
     /// It was not paid.
     NotPaid,
-    /// It is too long ago: nobody knows any more.
+    /// A later one of the account was paid: what became of this one, nobody knows any more.
     Forgotten,
 }
 
+/// What was paid for an account.
 #[derive(CandidType, Deserialize)]
-struct Payment {
-    account: u64,
-    amount: u64,
-}
-
-/// The payments of one payer, by their numbers, which the payer counts up.
-#[derive(CandidType, Default, Deserialize)]
 struct Payments {
-    /// Lower numbers are forgotten.
-    remembered_from: u64,
-    paid: BTreeMap<u64, Payment>,
+    /// The number of the last payment. The payer counts them up, and asks only about the last one.
+    last: u64,
+    /// What was paid altogether.
+    sum: u64,
 }
 
-impl Payments {
-    fn find(&self, number: u64) -> PaymentFate {
-        match self.paid.contains_key(&number) {
-            true => PaymentFate::Paid,
-            false if number < self.remembered_from => PaymentFate::Forgotten,
-            false => PaymentFate::NotPaid,
-        }
-    }
-
-    fn add(&mut self, number: u64, payment: Payment) {
-        self.paid.insert(number, payment);
-        if self.paid.len() > REMEMBERED
-            && let Some((oldest, _)) = self.paid.pop_first()
-        {
-            self.remembered_from = oldest + 1;
-        }
-    }
-}
-
-/// What was paid for whom.
+/// What was paid for each payer, by its accounts. Each payer has room of its own, which no other can
+/// fill, and nothing is dropped to make room: a number could be paid again.
 #[derive(CandidType, Deserialize, Default)]
 struct State {
-    /// A payer is never forgotten: its numbers could be paid again.
-    payers: BTreeMap<Principal, Payments>,
+    payers: Bounded<Principal, Bounded<u64, Payments>>,
 }
 
 impl State {
-    fn find(&self, payer: Principal, number: u64) -> PaymentFate {
-        let payments = self.payers.get(&payer);
-        payments.map_or(PaymentFate::NotPaid, |payments| payments.find(number))
+    fn payments(&self, payer: Principal, account: u64) -> Option<&Payments> {
+        self.payers.get(&payer)?.get(&account)
     }
 
-    fn has_room_for(&self, payer: Principal) -> bool {
-        self.payers.len() < MAX_PAYERS || self.payers.contains_key(&payer)
+    fn find(&self, payer: Principal, account: u64, number: u64) -> PaymentFate {
+        match self.payments(payer, account) {
+            Some(payments) if number == payments.last => PaymentFate::Paid,
+            Some(payments) if number < payments.last => PaymentFate::Forgotten,
+            _ => PaymentFate::NotPaid,
+        }
     }
 
-    fn add(&mut self, payer: Principal, number: u64, payment: Payment) {
-        self.payers.entry(payer).or_default().add(number, payment);
+    fn add(
+        &mut self,
+        payer: Principal,
+        account: u64,
+        number: u64,
+        amount: u64,
+    ) -> Result<(), Full> {
+        let before = self.payments(payer, account);
+        let sum = before
+            .map_or(0, |payments| payments.sum)
+            .saturating_add(amount);
+        let payments = Payments { last: number, sum };
+        if let Some(accounts) = self.payers.get_mut(&payer) {
+            return accounts.insert(account, payments);
+        }
+        let mut accounts = Bounded::default();
+        accounts.insert(account, payments)?;
+        self.payers.insert(payer, accounts)
     }
 }
 
@@ -96,49 +88,74 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// Pays `amount` for an account of the caller. `number` is the caller's for this payment.
-///
-/// A reply means that it was paid: once, however often it was asked for. A reject with code 4 is
-/// made here and means that it was not; this is a promise of this method, not of the system.
-#[update(manual_reply = true, guard = "callers::are_canisters")]
-fn pay(number: u64, account: u64, amount: u64) {
-    if amount > MOST {
-        msg_reject(format!("no more than {MOST} at once; nothing was paid"));
-        return;
-    }
+/// Pays `amount` for an account of the caller, unless it has paid this number already. An `Err` means
+/// that the number was not paid.
+fn pay_once(account: u64, number: u64, amount: u64) -> Result<(), String> {
     let payer = msg_caller();
-    if !STATE.with_borrow(|state| state.has_room_for(payer)) {
-        msg_reject(format!(
-            "there are {MAX_PAYERS} payers already; nothing was paid"
-        ));
-        return;
-    }
-    match STATE.with_borrow(|state| state.find(payer, number)) {
-        PaymentFate::Paid => {}
-        PaymentFate::NotPaid => STATE.with_borrow_mut(|state| {
-            state.add(payer, number, Payment { account, amount });
-        }),
+    match STATE.with_borrow(|state| state.find(payer, account, number)) {
+        PaymentFate::Paid => Ok(()),
+        PaymentFate::NotPaid if amount > MOST => {
+            Err(format!("no more than {MOST} at once; nothing was paid"))
+        }
+        PaymentFate::NotPaid => {
+            STATE.with_borrow_mut(|state| Ok(state.add(payer, account, number, amount)?))
+        }
         PaymentFate::Forgotten => trap("the number is so old that it may have been paid already"),
     }
-    msg_reply(NO_VALUE);
+}
+
+fn answer(paid: Result<(), String>) {
+    match paid {
+        Ok(()) => msg_reply(NO_VALUE),
+        Err(message) => msg_reject(message),
+    }
+}
+
+/// Pays `amount` for an account of the caller. `number` is the caller's for this payment, higher than
+/// those before it for this account.
+///
+/// A reply means that it was paid: once, however often it was asked for. A reject with code 4 is
+/// made here, or by the guard, and means that it was not: so it is if there is no room to remember
+/// it. This is a promise of this method, not of the system.
+#[update(manual_reply = true, guard = "callers::are_canisters")]
+fn pay(account: u64, number: u64, amount: u64) {
+    answer(pay_once(account, number, amount));
     // COMMIT POINT: the message ends here. It is paid, whatever becomes of the caller.
 }
 
-/// What became of a payment of a payer. Whoever asked for the payment and then asks this, learns
-/// what is final: requests arrive in the order in which they were sent.
-#[query]
-fn find(payer: Principal, number: u64) -> PaymentFate {
-    STATE.with_borrow(|state| state.find(payer, number))
+/// Pays like `pay`, and awaits before it answers, as a ledger may that archives its blocks. Here
+/// code 5 can mean that it was paid.
+#[update(manual_reply = true, guard = "callers::are_canisters")]
+async fn pay_then_await(account: u64, number: u64, amount: u64) {
+    let paid = pay_once(account, number, amount);
+    // COMMIT POINT: it is paid. A trap after the await does not undo it, and is a reject.
+    if let Err(error) = Call::unbounded_wait(canister_self(), "archive").await {
+        trap(error.to_string());
+    }
+    answer(paid);
 }
 
-/// What was paid altogether for an account of a payer, as far as it is remembered.
+/// Does nothing: it stands for what a ledger awaits.
+#[query]
+fn archive() {}
+
+/// What became of a payment of the caller.
+///
+/// "Not paid" is final for the canister that has sent this payment, counts its numbers up, and asks
+/// after that: requests of one canister to another arrive in the order in which they were sent, so
+/// the request to pay was here, or never comes. The question of anybody else could overtake it; so
+/// each caller is told of its own payments alone.
+#[query(guard = "callers::are_canisters")]
+fn find(account: u64, number: u64) -> PaymentFate {
+    STATE.with_borrow(|state| state.find(msg_caller(), account, number))
+}
+
+/// What was paid altogether for an account of a payer.
 #[query]
 fn paid(payer: Principal, account: u64) -> u64 {
     STATE.with_borrow(|state| {
-        let payments = state.payers.get(&payer).map(|payments| &payments.paid);
-        let all = payments.into_iter().flat_map(BTreeMap::values);
-        let for_account = all.filter(|payment| payment.account == account);
-        for_account.map(|payment| payment.amount).sum()
+        let payments = state.payments(payer, account);
+        payments.map_or(0, |payments| payments.sum)
     })
 }
 
@@ -162,52 +179,44 @@ mod tests {
 
     const PAYER: Principal = Principal::anonymous();
 
-    fn pay(state: &mut State, payer: Principal, number: u64) {
-        let (account, amount) = (0, 1);
-        state.add(payer, number, Payment { account, amount });
+    #[test]
+    fn it_says_paid_of_the_last_number_not_paid_of_a_later_one_and_forgotten_of_an_earlier_one() {
+        let mut state = State::default();
+        assert_eq!(state.find(PAYER, 0, 0), PaymentFate::NotPaid);
+        state.add(PAYER, 0, 1, 80).unwrap();
+        assert_eq!(state.find(PAYER, 0, 0), PaymentFate::Forgotten);
+        assert_eq!(state.find(PAYER, 0, 1), PaymentFate::Paid);
+        assert_eq!(state.find(PAYER, 0, 2), PaymentFate::NotPaid);
+        state.add(PAYER, 0, 2, 10).unwrap();
+        assert_eq!(state.payments(PAYER, 0).unwrap().sum, 90);
     }
 
     #[test]
-    fn a_number_that_was_not_paid_is_known_as_such_while_nothing_is_forgotten() {
+    fn payers_and_their_accounts_have_numbers_of_their_own() {
         let mut state = State::default();
-        assert_eq!(state.find(PAYER, 0), PaymentFate::NotPaid);
-        pay(&mut state, PAYER, 1);
-        assert_eq!(state.find(PAYER, 0), PaymentFate::NotPaid);
-        assert_eq!(state.find(PAYER, 1), PaymentFate::Paid);
-        assert_eq!(state.find(PAYER, 2), PaymentFate::NotPaid);
-    }
-
-    #[test]
-    fn many_payers_lock_nobody_out_who_paid_before() {
-        let mut state = State::default();
-        pay(&mut state, PAYER, 0);
-        for number in 0..2000u32 {
-            let other = Principal::from_slice(&number.to_be_bytes());
-            if state.has_room_for(other) {
-                pay(&mut state, other, 0);
-            }
-        }
-        assert_eq!(state.payers.len(), MAX_PAYERS);
-        assert!(state.has_room_for(PAYER));
-        assert_eq!(state.find(PAYER, 0), PaymentFate::Paid);
-        assert_eq!(state.find(PAYER, 1), PaymentFate::NotPaid);
-    }
-
-    #[test]
-    fn payers_have_numbers_of_their_own() {
-        let mut state = State::default();
-        pay(&mut state, PAYER, 7);
+        state.add(PAYER, 0, 7, 80).unwrap();
         let other = Principal::management_canister();
-        assert_eq!(state.find(other, 7), PaymentFate::NotPaid);
+        assert_eq!(state.find(other, 0, 7), PaymentFate::NotPaid);
+        assert_eq!(state.find(PAYER, 1, 7), PaymentFate::NotPaid);
     }
 
     #[test]
-    fn what_was_forgotten_is_never_said_to_be_not_paid() {
+    fn when_it_is_full_it_refuses_and_forgets_nothing() {
         let mut state = State::default();
-        for number in 0..=REMEMBERED as u64 {
-            pay(&mut state, PAYER, number);
+        for account in 0..2000 {
+            let added = state.add(PAYER, account, 7, 80);
+            assert_eq!(added.is_ok(), account < 1000);
         }
-        assert_eq!(state.find(PAYER, 0), PaymentFate::Forgotten);
-        assert_eq!(state.find(PAYER, 1), PaymentFate::Paid);
+        assert_eq!(state.find(PAYER, 1000, 7), PaymentFate::NotPaid);
+        for other in 1..2000u32 {
+            let other = Principal::from_slice(&other.to_be_bytes());
+            let added = state.add(other, 0, 7, 80);
+            let found = state.find(other, 0, 7);
+            assert_eq!(added.is_ok(), found == PaymentFate::Paid);
+        }
+        for account in 0..1000 {
+            assert_eq!(state.find(PAYER, account, 7), PaymentFate::Paid);
+            assert_eq!(state.add(PAYER, account, 8, 10), Ok(()));
+        }
     }
 }

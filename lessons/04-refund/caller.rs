@@ -8,37 +8,41 @@ use std::cell::RefCell;
 
 use candid::{CandidType, Principal};
 use ic_cdk::{
-    api::{canister_self, msg_caller},
+    api::msg_caller,
     call::{Call, CallErrorExt, CallFailed, RejectCode},
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{bounded::BoundedMap, peer};
+use shared::{map::Bounded, peer};
 
 /// What a new account has.
 const DEPOSIT: u64 = 100;
+
+/// How many accounts one owner can have, so that there is room for those of others.
+const ACCOUNTS_EACH: usize = 100;
 
 #[derive(CandidType, Deserialize)]
 struct Account {
     owner: Principal,
     balance: u64,
+    /// The number of its next payment.
+    next_number: u64,
+    /// The payment of which it is not known yet whether it was paid. There is one at most: until it
+    /// is settled, the account makes no other.
+    pending: Option<Payment>,
 }
 
-/// A payment of which it is not known yet whether it was paid.
-#[derive(CandidType, Deserialize)]
+#[derive(CandidType, Clone, Copy, Deserialize)]
 struct Payment {
-    account: u64,
+    number: u64,
     amount: u64,
 }
 
-/// Accounts and pending payments; the oldest go when there are too many. (With real money no
-/// pending payment may go: refuse the next withdrawal instead.)
+/// The accounts.
 #[derive(CandidType, Deserialize, Default)]
 struct State {
-    accounts: BoundedMap<u64, Account>,
-    pending: BoundedMap<u64, Payment>,
-    next_number: u64,
+    accounts: Bounded<u64, Account>,
 }
 
 thread_local! {
@@ -47,15 +51,21 @@ thread_local! {
 
 /// Opens an account with 100 in it, which belongs to whoever calls. Returns its id.
 #[update]
-fn open() -> u64 {
+fn open() -> Result<u64, String> {
     let account = Account {
         owner: msg_caller(),
         balance: DEPOSIT,
+        next_number: 0,
+        pending: None,
     };
     STATE.with_borrow_mut(|state| {
+        let all = state.accounts.iter();
+        if all.filter(|(_, one)| one.owner == account.owner).count() >= ACCOUNTS_EACH {
+            return Err(format!("you have {ACCOUNTS_EACH} accounts already"));
+        }
         let id = state.accounts.next_number();
-        state.accounts.insert(id, account);
-        id
+        state.accounts.insert(id, account)?;
+        Ok(id)
     })
 }
 
@@ -65,22 +75,35 @@ fn balance(account: u64) -> Option<u64> {
     STATE.with_borrow(|state| state.accounts.get(&account).map(|account| account.balance))
 }
 
-/// Takes `amount` from an account, if it belongs to whoever called. Returns a number for the
-/// payment of it.
-fn take(account: u64, amount: u64) -> Result<u64, String> {
-    STATE.with_borrow_mut(|state| {
-        let Some(found) = state.accounts.get_mut(&account) else {
-            return Err(format!("there is no account {account}; `open` opens one"));
-        };
-        if found.owner != msg_caller() {
-            return Err(format!("account {account} belongs to another caller"));
+/// Finds an account, if it belongs to whoever called.
+fn with_own<T>(
+    account: u64,
+    act: impl FnOnce(&mut Account) -> Result<T, String>,
+) -> Result<T, String> {
+    STATE.with_borrow_mut(|state| match state.accounts.get_mut(&account) {
+        None => Err(format!("there is no account {account}; `open` opens one")),
+        Some(found) if found.owner != msg_caller() => {
+            Err(format!("account {account} belongs to another caller"))
+        }
+        Some(found) => act(found),
+    })
+}
+
+/// Takes `amount` from an account, and gives the payment of it a number.
+fn take(account: u64, amount: u64) -> Result<Payment, String> {
+    with_own(account, |found| {
+        if let Some(Payment { amount, .. }) = found.pending {
+            return Err(format!(
+                "a payment of {amount} is pending; `settle` it first"
+            ));
         }
         let balance = found.balance;
         found.balance = balance
             .checked_sub(amount)
             .ok_or_else(|| format!("the account has {balance}, not {amount}"))?;
-        state.next_number += 1;
-        Ok(state.next_number - 1)
+        let number = found.next_number;
+        found.next_number += 1;
+        Ok(Payment { number, amount })
     })
 }
 
@@ -118,7 +141,7 @@ impl Drop for Refund {
 /// was paid; cleanup drops `refund` as it was at the await, and gives back.
 #[update]
 async fn withdraw_giving_back_in_drop(account: u64, amount: u64) -> Result<(), String> {
-    let number = take(account, amount)?;
+    let Payment { number, .. } = take(account, amount)?;
     let mut refund = Refund {
         account,
         amount,
@@ -126,7 +149,7 @@ async fn withdraw_giving_back_in_drop(account: u64, amount: u64) -> Result<(), S
     };
     // COMMIT POINT: the amount is taken, and `refund` says that it was not paid.
     bounded("pay")
-        .with_args(&(number, account, amount))
+        .with_args(&(account, number, amount))
         .await
         .map_err(|error| format!("given back: {error}"))?;
     refund.is_paid = true; // A trap after this line would undo it, not the payment.
@@ -136,9 +159,9 @@ async fn withdraw_giving_back_in_drop(account: u64, amount: u64) -> Result<(), S
 /// The mistake: to take any `Err` for a proof that nothing was paid.
 #[update]
 async fn withdraw_giving_back_on_any_error(account: u64, amount: u64) -> Result<(), String> {
-    let number = take(account, amount)?;
+    let Payment { number, .. } = take(account, amount)?;
     // COMMIT POINT: the amount is taken.
-    let result = bounded("pay").with_args(&(number, account, amount)).await;
+    let result = bounded("pay").with_args(&(account, number, amount)).await;
     match result {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -146,6 +169,13 @@ async fn withdraw_giving_back_on_any_error(account: u64, amount: u64) -> Result<
             Err(format!("given back: {error}"))
         }
     }
+}
+
+/// The mistake: with unbounded wait, to take a reject of any callee for a proof. This one awaits
+/// after it has paid; then a trap of it is a reject, too.
+#[update]
+async fn withdraw_giving_back_on_any_reject(account: u64, amount: u64) -> Result<(), String> {
+    pay_or_give_back("pay_then_await", account, amount).await
 }
 
 // ---- The right way -------------------------------------------------------------------------
@@ -159,20 +189,24 @@ fn proves_that_nothing_was_paid(error: &CallFailed) -> bool {
         {
             true
         }
-        // Not sent, or rejected by the system before the callee saw it.
+        // Not sent, or rejected by the system before the callee saw it. (Of the management canister
+        // this would not be true: see `rejects`.)
         error => error.is_clean_reject(),
         // So not CanisterError (in other callees a part may have happened) and not SysUnknown.
     }
 }
 
 /// Ends a pending payment. Whoever comes second finds nothing to do.
-fn close(number: u64, is_paid: bool) {
-    let payment = STATE.with_borrow_mut(|state| state.pending.remove(&number));
-    if let Some(Payment { account, amount }) = payment
-        && !is_paid
-    {
-        give_back(account, amount);
-    }
+fn close(account: u64, number: u64, is_paid: bool) {
+    STATE.with_borrow_mut(|state| {
+        let account = state.accounts.get_mut(&account);
+        if let Some(account) = account
+            && let Some(payment) = account.pending.take_if(|one| one.number == number)
+            && !is_paid
+        {
+            account.balance += payment.amount;
+        }
+    });
 }
 
 /// The right way: a record of the payment is kept before the await, and the amount is given back
@@ -180,18 +214,22 @@ fn close(number: u64, is_paid: bool) {
 /// [`settle`] has asked.
 #[update]
 async fn withdraw(account: u64, amount: u64) -> Result<(), String> {
-    let number = take(account, amount)?;
-    STATE.with_borrow_mut(|state| state.pending.insert(number, Payment { account, amount }));
+    let payment = take(account, amount)?;
+    with_own(account, |found| {
+        found.pending = Some(payment);
+        Ok(())
+    })?;
+    let number = payment.number;
     // COMMIT POINT: the amount is taken, and the payment is pending. A trap after the await leaves
     // it so.
-    let result = bounded("pay").with_args(&(number, account, amount)).await;
+    let result = bounded("pay").with_args(&(account, number, amount)).await;
     match result {
         Ok(_) => {
-            close(number, true);
+            close(account, number, true);
             Ok(())
         }
         Err(error) if proves_that_nothing_was_paid(&error) => {
-            close(number, false);
+            close(account, number, false);
             Err(format!("given back: {error}"))
         }
         Err(error) => Err(format!(
@@ -200,13 +238,12 @@ async fn withdraw(account: u64, amount: u64) -> Result<(), String> {
     }
 }
 
-/// The numbers of the pending payments of an account.
+/// The amount of the pending payment of an account, if there is one.
 #[query]
-fn pending(account: u64) -> Vec<u64> {
+fn pending(account: u64) -> Option<u64> {
     STATE.with_borrow(|state| {
-        let pending = state.pending.iter();
-        let of_account = pending.filter(|(_, payment)| payment.account == account);
-        of_account.map(|(number, _)| *number).collect()
+        let pending = state.accounts.get(&account)?.pending;
+        pending.map(|payment| payment.amount)
     })
 }
 
@@ -218,24 +255,26 @@ enum PaymentFate {
     Forgotten,
 }
 
-/// Asks the callee what became of a pending payment, and gives back what was not paid. Anybody may
-/// ask: the answer decides.
+/// Asks the callee what became of the pending payment, and gives back what was not paid; for the
+/// owner.
 ///
-/// Requests arrive in the order in which they were sent, and the callee pays in one message. So
-/// `NotPaid` is final: the request to pay is older than this question, and can't come after it.
+/// `NotPaid` is final because this canister sent the request to pay, and asks after it. Requests of
+/// one canister to another arrive in the order in which they were sent, and the callee pays in one
+/// message: so the request to pay is done by then, or never comes.
 #[update]
-async fn settle(number: u64) -> Result<(), String> {
-    if STATE.with_borrow(|state| state.pending.get(&number).is_none()) {
-        return Err(format!("payment {number} is not pending"));
-    }
+async fn settle(account: u64) -> Result<(), String> {
+    let pending = with_own(account, |found| Ok(found.pending))?;
+    let Some(Payment { number, .. }) = pending else {
+        return Err("no payment is pending".to_string());
+    };
     // COMMIT POINT: nothing has changed yet, so a trap loses nothing.
     let response = bounded("find")
-        .with_args(&(canister_self(), number))
+        .with_args(&(account, number))
         .await
         .map_err(|error| format!("still pending, ask again: {error}"))?;
     match response.candid().map_err(|error| error.to_string())? {
-        PaymentFate::Paid => close(number, true),
-        PaymentFate::NotPaid => close(number, false),
+        PaymentFate::Paid => close(account, number, true),
+        PaymentFate::NotPaid => close(account, number, false),
         PaymentFate::Forgotten => {
             return Err(
                 "still pending: the callee has forgotten it, so a person must decide".to_string(),
@@ -254,10 +293,16 @@ async fn settle(number: u64) -> Result<(), String> {
 /// takes the amount from the account for ever, as there is no record.
 #[update]
 async fn withdraw_unbounded(account: u64, amount: u64) -> Result<(), String> {
-    let number = take(account, amount)?;
+    pay_or_give_back("pay", account, amount).await
+}
+
+/// Lets a method of the callee pay, and gives back on any reject. Only for a method that pays in the
+/// message that answers.
+async fn pay_or_give_back(method: &str, account: u64, amount: u64) -> Result<(), String> {
+    let Payment { number, .. } = take(account, amount)?;
     // COMMIT POINT: the amount is taken.
-    let result = Call::unbounded_wait(callee(), "pay")
-        .with_args(&(number, account, amount))
+    let result = Call::unbounded_wait(callee(), method)
+        .with_args(&(account, number, amount))
         .await;
     match result {
         Ok(_) => Ok(()), // A trap here would undo nothing.

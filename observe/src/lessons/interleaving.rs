@@ -2,7 +2,7 @@
 //!
 //! The code that is observed: `lessons/03-interleaving`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 use crate::answer::Got;
 use crate::lesson::{
@@ -45,7 +45,8 @@ struct Account(u64);
 
 impl Account {
     fn open(stage: &mut Stage) -> Result<Self> {
-        let account = Account(stage.reply(stage.caller, "open", ())?);
+        let opened: Result<u64, String> = stage.reply(stage.caller, "open", ())?;
+        let account = Account(opened.map_err(Error::msg)?);
         stage.watch(stage.caller, "balance", (account.0,))?;
         stage.watch(stage.callee, "paid", (stage.caller, account.0))?;
         Ok(account)

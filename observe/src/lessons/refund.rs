@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result};
 
 use crate::answer::Got;
 use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, Side, fact, rule};
@@ -19,7 +19,7 @@ pub const LESSON: Lesson = Lesson {
     introduction: None,
     experiments,
     layout: Layout::Table(
-        "pending: how many payments were pending, which were then settled. paid: by the callee in the end.\n\
+        "pending: what was pending and then settled. paid: by the callee in the end.\n\
          left: in the account in the end. together: paid and left, of 100.\n",
     ),
 };
@@ -34,6 +34,8 @@ enum Fault {
     RequestLost,
     /// The callee traps, and pays nothing.
     CalleeTraps,
+    /// The callee pays, awaits, and traps then.
+    CalleeTrapsAfterItsAwait,
     /// The system rejects the request in place of the callee.
     SystemRejects,
     /// The callee rejects, as it does above 90.
@@ -68,6 +70,11 @@ impl Fault {
             }
             Fault::RequestLost => stage.deliver(request, Delivery::Lose)?,
             Fault::CalleeTraps => stage.deliver(request, Delivery::Trap)?,
+            Fault::CalleeTrapsAfterItsAwait => {
+                stage.deliver(request, Delivery::Normally)?; // The one to pay.
+                stage.deliver(request, Delivery::Normally)?; // What the callee awaits.
+                stage.deliver(response, Delivery::Trap)?;
+            }
             Fault::SystemRejects => stage.deliver(request, Delivery::Reject)?,
             Fault::CalleeRejects => stage.deliver(request, Delivery::Normally)?,
             Fault::RequestWaits => {}
@@ -88,8 +95,8 @@ struct Withdrawal {
     fault: Fault,
     /// What the user gets, in the words of [`Got::words`].
     got: &'static str,
-    /// How many payments are pending, before they are settled.
-    pending: usize,
+    /// What is pending, before it is settled.
+    pending: u64,
     /// What the callee has paid in the end.
     paid: u64,
     /// What the account has in the end.
@@ -151,7 +158,8 @@ impl Withdrawal {
 
     fn run(&self, stage: &mut Stage) -> Result<Vec<Fact>> {
         let (caller, callee) = (stage.caller, stage.callee);
-        let account: u64 = stage.reply(caller, "open", ())?;
+        let opened: Result<u64, String> = stage.reply(caller, "open", ())?;
+        let account = opened.map_err(Error::msg)?;
         stage.watch(caller, "balance", (account,))?;
         stage.watch(caller, "pending", (account,))?;
         stage.watch(callee, "paid", (caller, account))?;
@@ -164,17 +172,17 @@ impl Withdrawal {
             Some(answer) => Got::read(&answer).words(),
             None => NOTHING_YET.to_owned(),
         };
-        let pending: Vec<u64> = stage.query(caller, "pending", (account,))?;
-        for number in &pending {
-            let settled: Result<(), String> = stage.reply(caller, "settle", (number,))?;
-            settled.map_err(|message| anyhow!(message))?;
+        let pending: Option<u64> = stage.query(caller, "pending", (account,))?;
+        if pending.is_some() {
+            let settled: Result<(), String> = stage.reply(caller, "settle", (account,))?;
+            settled.map_err(Error::msg)?;
         }
         let paid: u64 = stage.query(callee, "paid", (caller, account))?;
         let left: Option<u64> = stage.query(caller, "balance", (account,))?;
         let left = left.context("the account is gone")?;
         Ok(vec![
             fact("the user got", self.got, got),
-            fact("pending", self.pending, pending.len()),
+            fact("pending", self.pending, pending.unwrap_or(0)),
             fact("paid", self.paid, paid),
             fact("left", self.left, left),
             fact(TOGETHER, self.paid + self.left, paid + left),
@@ -196,6 +204,15 @@ fn withdrawals() -> Vec<Withdrawal> {
         },
         Withdrawal {
             side: Side::Mistake,
+            method: "withdraw_giving_back_in_drop",
+            what: "Drop gives back: the answer is lost",
+            fault: Fault::AnswerLost,
+            paid: 80,
+            why: "After 300 seconds the caller sees SysUnknown, and returns Err without saying that it was paid. Drop gives back.",
+            ..Withdrawal::GIVEN_BACK
+        },
+        Withdrawal {
+            side: Side::Mistake,
             method: "withdraw_giving_back_on_any_error",
             what: "any Err gives back: the answer is lost",
             fault: Fault::AnswerLost,
@@ -204,10 +221,19 @@ fn withdrawals() -> Vec<Withdrawal> {
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
+            side: Side::Mistake,
+            method: "withdraw_giving_back_on_any_reject",
+            what: "any reject gives back: the callee pays, awaits, and traps",
+            fault: Fault::CalleeTrapsAfterItsAwait,
+            paid: 80,
+            why: "The await of the callee was a commit point: its trap did not undo the payout, and the caller saw a reject like any other.",
+            ..Withdrawal::GIVEN_BACK
+        },
+        Withdrawal {
             what: "a record is kept: a trap after the payout",
             fault: Fault::TrapAfterPayout,
             got: TRAP,
-            pending: 1,
+            pending: 80,
             paid: 80,
             left: 20,
             why: "The record was written before the await, so the trap left it. The callee says that it paid.",
@@ -216,7 +242,7 @@ fn withdrawals() -> Vec<Withdrawal> {
         Withdrawal {
             what: "a record is kept: the answer is lost",
             fault: Fault::AnswerLost,
-            pending: 1,
+            pending: 80,
             paid: 80,
             left: 20,
             why: "SysUnknown proves nothing, so the payment stays pending. The callee says that it paid.",
@@ -225,21 +251,21 @@ fn withdrawals() -> Vec<Withdrawal> {
         Withdrawal {
             what: "a record is kept: the request is lost",
             fault: Fault::RequestLost,
-            pending: 1,
+            pending: 80,
             why: "SysUnknown proves nothing, so the payment stays pending. The callee says that it did not pay.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
             what: "a record is kept: the callee traps",
             fault: Fault::CalleeTraps,
-            pending: 1,
+            pending: 80,
             why: "Of CANISTER_ERROR one does not know in general. The callee says that it did not pay.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
             what: "a record is kept: the request waits for 300 s",
             fault: Fault::RequestWaits,
-            pending: 1,
+            pending: 80,
             why: "The call is over, and the request with it, but SysUnknown does not say so. The callee says that it did not pay.",
             ..Withdrawal::GIVEN_BACK
         },

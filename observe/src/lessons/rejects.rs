@@ -52,6 +52,8 @@ enum Treatment {
     StoppedCallee,
     /// The system finds no room for the request.
     NoRoom,
+    /// After the answer, time passes until what the callee set a timer for was done.
+    TimeAfter,
     LostRequest,
     LostResponse,
     /// The time is over while the callee awaits.
@@ -63,9 +65,9 @@ enum Treatment {
 enum Conclusion {
     NothingHappened,
     AsTheCalleeSays,
-    UnknownButOver,
+    UnknownButCallEnded,
     Unknown,
-    ItHappened,
+    Replied,
 }
 
 impl Conclusion {
@@ -73,9 +75,9 @@ impl Conclusion {
         match self {
             Conclusion::NothingHappened => "nothing happened",
             Conclusion::AsTheCalleeSays => "as the callee says",
-            Conclusion::UnknownButOver => "unknown, but over",
+            Conclusion::UnknownButCallEnded => "unknown, call ended",
             Conclusion::Unknown => "unknown",
-            Conclusion::ItHappened => "it happened",
+            Conclusion::Replied => "it replied",
         }
     }
 }
@@ -165,6 +167,13 @@ impl Treatment {
                 accepted(stage.command(stage.callee, "start_canister")?)?;
                 answer
             }
+            Treatment::TimeAfter => {
+                let answer = stage.call(stage.caller, method, ())?;
+                stage.hold()?;
+                stage.advance_time(WAIT)?;
+                stage.release()?;
+                answer
+            }
             _ => {
                 stage.hold()?;
                 let sent = stage.send(stage.caller, method, ())?;
@@ -185,7 +194,9 @@ impl Treatment {
         let request = |message: &WaitingMessage| message.kind == Kind::Request;
         let response = |message: &WaitingMessage| message.kind == Kind::Response;
         match self {
-            Treatment::None | Treatment::StoppedCallee => return Ok(()),
+            Treatment::None | Treatment::StoppedCallee | Treatment::TimeAfter => {
+                return Ok(());
+            }
             Treatment::NoRoom => return stage.deliver(request, Delivery::Reject),
             Treatment::LostRequest => stage.deliver(request, Delivery::Lose)?,
             Treatment::LostResponse => {
@@ -246,7 +257,7 @@ fn failures() -> Vec<Failure> {
             what: "the method does not exist",
             method: "call_missing_method",
             saw: "reject 5",
-            conclusion: Conclusion::UnknownButOver,
+            conclusion: Conclusion::UnknownButCallEnded,
             why: undelivered,
             ..Failure::DEFAULT
         },
@@ -255,7 +266,7 @@ fn failures() -> Vec<Failure> {
             method: "call_increment",
             treatment: Treatment::StoppedCallee,
             saw: "reject 5",
-            conclusion: Conclusion::UnknownButOver,
+            conclusion: Conclusion::UnknownButCallEnded,
             why: undelivered,
             ..Failure::DEFAULT
         },
@@ -263,7 +274,7 @@ fn failures() -> Vec<Failure> {
             what: "the callee adds 1 and traps",
             method: "call_trapping_callee",
             saw: "reject 5",
-            conclusion: Conclusion::UnknownButOver,
+            conclusion: Conclusion::UnknownButCallEnded,
             why: "The callee had no commit point before it trapped: all of it was one message.",
             ..Failure::DEFAULT
         },
@@ -271,18 +282,39 @@ fn failures() -> Vec<Failure> {
             what: "the callee adds 1, awaits, adds 1 and traps",
             method: "call_callee_trapping_after_await",
             saw: "reject 5",
-            conclusion: Conclusion::UnknownButOver,
+            conclusion: Conclusion::UnknownButCallEnded,
             grown: 1,
             why: "The await of the callee was a commit point: its trap undid only what came after it.",
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "the callee sets a timer, awaits and traps",
+            method: "call_callee_with_timer",
+            treatment: Treatment::TimeAfter,
+            saw: "reject 5",
+            conclusion: Conclusion::UnknownButCallEnded,
+            grown: 1,
+            why: "The await of the callee was a commit point, so the timer was kept. It adds its 1 when the call has long ended.",
             ..Failure::DEFAULT
         },
         Failure {
             what: "the callee adds 1 and does not reply",
             method: "call_silent_callee",
             saw: "reject 5",
-            conclusion: Conclusion::UnknownButOver,
+            conclusion: Conclusion::UnknownButCallEnded,
             grown: 1,
             why: "The callee ended normally, and was kept. The system answered because nobody else did.",
+            ..Failure::DEFAULT
+        },
+        Failure {
+            what: "no room for a call of the management canister",
+            method: "call_management_canister",
+            treatment: Treatment::NoRoom,
+            saw: "reject 2",
+            conclusion: Conclusion::Unknown,
+            is_clean: true,
+            is_retryable: true,
+            why: "The call was not one of the callee. What its reject means, depends on the method: http_request may end so when servers have acted..",
             ..Failure::DEFAULT
         },
         Failure {
@@ -321,7 +353,7 @@ fn failures() -> Vec<Failure> {
             what: "the reply is not what was expected",
             method: "misread_reply",
             saw: "unreadable reply",
-            conclusion: Conclusion::ItHappened,
+            conclusion: Conclusion::Replied,
             grown: 1,
             why: "The callee committed, and replied. That the caller can't read the reply changes nothing there.",
             ..Failure::DEFAULT

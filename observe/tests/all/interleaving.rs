@@ -10,8 +10,12 @@ use observe::network::{Delivery, Kind, Sent, WaitingMessage};
 use observe::stage::Stage;
 
 fn open(stage: &mut Stage) -> u64 {
-    let opened = stage.reply(stage.caller, "open", ());
-    opened.unwrap()
+    open_if_there_is_room(stage).expect("there is room")
+}
+
+fn open_if_there_is_room(stage: &mut Stage) -> Option<u64> {
+    let opened: Result<u64, String> = stage.reply(stage.caller, "open", ()).unwrap();
+    opened.ok()
 }
 
 fn balance(stage: &mut Stage, account: u64) -> Option<u64> {
@@ -319,4 +323,59 @@ fn an_account_that_does_not_exist_is_named_in_the_error() {
     let answer = stage.call(stage.caller, "transfer", arguments);
     assert_err(&Got::read(&answer.unwrap()), "there is no account 77");
     assert_eq!(balance(&mut stage, account), Some(100));
+}
+
+/// A thousand strangers' accounts, as far as there is room for them: each is left locked, with a
+/// payout that is not charged.
+fn let_strangers_fill_it(stage: &mut Stage) {
+    for number in 0..1000 {
+        stage.become_user(1 + number % 20).unwrap();
+        if let Some(account) = open_if_there_is_room(stage) {
+            withdraw(stage, "withdraw_then_trap_in_cleanup_too", account, 10);
+        }
+    }
+    assert_eq!(open_if_there_is_room(stage), None);
+    stage.become_user(0).unwrap();
+}
+
+#[test]
+fn a_lock_does_not_give_way_to_those_of_a_thousand_strangers() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    withdraw(&mut stage, "withdraw_then_trap_in_cleanup_too", account, 80);
+    let_strangers_fill_it(&mut stage);
+    assert_err(&withdraw(&mut stage, "withdraw", account, 80), "busy");
+    assert_eq!(settle(&mut stage, account), Got::ReplyOk);
+    assert_eq!(paid(&mut stage, account), 80);
+    assert_eq!(balance(&mut stage, account), Some(20));
+    for method in [
+        "withdraw",
+        "withdraw_one_per_caller",
+        "withdraw_at_most_two",
+    ] {
+        assert_eq!(withdraw(&mut stage, method, account, 5), Got::ReplyOk);
+    }
+    assert_eq!(balance(&mut stage, account), Some(5));
+}
+
+#[test]
+fn one_user_leaves_room_for_the_accounts_of_others() {
+    let mut stage = stage(&LESSON);
+    for _ in 0..100 {
+        open(&mut stage);
+    }
+    let answer = stage.call(stage.caller, "open", ()).unwrap();
+    assert_err(&Got::read(&answer), "100 accounts already");
+    stage.become_user(1).unwrap();
+    assert_eq!(balance(&mut stage, 0), Some(100));
+    open(&mut stage);
+}
+
+#[test]
+fn what_was_paid_is_not_forgotten_for_a_thousand_others() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    withdraw(&mut stage, "withdraw", account, 80);
+    let_strangers_fill_it(&mut stage);
+    assert_eq!(paid(&mut stage, account), 80);
 }

@@ -1,6 +1,7 @@
 //! The lesson `rejects`: what the caller sees and concludes, and what the callee kept.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::support::{observe, stage, text};
 use observe::lesson::Finding;
@@ -30,7 +31,7 @@ const GROWN: &str = "grew by";
 fn the_whole_lesson_is_as_predicted() {
     let output = observe(&["rejects"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).ends_with("\n13 of 13 as predicted.\n"));
+    assert!(text(&output.stdout).ends_with("\n15 of 15 as predicted.\n"));
 }
 
 #[test]
@@ -107,4 +108,54 @@ fn the_table_has_every_failing_method_of_the_interface() {
     let experiments = (LESSON.experiments)();
     let observed: BTreeSet<&str> = experiments.iter().map(|row| row.method).collect();
     assert_eq!(methods.collect::<BTreeSet<_>>(), observed);
+}
+
+#[test]
+fn not_even_codes_1_to_3_of_the_management_canister_let_conclude_that_nothing_happened() {
+    let mut stage = stage(&LESSON);
+    let all = findings(&mut stage, "call_management_canister");
+    let [(finding, _)] = &all[..] else {
+        panic!("it is one experiment");
+    };
+    assert_eq!(observed(finding, "saw"), "reject 2");
+    assert_eq!(observed(finding, "may conclude"), "unknown");
+    assert_eq!(observed(finding, "clean"), "yes", "so says ic-cdk");
+}
+
+#[test]
+fn after_code_5_a_timer_of_the_callee_may_still_do_the_rest() {
+    let mut stage = stage(&LESSON);
+    let counter =
+        |stage: &mut Stage| -> candid::Nat { stage.query(stage.callee, "get", ()).unwrap() };
+    let method = "call_callee_with_timer";
+    stage.call(stage.caller, method, ()).unwrap().unwrap();
+    assert_eq!(counter(&mut stage), 0u8);
+    stage.hold().unwrap();
+    stage.advance_time(Duration::from_secs(1)).unwrap();
+    stage.release().unwrap();
+    assert_eq!(counter(&mut stage), 1u8);
+}
+
+#[test]
+fn a_thousand_calls_of_strangers_change_nothing_of_what_a_user_sees() {
+    let mut stage = stage(&LESSON);
+    let interface = include_str!("../../../lessons/02-rejects/caller.did");
+    let methods: Vec<&str> = interface
+        .lines()
+        .filter_map(|line| Some(line.trim().split_once(" : (")?.0))
+        .collect();
+    for number in 0..1000 {
+        stage.become_user(1 + number % 10).unwrap();
+        let method = methods[number % methods.len()];
+        stage.call(stage.caller, method, ()).unwrap().unwrap();
+    }
+    // The timers that they had set are over.
+    stage.hold().unwrap();
+    stage.advance_time(Duration::from_secs(1)).unwrap();
+    stage.release().unwrap();
+    stage.become_user(0).unwrap();
+    for experiment in (LESSON.experiments)() {
+        let finding = experiment.observe(LESSON.name, &mut stage).unwrap();
+        assert_eq!(finding.as_predicted, Some(true), "{}", finding.what);
+    }
 }
