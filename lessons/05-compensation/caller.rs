@@ -54,7 +54,7 @@ async fn cancel(trip: TripId, offer: u64) -> bool {
 /// would a trap.
 #[update]
 async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
-    let trip = STATE.with_borrow(|state| state.next(msg_caller()))?;
+    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     book(trip, bike).await?; // No bike: the room stays booked for ever.
     Ok(())
@@ -64,7 +64,7 @@ async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
 /// that there is a room to give back.
 #[update]
 async fn book_and_cancel_once(room: u64, bike: u64) -> Result<(), String> {
-    let trip = STATE.with_borrow(|state| state.next(msg_caller()))?;
+    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     if let Err(why) = book(trip, bike).await {
         cancel(trip, room).await; // If this fails, nobody will try again.
@@ -98,6 +98,14 @@ struct Trip {
 }
 
 impl Trip {
+    /// That of a user who has had none: nothing is booked.
+    const NONE: Trip = Trip {
+        number: 0,
+        room: 0,
+        bike: 0,
+        progress: Progress::Compensated,
+    };
+
     fn is_open(&self) -> bool {
         matches!(self.progress, Progress::Booking | Progress::Compensating)
     }
@@ -237,7 +245,8 @@ fn restore() {
 /// The last trip of whoever asks. Nobody sees those of others.
 #[query]
 fn get_trip() -> Option<Trip> {
-    STATE.with_borrow(|state| state.trips.get(&msg_caller()).copied())
+    let last = STATE.with_borrow(|state| state.trips.get(&msg_caller()).copied());
+    last.filter(|last| last.number != Trip::NONE.number)
 }
 
 /// A trip, if it has come just so far.
@@ -264,15 +273,17 @@ impl State {
     }
 
     /// What the next trip of a user is called, once the last has ended.
-    fn next(&self, user: Principal) -> Result<TripId, String> {
-        let number = match self.trips.get(&user) {
-            None => 1,
-            Some(last) if last.is_open() => {
-                let number = last.number;
-                return Err(format!("trip {number} has not ended; ask for it again"));
-            }
-            Some(last) => last.number + 1,
-        };
+    fn next(&mut self, user: Principal) -> Result<TripId, String> {
+        // The callee has room for as many users as are known here, so this one has to be.
+        if self.trips.get(&user).is_none() {
+            self.trips.insert(user, Trip::NONE)?;
+        }
+        let last = self.trips.get(&user).copied().unwrap_or(Trip::NONE);
+        if last.is_open() {
+            let number = last.number;
+            return Err(format!("trip {number} has not ended; ask for it again"));
+        }
+        let number = last.number + 1;
         Ok(TripId { user, number })
     }
 

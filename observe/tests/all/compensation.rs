@@ -301,6 +301,23 @@ fn a_thousand_trips_of_one_user_close_no_offer() {
 }
 
 #[test]
+fn whoever_is_a_user_of_the_caller_finds_room_in_the_callee() {
+    let mut stage = stage(&LESSON);
+    let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
+    leave_open(&mut stage, 1); // The callee has not heard of this user yet.
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let (method, places) = ("book_and_cancel_once", (bike, NO_OFFER));
+        let _refused = stage.call(stage.caller, method, places).unwrap();
+    }
+    stage.become_user(0).unwrap();
+    let trip = book_trip(&mut stage, 1, NO_OFFER, NO_OFFER).unwrap();
+    assert_eq!(trip.progress, Progress::Compensated);
+    let trip = book_trip(&mut stage, 2, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
+}
+
+#[test]
 fn one_user_makes_at_most_100_offers() {
     let mut stage = stage(&LESSON);
     for _ in 0..100 {
@@ -349,7 +366,7 @@ fn leave_open(stage: &mut Stage, users: usize) {
     command(stage, callee, "stop_canister");
     for user in 0..users {
         stage.become_user(user).unwrap();
-        book_trip(stage, 1, 0, 0).unwrap();
+        book_trip(stage, 1, NO_OFFER, NO_OFFER).unwrap();
     }
     stage.become_user(0).unwrap();
     command(stage, callee, "start_canister");
