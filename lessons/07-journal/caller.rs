@@ -236,6 +236,9 @@ thread_local! {
 /// Has the timer run while a transfer is open, and only then: called whenever one begins or ends,
 /// in the same message, so that the two are kept or undone together. An upgrade ends all timers, so
 /// it is called after one, too.
+///
+/// `resume` itself sees to it that no two runs overlap. A serial timer would do so too, but
+/// ic-cdk-timers 1.0.0 traps where one is cleared during its own run, as it may be here.
 fn watch() {
     let some_open = STATE.with_borrow(|state| state.open().next().is_some());
     match (some_open, TIMER.get()) {
