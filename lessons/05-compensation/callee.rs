@@ -8,7 +8,10 @@ use ic_cdk::api::msg_caller;
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::bounded::BoundedMap;
+use shared::{
+    callers,
+    map::{Bounded, Full},
+};
 
 /// What became of a booking.
 #[derive(CandidType, Clone, Copy, Deserialize, PartialEq)]
@@ -19,26 +22,42 @@ enum Booking {
     Cancelled,
 }
 
-/// How many trips an offer remembers. It forgets none of them: it takes no more.
-const MOST: usize = 50;
-
 #[derive(CandidType, Deserialize)]
 struct Offer {
+    /// Who made it.
+    owner: Principal,
+    /// The canister that may book it.
+    seller: Principal,
     /// How many places it has left.
     free: u64,
-    /// The bookings, by caller, and the caller's number for its trip.
-    bookings: BTreeMap<(Principal, u64), Booking>,
 }
 
-impl Offer {
-    fn has_room_for(&self, trip: &(Principal, u64)) -> bool {
-        self.bookings.len() < MOST || self.bookings.contains_key(trip)
-    }
+/// What names a trip of a caller's.
+#[derive(CandidType, Clone, Copy, Deserialize)]
+struct TripId {
+    /// The caller's user whose trip it is.
+    user: Principal,
+    /// Its number, among those of that user.
+    number: u64,
 }
+
+/// The last trip of a user, and its bookings, by offer.
+#[derive(CandidType, Deserialize)]
+struct Trip {
+    number: u64,
+    bookings: BTreeMap<u64, Booking>,
+}
+
+/// How many bookings a trip may have, and how many offers one owner.
+const MOST_BOOKINGS: usize = 10;
+const MOST_OFFERS: usize = 100;
 
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    offers: BoundedMap<u64, Offer>,
+    offers: Bounded<u64, Offer>,
+    /// The last trip of each user of each caller. No caller can fill the room of another, and each
+    /// has room for as many users as `compensation_caller` can have.
+    trips: Bounded<Principal, Bounded<Principal, Trip>>,
 }
 
 thread_local! {
@@ -55,17 +74,25 @@ fn restore() {
     shared::upgrade::restore(&STATE);
 }
 
-/// Offers so many places of something: rooms, or bikes.
+/// Offers so many places of something, rooms or bikes, which this canister may book.
 #[update]
-fn offer(places: u64) -> u64 {
+fn offer(places: u64, seller: Principal) -> Result<u64, String> {
+    let owner = msg_caller();
     STATE.with_borrow_mut(|state| {
+        let own = state.offers.iter().filter(|(_, one)| one.owner == owner);
+        if own.count() >= MOST_OFFERS {
+            return Err(format!(
+                "you have {MOST_OFFERS} offers, and can't have more"
+            ));
+        }
         let number = state.offers.next_number();
         let offer = Offer {
+            owner,
+            seller,
             free: places,
-            bookings: BTreeMap::new(),
         };
-        state.offers.insert(number, offer);
-        number
+        state.offers.insert(number, offer)?;
+        Ok(number)
     })
 }
 
@@ -76,49 +103,181 @@ fn get_free(offer: u64) -> Option<u64> {
 }
 
 /// Books a place for a trip of the caller's. To ask twice books once.
-#[update]
-fn book(trip: u64, offer: u64) -> Result<(), String> {
-    STATE.with_borrow_mut(|state| {
-        let Some(found) = state.offers.get_mut(&offer) else {
-            return Err(format!("there is no offer {offer}"));
-        };
-        let trip = (msg_caller(), trip);
-        match found.bookings.get(&trip) {
-            Some(Booking::Booked) => Ok(()),
-            Some(Booking::Cancelled) => Err("it was cancelled".to_string()),
-            None if found.free == 0 => Err(format!("offer {offer} is booked up")),
-            None if !found.has_room_for(&trip) => Err(format!("offer {offer} is closed")),
-            None => {
-                found.free -= 1;
-                found.bookings.insert(trip, Booking::Booked);
-                Ok(())
-            }
-        }
-    })
+#[update(guard = "callers::are_canisters")]
+fn book(trip: TripId, offer: u64) -> Result<(), String> {
+    STATE.with_borrow_mut(|state| state.book(msg_caller(), trip, offer))
     // COMMIT POINT: the message ends. Only a cancellation gives the place back.
 }
 
 /// Undoes a booking of the caller's: the compensation. To ask twice gives back one place, and to
 /// ask for what was never booked gives back none; so a caller who doesn't know what has happened
 /// may ask, and ask again.
-#[update]
-fn cancel(trip: u64, offer: u64) {
-    STATE.with_borrow_mut(|state| {
-        // Where there is no offer, or no room for the trip, no booking can come any more.
-        let trip = (msg_caller(), trip);
-        let found = state.offers.get_mut(&offer);
-        let Some(found) = found.filter(|found| found.has_room_for(&trip)) else {
+#[update(guard = "callers::are_canisters")]
+fn cancel(trip: TripId, offer: u64) {
+    STATE.with_borrow_mut(|state| state.cancel(msg_caller(), trip, offer))
+    // COMMIT POINT: the place and the memory of it are kept together.
+}
+
+impl State {
+    fn book(&mut self, caller: Principal, trip: TripId, offer: u64) -> Result<(), String> {
+        let Some(found) = self.offers.get(&offer) else {
+            return Err(format!("there is no offer {offer}"));
+        };
+        if found.seller != caller {
+            return Err(format!("offer {offer} is not for you"));
+        }
+        let free = found.free;
+        let bookings = self.bookings(caller, trip)?;
+        match bookings.get(&offer) {
+            Some(Booking::Booked) => return Ok(()),
+            Some(Booking::Cancelled) => return Err("it was cancelled".to_string()),
+            None if free == 0 => return Err(format!("offer {offer} is booked up")),
+            None if bookings.len() >= MOST_BOOKINGS => return Err(Full.into()),
+            None => {}
+        }
+        bookings.insert(offer, Booking::Booked);
+        if let Some(found) = self.offers.get_mut(&offer) {
+            found.free -= 1;
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, caller: Principal, trip: TripId, offer: u64) {
+        // Where there is no room for the trip, or it has ended, no booking of it can come any more.
+        let Ok(bookings) = self.bookings(caller, trip) else {
             return;
         };
+        if bookings.len() >= MOST_BOOKINGS && !bookings.contains_key(&offer) {
+            return;
+        }
         // Remembered also if it was not booked: should the booking still come, it comes too late.
-        let before = found.bookings.insert(trip, Booking::Cancelled);
-        if before == Some(Booking::Booked) {
+        let before = bookings.insert(offer, Booking::Cancelled);
+        if before == Some(Booking::Booked)
+            && let Some(found) = self.offers.get_mut(&offer)
+        {
             found.free += 1;
         }
-    })
-    // COMMIT POINT: the place and the memory of it are kept together.
+    }
+
+    /// The bookings of a trip. A caller begins the next trip of a user when the last has ended, so
+    /// those of the last are forgotten then; and a trip before it is refused.
+    fn bookings(
+        &mut self,
+        caller: Principal,
+        trip: TripId,
+    ) -> Result<&mut BTreeMap<u64, Booking>, String> {
+        if self.trips.get(&caller).is_none() {
+            self.trips.insert(caller, Bounded::default())?;
+        }
+        let trips = self.trips.get_mut(&caller).ok_or(Full)?;
+        if trips
+            .get(&trip.user)
+            .is_none_or(|last| last.number < trip.number)
+        {
+            let new = Trip {
+                number: trip.number,
+                bookings: BTreeMap::new(),
+            };
+            trips.insert(trip.user, new)?;
+        }
+        let last = trips.get_mut(&trip.user).ok_or(Full)?;
+        match last.number == trip.number {
+            true => Ok(&mut last.bookings),
+            false => Err("it has ended".to_string()),
+        }
+    }
 }
 
 ic_cdk::export_candid!();
 
 fn main() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::map::CAPACITY;
+
+    const SELLER: Principal = Principal::from_slice(&[1]);
+    const OTHER: Principal = Principal::from_slice(&[2]);
+
+    fn with_offer(free: u64) -> State {
+        let mut state = State::default();
+        let offer = Offer {
+            owner: OTHER,
+            seller: SELLER,
+            free,
+        };
+        state.offers.insert(0, offer).unwrap();
+        state
+    }
+
+    fn trip(user: u64, number: u64) -> TripId {
+        let user = Principal::from_slice(&user.to_be_bytes());
+        TripId { user, number }
+    }
+
+    fn free(state: &State) -> u64 {
+        state.offers.get(&0).unwrap().free
+    }
+
+    #[test]
+    fn to_ask_twice_books_once_and_gives_back_once() {
+        let mut state = with_offer(2);
+        for _ in 0..2 {
+            assert_eq!(state.book(SELLER, trip(1, 1), 0), Ok(()));
+            assert_eq!(free(&state), 1);
+        }
+        for _ in 0..2 {
+            state.cancel(SELLER, trip(1, 1), 0);
+            assert_eq!(free(&state), 2);
+        }
+    }
+
+    #[test]
+    fn a_booking_that_comes_after_its_cancellation_or_the_next_trip_is_refused() {
+        let mut state = with_offer(1);
+        state.cancel(SELLER, trip(1, 1), 0);
+        let late = state.book(SELLER, trip(1, 1), 0);
+        assert_eq!(late, Err("it was cancelled".to_owned()));
+        state.cancel(SELLER, trip(1, 2), 0);
+        let late = state.book(SELLER, trip(1, 1), 0);
+        assert_eq!(late, Err("it has ended".to_owned()));
+        assert_eq!(free(&state), 1);
+    }
+
+    #[test]
+    fn only_the_seller_books_and_only_who_booked_cancels() {
+        let mut state = with_offer(1);
+        let refused = state.book(OTHER, trip(1, 1), 0);
+        assert_eq!(refused, Err("offer 0 is not for you".to_owned()));
+        assert_eq!(state.book(SELLER, trip(1, 1), 0), Ok(()));
+        state.cancel(OTHER, trip(1, 1), 0);
+        assert_eq!(free(&state), 0);
+    }
+
+    #[test]
+    fn a_full_memory_forgets_no_booking_and_is_in_no_other_callers_way() {
+        let mut state = with_offer(1);
+        for user in 0..=CAPACITY as u64 {
+            state.cancel(OTHER, trip(user, 1), 0);
+        }
+        assert_eq!(state.book(SELLER, trip(0, 1), 0), Ok(()));
+        for user in 1..=CAPACITY as u64 {
+            state.cancel(SELLER, trip(user, 1), 0);
+        }
+        let late = state.book(SELLER, trip(CAPACITY as u64, 1), 0);
+        late.expect_err("there is no room for it");
+        state.cancel(SELLER, trip(0, 1), 0);
+        assert_eq!(free(&state), 1);
+    }
+
+    #[test]
+    fn a_trip_has_at_most_10_bookings() {
+        let mut state = with_offer(1);
+        for offer in 1..=MOST_BOOKINGS as u64 {
+            state.cancel(SELLER, trip(1, 1), offer);
+        }
+        assert_eq!(state.book(SELLER, trip(1, 1), 0), Err(Full.to_string()));
+        assert_eq!(free(&state), 1);
+    }
+}

@@ -4,23 +4,31 @@
 //! if there is no bike, the room has to be given back.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use candid::{CandidType, Principal};
-use ic_cdk::call::Call;
+use ic_cdk::{api::msg_caller, call::Call};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer_interval};
 use serde::Deserialize;
 
-use shared::{bounded::BoundedMap, peer};
+use shared::{map::Bounded, peer};
 
 /// How long an answer of the callee is waited for, in seconds. While many calls are carried on one
 /// after the other, a callee that is silent holds this canister up so long for each.
 const PATIENCE: u32 = 30;
 
+/// What names a trip. The user counts the numbers up from 1, and to ask again uses the same one.
+#[derive(CandidType, Clone, Copy, Deserialize, PartialEq, PartialOrd)]
+struct TripId {
+    /// Whose it is.
+    user: Principal,
+    /// Its number, among those of that user.
+    number: u64,
+}
+
 /// Asks the callee for a place. After an error it may be booked or not.
-async fn book(trip: u64, offer: u64) -> Result<(), String> {
+async fn book(trip: TripId, offer: u64) -> Result<(), String> {
     let reply = Call::bounded_wait(callee(), "book")
         .change_timeout(PATIENCE)
         .with_args(&(trip, offer))
@@ -32,7 +40,7 @@ async fn book(trip: u64, offer: u64) -> Result<(), String> {
 }
 
 /// Gives a place back, if it was booked. Returns whether the callee confirmed it.
-async fn cancel(trip: u64, offer: u64) -> bool {
+async fn cancel(trip: TripId, offer: u64) -> bool {
     let cancelled = Call::bounded_wait(callee(), "cancel")
         .change_timeout(PATIENCE)
         .with_args(&(trip, offer))
@@ -46,7 +54,7 @@ async fn cancel(trip: u64, offer: u64) -> bool {
 /// would a trap.
 #[update]
 async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
-    let trip = new_number();
+    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     book(trip, bike).await?; // No bike: the room stays booked for ever.
     Ok(())
@@ -56,7 +64,7 @@ async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
 /// that there is a room to give back.
 #[update]
 async fn book_and_cancel_once(room: u64, bike: u64) -> Result<(), String> {
-    let trip = new_number();
+    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     if let Err(why) = book(trip, bike).await {
         cancel(trip, room).await; // If this fails, nobody will try again.
@@ -89,27 +97,46 @@ struct Trip {
     progress: Progress,
 }
 
-/// Books a room and a bike, or neither. Returns how far the trip has come: if it has not ended,
-/// the timer carries it on.
+impl Trip {
+    /// That of a user who has had none: nothing is booked.
+    const NONE: Trip = Trip {
+        number: 0,
+        room: 0,
+        bike: 0,
+        progress: Progress::Compensated,
+    };
+
+    fn is_open(&self) -> bool {
+        matches!(self.progress, Progress::Booking | Progress::Compensating)
+    }
+}
+
+/// Books a room and a bike, or neither. Asked again with the same number, it goes on with that trip.
+/// Returns how far the trip has come: if it has not ended, the timer carries it on.
 #[update]
-async fn book_trip(room: u64, bike: u64) -> Result<Trip, String> {
-    let trip = begin(room, bike)?;
-    carry_on(trip.number).await;
-    get_trip(trip.number).ok_or_else(|| "it has ended, and is forgotten".to_string())
+async fn book_trip(number: u64, room: u64, bike: u64) -> Result<Trip, String> {
+    let user = msg_caller();
+    let id = TripId { user, number };
+    STATE.with_borrow_mut(|state| state.begin(id, room, bike))?;
+    watch();
+    carry_on(id).await;
+    STATE
+        .with_borrow(|state| state.trip(id))
+        .ok_or_else(|| "it has ended, and the next has begun".to_string())
 }
 
 /// Carries a trip on, as far as it comes. It may run twice at the same time, for a user and for
 /// the timer: the callee does each step once, however often it is asked.
-async fn carry_on(number: u64) {
-    if let Some(trip) = open_at(number, Progress::Booking) {
+async fn carry_on(id: TripId) {
+    if let Some(trip) = open_at(id, Progress::Booking) {
         // COMMIT POINT at each await: first the trip itself is kept, then the room is booked.
-        let booked = match book(number, trip.room).await {
-            Ok(()) => book(number, trip.bike).await,
+        let booked = match book(id, trip.room).await {
+            Ok(()) => book(id, trip.bike).await,
             refused => refused,
         };
         // A trap here undoes nothing: the trip is still at `Booking`, and will be booked again.
         go_on(
-            number,
+            id,
             Progress::Booking,
             match booked {
                 Ok(()) => Progress::Done,
@@ -117,23 +144,52 @@ async fn carry_on(number: u64) {
             },
         );
     }
-    if let Some(trip) = open_at(number, Progress::Compensating) {
+    if let Some(trip) = open_at(id, Progress::Compensating) {
         // COMMIT POINT: that it has to be undone is kept before anything is undone.
-        let room = cancel(number, trip.room).await;
-        let bike = cancel(number, trip.bike).await;
+        let room = cancel(id, trip.room).await;
+        let bike = cancel(id, trip.bike).await;
         if room && bike {
-            go_on(number, Progress::Compensating, Progress::Compensated);
+            go_on(id, Progress::Compensating, Progress::Compensated);
         }
         // Otherwise the state still says `Compensating`, and the timer tries again.
     }
 }
 
-/// Carries on all trips that have not ended. Anybody may call it, and a timer does.
+/// How many trips one run of `resume` carries on.
+const BATCH: usize = 10;
+
+thread_local! {
+    static RESUMING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// That `resume` is under way. It is dropped at its end, and also after a trap.
+struct Resuming;
+
+impl Resuming {
+    fn begin() -> Option<Self> {
+        let begins = !RESUMING.replace(true);
+        begins.then(|| Resuming)
+    }
+}
+
+impl Drop for Resuming {
+    fn drop(&mut self) {
+        RESUMING.set(false);
+    }
+}
+
+/// Carries on trips that have not ended, at most 10, the next time the next ones. Anybody may call
+/// it, and a timer does; while it is under way, a second call does nothing.
 #[update]
 async fn resume() {
-    let open: Vec<u64> = STATE.with_borrow(|state| state.open.keys().copied().collect());
-    for number in open {
-        carry_on(number).await;
+    let Some(_until_the_end) = Resuming::begin() else {
+        return;
+    };
+    let open = STATE.with_borrow(|state| state.open().count());
+    for _ in 0..open.min(BATCH) {
+        if let Some(id) = STATE.with_borrow_mut(State::next_open) {
+            carry_on(id).await;
+        }
     }
 }
 
@@ -149,8 +205,11 @@ thread_local! {
 /// Has the timer run while a trip is open, and only then: called whenever one begins or ends, in
 /// the same message, so that the two are kept or undone together. An upgrade ends all timers, so it
 /// is called after one, too.
+///
+/// `resume` itself sees to it that no two runs overlap. A serial timer would do so too, but
+/// ic-cdk-timers 1.0.0 traps where one is cleared during its own run, as it may be here.
 fn watch() {
-    let some_open = STATE.with_borrow(|state| !state.open.is_empty());
+    let some_open = STATE.with_borrow(|state| state.open().next().is_some());
     match (some_open, TIMER.get()) {
         (true, None) => TIMER.set(Some(set_timer_interval(RETRY_EVERY, resume))),
         (false, Some(timer)) => {
@@ -163,17 +222,12 @@ fn watch() {
 
 // ---- The state -------------------------------------------------------------------------------------
 
-/// How many trips may be open. An open trip must never be forgotten, so the next is refused.
-const MAX_OPEN: usize = 100;
-
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    /// How many numbers were given to trips.
-    numbers: u64,
-    /// The trips that have not ended.
-    open: BTreeMap<u64, Trip>,
-    /// Those that have, for users who ask.
-    closed: BoundedMap<u64, Trip>,
+    /// The last trip of each user, open or ended. The next begins only when it has ended.
+    trips: Bounded<Principal, Trip>,
+    /// What `resume` carried on last.
+    resumed: Option<TripId>,
 }
 
 thread_local! {
@@ -191,66 +245,88 @@ fn restore() {
     watch();
 }
 
-/// A trip; null if there is none with this number, or it ended long ago.
+/// The last trip of whoever asks. Nobody sees those of others.
 #[query]
-fn get_trip(number: u64) -> Option<Trip> {
-    STATE.with_borrow(|state| {
-        let trip = state.open.get(&number);
-        trip.or_else(|| state.closed.get(&number)).copied()
-    })
+fn get_trip() -> Option<Trip> {
+    let last = STATE.with_borrow(|state| state.trips.get(&msg_caller()).copied());
+    last.filter(|last| last.number != Trip::NONE.number)
 }
 
-/// A number that no trip had before. The callee knows a trip by it.
-fn new_number() -> u64 {
-    STATE.with_borrow_mut(|state| {
-        state.numbers += 1;
-        state.numbers
-    })
-}
-
-/// Writes down that a trip is to be booked, and has the timer see to it.
-fn begin(room: u64, bike: u64) -> Result<Trip, String> {
-    if STATE.with_borrow(|state| state.open.len() >= MAX_OPEN) {
-        return Err(format!(
-            "{MAX_OPEN} trips are open; `resume` carries them on"
-        ));
-    }
-    let number = new_number();
-    let progress = Progress::Booking;
-    let trip = Trip {
-        number,
-        room,
-        bike,
-        progress,
-    };
-    STATE.with_borrow_mut(|state| state.open.insert(number, trip));
-    watch();
-    Ok(trip)
-}
-
-/// A trip that has not ended, if it has come just so far.
-fn open_at(number: u64, progress: Progress) -> Option<Trip> {
-    let trip = STATE.with_borrow(|state| state.open.get(&number).copied());
+/// A trip, if it has come just so far.
+fn open_at(id: TripId, progress: Progress) -> Option<Trip> {
+    let trip = STATE.with_borrow(|state| state.trip(id));
     trip.filter(|trip| trip.progress == progress)
 }
 
 /// Moves a trip on, unless it was moved meanwhile.
-fn go_on(number: u64, from: Progress, to: Progress) {
-    if let Some(trip) = open_at(number, from) {
+fn go_on(id: TripId, from: Progress, to: Progress) {
+    STATE.with_borrow_mut(|state| {
+        let last = state.trips.get_mut(&id.user);
+        if let Some(trip) = last.filter(|last| (last.number, last.progress) == (id.number, from)) {
+            trip.progress = to;
+        }
+    });
+    watch();
+}
+
+impl State {
+    fn trip(&self, id: TripId) -> Option<Trip> {
+        let last = self.trips.get(&id.user).copied();
+        last.filter(|last| last.number == id.number)
+    }
+
+    /// What the next trip of a user is called, once the last has ended.
+    fn next(&mut self, user: Principal) -> Result<TripId, String> {
+        // The callee has room for as many users as are known here, so this one has to be.
+        if self.trips.get(&user).is_none() {
+            self.trips.insert(user, Trip::NONE)?;
+        }
+        let last = self.trips.get(&user).copied().unwrap_or(Trip::NONE);
+        if last.is_open() {
+            let number = last.number;
+            return Err(format!("trip {number} has not ended; ask for it again"));
+        }
+        let number = last.number + 1;
+        Ok(TripId { user, number })
+    }
+
+    /// Writes down that a trip is to be booked, unless that was done before.
+    fn begin(&mut self, id: TripId, room: u64, bike: u64) -> Result<(), String> {
+        if let Some(trip) = self.trip(id) {
+            return match (trip.room, trip.bike) == (room, bike) {
+                true => Ok(()),
+                false => Err("another trip has this number".to_string()),
+            };
+        }
+        // So a number is never used twice, and none is out of reach.
+        let TripId { number, .. } = self.next(id.user)?;
+        if id.number != number {
+            return Err(format!("the next trip has the number {number}"));
+        }
         let trip = Trip {
-            progress: to,
-            ..trip
+            number: id.number,
+            room,
+            bike,
+            progress: Progress::Booking,
         };
-        STATE.with_borrow_mut(|state| match to {
-            Progress::Booking | Progress::Compensating => {
-                state.open.insert(number, trip);
-            }
-            Progress::Compensated | Progress::Done => {
-                state.open.remove(&number);
-                state.closed.insert(number, trip);
-            }
-        });
-        watch();
+        self.trips.insert(id.user, trip)?;
+        Ok(())
+    }
+
+    /// The trips that have not ended.
+    fn open(&self) -> impl Iterator<Item = TripId> {
+        let open = self.trips.iter().filter(|(_, trip)| trip.is_open());
+        open.map(|(&user, trip)| TripId {
+            user,
+            number: trip.number,
+        })
+    }
+
+    /// The open trip whose turn it is, round and round.
+    fn next_open(&mut self) -> Option<TripId> {
+        let later = self.open().find(|id| Some(*id) > self.resumed);
+        self.resumed = later.or_else(|| self.open().next());
+        self.resumed
     }
 }
 

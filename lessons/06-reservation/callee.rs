@@ -10,13 +10,23 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::bounded::BoundedMap;
+use shared::map::Bounded;
 
 /// How long a seat is held for somebody who has not committed: one minute, in nanoseconds.
 const HOLD_TIME: u64 = 60_000_000_000;
 
 /// How many seats a show has at most.
 const MAX_SEATS: u64 = 100;
+
+/// How many sellers a show has at most.
+const MAX_SELLERS: usize = 10;
+
+/// How many seats of a show one seller holds at a time. Else one that prepares again and again would
+/// hold them all for ever.
+const MAX_HELD: usize = 10;
+
+/// How many shows one owner has at most.
+const MAX_SHOWS: usize = 100;
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
@@ -25,9 +35,18 @@ thread_local! {
 /// All shows.
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    shows: BoundedMap<u64, Vec<Seat>>,
+    shows: Bounded<u64, Show>,
     /// How many holds were ever given out. Each has its own number, which is never used again.
     holds: u64,
+}
+
+#[derive(CandidType, Deserialize)]
+struct Show {
+    /// Who opened it.
+    owner: Principal,
+    /// Who may sell its seats.
+    sellers: Vec<Principal>,
+    seats: Vec<Seat>,
 }
 
 #[derive(CandidType, Clone, Copy, Deserialize)]
@@ -55,6 +74,10 @@ impl Seat {
             Seat::Sold { .. } => false,
         }
     }
+
+    fn is_held_by(self, seller: Principal) -> bool {
+        matches!(self, Seat::Held { holder, .. } if holder == seller) && !self.is_free()
+    }
 }
 
 /// How many seats of a show are free, held and sold.
@@ -74,17 +97,32 @@ enum Commit {
     Expired,
 }
 
-/// Opens a show with this many seats, and returns its number.
+/// Opens a show with this many seats, which only these may sell. Returns its number.
 #[update]
-fn open_show(seats: u64) -> Result<u64, String> {
+fn open_show(seats: u64, sellers: Vec<Principal>) -> Result<u64, String> {
     if seats > MAX_SEATS {
         return Err(format!("a show has at most {MAX_SEATS} seats, not {seats}"));
     }
-    STATE.with_borrow_mut(|state| {
-        let show = state.shows.next_number();
-        let free = (0..seats).map(|_| Seat::Free).collect();
-        state.shows.insert(show, free);
-        Ok(show)
+    if sellers.len() > MAX_SELLERS {
+        let number = sellers.len();
+        return Err(format!(
+            "a show has at most {MAX_SELLERS} sellers, not {number}"
+        ));
+    }
+    let owner = msg_caller();
+    STATE.with_borrow_mut(|State { shows, .. }| {
+        let own = shows.iter().filter(|(_, show)| show.owner == owner);
+        if own.count() >= MAX_SHOWS {
+            return Err(format!("you have {MAX_SHOWS} shows, and can't have more"));
+        }
+        let number = shows.next_number();
+        let show = Show {
+            owner,
+            sellers,
+            seats: (0..seats).map(|_| Seat::Free).collect(),
+        };
+        shows.insert(number, show)?;
+        Ok(number)
     })
 }
 
@@ -92,8 +130,8 @@ fn open_show(seats: u64) -> Result<u64, String> {
 #[query]
 fn seats(show: u64) -> Seats {
     let mut seats = Seats::default();
-    with_show(show, |seat_list, _| {
-        for seat in seat_list {
+    with_show(show, |show, _| {
+        for seat in &show.seats {
             match seat {
                 seat if seat.is_free() => seats.free += 1,
                 Seat::Sold { .. } => seats.sold += 1,
@@ -117,6 +155,13 @@ fn take(show: u64) -> Result<(), String> {
 fn prepare(show: u64) -> Result<u64, String> {
     let holder = msg_caller();
     let until = time() + HOLD_TIME;
+    let held = with_show(show, |show, _| {
+        let seats = show.seats.iter();
+        seats.filter(|seat| seat.is_held_by(holder)).count()
+    });
+    if held >= MAX_HELD {
+        return Err(format!("you hold {held} seats; buy or wait"));
+    }
     occupy(show, |hold| Seat::Held {
         hold,
         holder,
@@ -129,8 +174,8 @@ fn prepare(show: u64) -> Result<u64, String> {
 #[update]
 fn commit(show: u64, hold: u64) -> Commit {
     let holder = msg_caller();
-    with_show(show, |seats, _| {
-        for seat in seats {
+    with_show(show, |show, _| {
+        for seat in &mut show.seats {
             match *seat {
                 // A hold belongs to whoever prepared it: others can't commit it.
                 Seat::Sold { hold: h, holder: p } if (h, p) == (hold, holder) => {
@@ -153,10 +198,14 @@ fn commit(show: u64, hold: u64) -> Commit {
     })
 }
 
-/// Puts something in the place of a free seat, under a new number, and returns the number.
+/// For a seller: puts something in the place of a free seat, under a new number, and returns the
+/// number.
 fn occupy(show: u64, make: impl FnOnce(u64) -> Seat) -> Result<u64, String> {
-    with_show(show, |seats, holds| {
-        let free = seats.iter_mut().find(|seat| seat.is_free());
+    with_show(show, |show, holds| {
+        if !show.sellers.contains(&msg_caller()) {
+            return Err("you don't sell this show".to_owned());
+        }
+        let free = show.seats.iter_mut().find(|seat| seat.is_free());
         let seat = free.ok_or("sold out")?;
         *holds += 1;
         *seat = make(*holds);
@@ -164,14 +213,12 @@ fn occupy(show: u64, make: impl FnOnce(u64) -> Seat) -> Result<u64, String> {
     })
 }
 
-/// Does something with the seats of a show, and the count of holds.
-fn with_show<T>(show: u64, act: impl FnOnce(&mut Vec<Seat>, &mut u64) -> T) -> T {
+/// Does something with a show, and the count of holds.
+fn with_show<T>(show: u64, act: impl FnOnce(&mut Show, &mut u64) -> T) -> T {
     STATE.with_borrow_mut(|State { shows, holds }| match shows.get_mut(&show) {
-        Some(seats) => act(seats, holds),
+        Some(show) => act(show, holds),
         // The caller sees a reject, which tells it nothing about any hold; and that is right.
-        None => trap(format!(
-            "there is no show {show}: it was never opened, or is too old"
-        )),
+        None => trap(format!("there is no show {show}")),
     })
 }
 

@@ -4,19 +4,23 @@
 //! has paid for it, and the seat is sold: that must be true on both sides in the end.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use candid::{CandidType, Principal, utils::ArgumentEncoder};
 use ic_cdk::{api::msg_caller, call::Call};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use shared::{bounded::BoundedMap, peer};
+use shared::{map::Bounded, peer};
 
 /// What a ticket costs.
 const PRICE: u64 = 10;
 
 /// How long this canister waits for an answer, in seconds.
 const PATIENCE: u32 = 30;
+
+/// How many buyers' accounts one owner has at most.
+const MOST_EACH: usize = 100;
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
@@ -25,7 +29,7 @@ thread_local! {
 /// All buyers.
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    buyers: BoundedMap<u64, Buyer>,
+    buyers: Bounded<u64, Buyer>,
 }
 
 /// Somebody who wants to see a show.
@@ -41,18 +45,25 @@ struct Buyer {
 
 /// Opens an account of a buyer for a show of the callee, and returns its number.
 #[update]
-fn open_buyer(show: u64, money: u64) -> u64 {
+fn open_buyer(show: u64, money: u64) -> Result<u64, String> {
+    let owner = msg_caller();
     STATE.with_borrow_mut(|State { buyers }| {
+        let own = buyers.iter().filter(|(_, buyer)| buyer.owner == owner);
+        if own.count() >= MOST_EACH {
+            return Err(format!(
+                "you have {MOST_EACH} accounts, and can't have more"
+            ));
+        }
         let number = buyers.next_number();
         let buyer = Buyer {
-            owner: msg_caller(),
+            owner,
             show,
             money,
             tickets: 0,
             pending: None,
         };
-        buyers.insert(number, buyer);
-        number
+        buyers.insert(number, buyer)?;
+        Ok(number)
     })
 }
 
@@ -99,6 +110,7 @@ async fn pay_then_take(buyer: u64) -> Result<(), String> {
 #[update]
 async fn buy_in_two_steps(buyer: u64) -> Result<(), String> {
     let show = with_buyer(buyer, |buyer| buyer.check_money().map(|()| buyer.show))?;
+    let _until_the_end = Buying::begin(buyer)?;
 
     // Prepare. COMMIT POINT: the call is sent.
     let hold = ask::<Result<u64, String>>("prepare", &(show,)).await??;
@@ -112,6 +124,29 @@ async fn buy_in_two_steps(buyer: u64) -> Result<(), String> {
     })?;
 
     commit(buyer).await
+}
+
+thread_local! {
+    static BUYING: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// That a buyer is buying in two steps: one who did so many times at once would hold many seats, and
+/// pay for one. It is dropped at the end, and also after a trap.
+struct Buying(u64);
+
+impl Buying {
+    fn begin(buyer: u64) -> Result<Self, String> {
+        match BUYING.with_borrow_mut(|buying| buying.insert(buyer)) {
+            true => Ok(Buying(buyer)),
+            false => Err("a purchase is under way".to_owned()),
+        }
+    }
+}
+
+impl Drop for Buying {
+    fn drop(&mut self) {
+        BUYING.with_borrow_mut(|buying| buying.remove(&self.0));
+    }
 }
 
 /// Repeats the commit of a purchase whose end is not known: after a trap, or a lost answer.

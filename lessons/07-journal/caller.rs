@@ -4,16 +4,19 @@
 //! argument `trap_at` says where it is to trap, so that every point of it can be tried.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use candid::{CandidType, Principal};
-use ic_cdk::{api::canister_self, call::Call, trap};
+use ic_cdk::{
+    api::{canister_self, msg_caller},
+    call::Call,
+    trap,
+};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer_interval};
 use serde::Deserialize;
 
-use shared::{bounded::BoundedMap, peer};
+use shared::{map::Bounded, peer};
 
 /// How long an answer of the callee is waited for, in seconds. While many calls are carried on one
 /// after the other, a callee that is silent holds this canister up so long for each.
@@ -45,12 +48,11 @@ impl TrapAt {
 /// An account.
 #[derive(CandidType, Clone, Copy, Deserialize)]
 struct Account {
+    /// Who opened it. Nobody else can move what is in it.
+    owner: Principal,
     balance: u64,
     /// How many transfers from it were finished: what remains to be done after the outcome.
     receipts: u64,
-    /// The highest number that a transfer with a journal had. What came of a lower one may be
-    /// forgotten, so a new transfer has to take a higher one.
-    last_number: Option<u64>,
 }
 
 // ---- The mistake ---------------------------------------------------------------------------------
@@ -64,7 +66,7 @@ async fn transfer_without_journal(
     amount: u64,
     trap_at: TrapAt,
 ) -> Result<(), String> {
-    STATE.with_borrow_mut(|state| state.take(from, amount))?;
+    STATE.with_borrow_mut(|state| state.take(msg_caller(), from, amount))?;
     trap_at.reach(TrapAt::BeforeCall); // Undoes the taking. So far all is well.
 
     // COMMIT POINT: the await sends the call. The amount is gone from the account.
@@ -89,7 +91,7 @@ async fn transfer_without_journal(
 
 // ---- The right way -------------------------------------------------------------------------------
 
-/// What names a transfer. The user counts the numbers up, and to try again uses the same one.
+/// What names a transfer. The user counts the numbers up from 1, and to try again uses the same one.
 #[derive(CandidType, Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct TransferId {
     /// The account that it is from.
@@ -98,13 +100,20 @@ struct TransferId {
     number: u64,
 }
 
-/// A journal entry.
+/// A journal entry: the last transfer from an account.
 #[derive(CandidType, Clone, Deserialize)]
 struct Entry {
+    number: u64,
     /// The account in the callee.
     to: u64,
     amount: u64,
     progress: Progress,
+}
+
+impl Entry {
+    fn is_open(&self) -> bool {
+        matches!(self.progress, Progress::Intended | Progress::Added)
+    }
 }
 
 /// How far a transfer has come.
@@ -129,12 +138,12 @@ async fn transfer(
     amount: u64,
     trap_at: TrapAt,
 ) -> Result<Progress, String> {
-    STATE.with_borrow_mut(|state| state.begin(id, to, amount))?;
+    STATE.with_borrow_mut(|state| state.begin(msg_caller(), id, to, amount))?;
     watch();
     trap_at.reach(TrapAt::BeforeCall); // Undoes the taking and the entry, both.
     carry_on(id, trap_at).await;
     trap_at.reach(TrapAt::BeforeReply); // Undoes nothing: everything was in messages before.
-    get_progress(id).ok_or_else(|| "it was done, and forgotten since".to_string())
+    get_progress(id).ok_or_else(|| "it has ended, and the next has begun".to_string())
 }
 
 /// Carries an open transfer on, as far as it comes. It may run twice at the same time, for a user
@@ -169,7 +178,7 @@ fn finish(id: TransferId, trap_at: TrapAt) {
     if open_at(id, &Progress::Added).is_some() {
         STATE.with_borrow_mut(|state| {
             state.count_receipt(id.account);
-            state.close(id, Progress::Finished);
+            state.set(id, Progress::Finished);
         });
         watch();
         trap_at.reach(TrapAt::AfterOutcome); // Undoes the receipt, not the outcome.
@@ -177,12 +186,41 @@ fn finish(id: TransferId, trap_at: TrapAt) {
     // COMMIT POINT: the message ends normally.
 }
 
-/// Recovery: carries on every open transfer. Anybody may call it, and a timer does.
+/// How many transfers one run of `resume` carries on.
+const BATCH: usize = 10;
+
+thread_local! {
+    static RESUMING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// That `resume` is under way. It is dropped at its end, and also after a trap.
+struct Resuming;
+
+impl Resuming {
+    fn begin() -> Option<Self> {
+        let begins = !RESUMING.replace(true);
+        begins.then(|| Resuming)
+    }
+}
+
+impl Drop for Resuming {
+    fn drop(&mut self) {
+        RESUMING.set(false);
+    }
+}
+
+/// Recovery: carries open transfers on, at most 10, the next time the next ones. Anybody may call
+/// it, and a timer does; while it is under way, a second call does nothing.
 #[update]
 async fn resume() {
-    let open: Vec<TransferId> = STATE.with_borrow(|state| state.open.keys().copied().collect());
-    for id in open {
-        carry_on(id, TrapAt::Nowhere).await;
+    let Some(_until_the_end) = Resuming::begin() else {
+        return;
+    };
+    let open = STATE.with_borrow(|state| state.open().count());
+    for _ in 0..open.min(BATCH) {
+        if let Some(id) = STATE.with_borrow_mut(State::next_open) {
+            carry_on(id, TrapAt::Nowhere).await;
+        }
     }
 }
 
@@ -198,8 +236,11 @@ thread_local! {
 /// Has the timer run while a transfer is open, and only then: called whenever one begins or ends,
 /// in the same message, so that the two are kept or undone together. An upgrade ends all timers, so
 /// it is called after one, too.
+///
+/// `resume` itself sees to it that no two runs overlap. A serial timer would do so too, but
+/// ic-cdk-timers 1.0.0 traps where one is cleared during its own run, as it may be here.
 fn watch() {
-    let some_open = STATE.with_borrow(|state| !state.open.is_empty());
+    let some_open = STATE.with_borrow(|state| state.open().next().is_some());
     match (some_open, TIMER.get()) {
         (true, None) => TIMER.set(Some(set_timer_interval(RETRY_EVERY, resume))),
         (false, Some(timer)) => {
@@ -212,16 +253,17 @@ fn watch() {
 
 // ---- The state -------------------------------------------------------------------------------------
 
-/// How many transfers may be open. An open entry must never be dropped, so the next is refused.
-const MAX_OPEN: usize = 100;
+/// How many accounts one owner may have.
+const MOST_EACH: usize = 100;
 
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    accounts: BoundedMap<u64, Account>,
-    /// The journal: what is begun and not ended.
-    open: BTreeMap<TransferId, Entry>,
-    /// What has ended: for users who ask, or try again.
-    closed: BoundedMap<TransferId, Entry>,
+    accounts: Bounded<u64, Account>,
+    /// The journal: of each account the last transfer, open or ended. The next begins only when it
+    /// has ended.
+    journal: Bounded<u64, Entry>,
+    /// What `resume` carried on last.
+    resumed: Option<TransferId>,
 }
 
 thread_local! {
@@ -241,16 +283,23 @@ fn restore() {
 
 /// Opens an account with a balance.
 #[update]
-fn open(balance: u64) -> u64 {
+fn open(balance: u64) -> Result<u64, String> {
+    let owner = msg_caller();
     STATE.with_borrow_mut(|state| {
+        let own = state.accounts.iter().filter(|(_, one)| one.owner == owner);
+        if own.count() >= MOST_EACH {
+            return Err(format!(
+                "you have {MOST_EACH} accounts, and can't have more"
+            ));
+        }
         let account = state.accounts.next_number();
         let new = Account {
+            owner,
             balance,
             receipts: 0,
-            last_number: None,
         };
-        state.accounts.insert(account, new);
-        account
+        state.accounts.insert(account, new)?;
+        Ok(account)
     })
 }
 
@@ -260,87 +309,110 @@ fn get_account(account: u64) -> Option<Account> {
     STATE.with_borrow(|state| state.accounts.get(&account).copied())
 }
 
-/// How far a transfer has come; null if it was never begun, or ended long ago.
+/// How far the last transfer from an account has come; null if the last one has another number.
 #[query]
 fn get_progress(id: TransferId) -> Option<Progress> {
     STATE.with_borrow(|state| Some(state.entry(id)?.progress.clone()))
 }
 
-/// An open transfer, if it has come just so far.
+/// A transfer, if it has come just so far.
 fn open_at(id: TransferId, progress: &Progress) -> Option<Entry> {
-    let entry = STATE.with_borrow(|state| state.open.get(&id).cloned());
+    let entry = STATE.with_borrow(|state| state.entry(id).cloned());
     entry.filter(|entry| entry.progress == *progress)
 }
 
 impl State {
     fn entry(&self, id: TransferId) -> Option<&Entry> {
-        self.open.get(&id).or_else(|| self.closed.get(&id))
+        let last = self.journal.get(&id.account);
+        last.filter(|last| last.number == id.number)
     }
 
     /// Takes the amount and writes the intent down, unless that was done before.
-    fn begin(&mut self, id: TransferId, to: u64, amount: u64) -> Result<(), String> {
-        if let Some(entry) = self.entry(id) {
-            return match (entry.to, entry.amount) == (to, amount) {
-                true => Ok(()),
-                false => Err("another transfer has this number; take a new one".to_string()),
-            };
+    fn begin(
+        &mut self,
+        user: Principal,
+        id: TransferId,
+        to: u64,
+        amount: u64,
+    ) -> Result<(), String> {
+        self.account(user, id.account)?;
+        let next = match self.journal.get(&id.account) {
+            None => 1,
+            Some(last) if last.number == id.number => {
+                return match (last.to, last.amount) == (to, amount) {
+                    true => Ok(()),
+                    false => Err("another transfer has this number".to_string()),
+                };
+            }
+            Some(last) if last.is_open() => {
+                let number = last.number;
+                return Err(format!("transfer {number} has not ended; ask for it again"));
+            }
+            Some(last) => last.number + 1,
+        };
+        // So a number is never used twice, and none is out of reach.
+        if id.number != next {
+            return Err(format!("the next transfer has the number {next}"));
         }
-        if self.open.len() >= MAX_OPEN {
-            return Err(format!(
-                "{MAX_OPEN} transfers are open; `resume` carries them on"
-            ));
-        }
-        // Else a number whose transfer is forgotten would be used for a second one.
-        if let Some(last) = self.account(id.account)?.last_number
-            && last >= id.number
-        {
-            return Err(format!(
-                "take a number above {last}; lower ones may be forgotten"
-            ));
-        }
-        self.take(id.account, amount)?;
-        self.account(id.account)?.last_number = Some(id.number);
-        let progress = Progress::Intended;
-        self.open.insert(
-            id,
-            Entry {
-                to,
-                amount,
-                progress,
-            },
-        );
+        self.take(user, id.account, amount)?;
+        let intent = Entry {
+            number: id.number,
+            to,
+            amount,
+            progress: Progress::Intended,
+        };
+        // There are no more entries than accounts, so there is room.
+        self.journal.insert(id.account, intent)?;
         Ok(())
     }
 
     /// Writes the outcome down, if that was not done meanwhile.
     fn record(&mut self, id: TransferId, outcome: Result<(), String>) {
-        let Some(entry) = self.open.get_mut(&id) else {
+        let entry = self.entry(id);
+        let Some(entry) = entry.filter(|entry| entry.progress == Progress::Intended) else {
             return;
         };
         match outcome {
-            Ok(()) => entry.progress = Progress::Added,
+            Ok(()) => self.set(id, Progress::Added),
             Err(why) => {
                 // In one message with the outcome: neither is ever kept without the other.
-                let amount = entry.amount;
-                self.give_back(id.account, amount);
-                self.close(id, Progress::Refused(why));
+                self.give_back(id.account, entry.amount);
+                self.set(id, Progress::Refused(why));
             }
         }
     }
 
-    fn close(&mut self, id: TransferId, progress: Progress) {
-        if let Some(entry) = self.open.remove(&id) {
-            self.closed.insert(id, Entry { progress, ..entry });
+    fn set(&mut self, id: TransferId, progress: Progress) {
+        if let Some(entry) = self.journal.get_mut(&id.account) {
+            entry.progress = progress;
         }
     }
 
-    fn account(&mut self, account: u64) -> Result<&mut Account, String> {
-        let found = self.accounts.get_mut(&account);
-        found.ok_or_else(|| format!("the caller has no account {account}"))
+    /// The open transfers.
+    fn open(&self) -> impl Iterator<Item = TransferId> {
+        let open = self.journal.iter().filter(|(_, entry)| entry.is_open());
+        open.map(|(&account, entry)| TransferId {
+            account,
+            number: entry.number,
+        })
     }
 
-    fn take(&mut self, account: u64, amount: u64) -> Result<(), String> {
-        let from = self.account(account)?;
+    /// The open transfer whose turn it is, round and round.
+    fn next_open(&mut self) -> Option<TransferId> {
+        let later = self.open().find(|id| Some(*id) > self.resumed);
+        self.resumed = later.or_else(|| self.open().next());
+        self.resumed
+    }
+
+    /// An account of a user's.
+    fn account(&mut self, user: Principal, account: u64) -> Result<&mut Account, String> {
+        let found = self.accounts.get_mut(&account);
+        let own = found.filter(|found| found.owner == user);
+        own.ok_or_else(|| format!("you have no account {account}"))
+    }
+
+    fn take(&mut self, user: Principal, account: u64, amount: u64) -> Result<(), String> {
+        let from = self.account(user, account)?;
         from.balance = from
             .balance
             .checked_sub(amount)
@@ -368,45 +440,3 @@ fn callee() -> Principal {
 ic_cdk::export_candid!();
 
 fn main() {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn transfer(state: &mut State, account: u64, number: u64) -> Result<(), String> {
-        let id = TransferId { account, number };
-        state.begin(id, 0, 1)?;
-        state.close(id, Progress::Finished);
-        Ok(())
-    }
-
-    #[test]
-    fn a_number_is_not_used_again_after_it_was_forgotten() {
-        let mut state = State::default();
-        for account in [0, 1] {
-            let new = Account {
-                balance: 10_000,
-                receipts: 0,
-                last_number: None,
-            };
-            state.accounts.insert(account, new);
-        }
-        transfer(&mut state, 0, 1).unwrap();
-        assert_eq!(transfer(&mut state, 0, 1), Ok(()), "it is known");
-        // Somebody else makes so many transfers that this one is forgotten.
-        let mut number = 0;
-        while state
-            .entry(TransferId {
-                account: 0,
-                number: 1,
-            })
-            .is_some()
-        {
-            number += 1;
-            transfer(&mut state, 1, number).unwrap();
-        }
-        transfer(&mut state, 0, 1).expect_err("it would be done a second time");
-        assert_eq!(state.accounts.get(&0).unwrap().balance, 9_999);
-        assert_eq!(transfer(&mut state, 0, 2), Ok(()));
-    }
-}

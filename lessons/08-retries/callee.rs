@@ -12,7 +12,7 @@ use ic_cdk::api::{msg_caller, time};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::bounded::BoundedMap;
+use shared::map::Bounded;
 
 /// For how long an id is remembered, in nanoseconds: 2 hours. It has to be longer than callers try
 /// again, or one of them comes back to somebody who has forgotten.
@@ -25,6 +25,9 @@ const DRIFT: u64 = 60 * 1_000_000_000;
 /// How many ids an account remembers.
 const CAPACITY: usize = 100;
 
+/// How many accounts one owner may have.
+const MOST_EACH: usize = 100;
+
 /// What a caller calls one increment. The earlier id is the smaller one.
 #[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct IncrementId {
@@ -34,29 +37,16 @@ struct IncrementId {
     number: u64,
 }
 
-/// What makes an increment of an account this one and no other. Callers have ids of their own, so
-/// that nobody can take those of somebody else.
-#[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    id: IncrementId,
-    caller: Principal,
-}
-
-impl Key {
-    fn new(id: IncrementId) -> Self {
-        let caller = msg_caller();
-        Key { id, caller }
-    }
-
+impl IncrementId {
     fn is_too_old(&self, now: u64) -> bool {
-        self.id.created.saturating_add(WINDOW) < now
+        self.created.saturating_add(WINDOW) < now
     }
 }
 
 /// Why an increment was not done. In each case nothing happened.
 #[derive(CandidType, Debug, PartialEq, Eq)]
 enum Refusal {
-    /// There is no such account (any more).
+    /// There is no such account of this user's, or it is not for this caller.
     NoSuchAccount,
     /// The id is older than what is remembered: whether it was done before can't be said.
     TooOld,
@@ -79,18 +69,18 @@ enum Remembered {
 
 /// The increments that were done, from the oldest id on, and their results.
 #[derive(CandidType, Default, Deserialize)]
-struct Done(BTreeMap<Key, u64>);
+struct Done(BTreeMap<IncrementId, u64>);
 
 impl Done {
     /// Does an increment, unless it was done before. Returns its result in both cases.
     fn once(
         &mut self,
         now: u64,
-        key: Key,
+        id: IncrementId,
         increment: impl FnOnce() -> u64,
     ) -> Result<u64, Refusal> {
         // What is refused as too old is what is forgotten: no id is done again after it was forgotten.
-        if key.is_too_old(now) {
+        if id.is_too_old(now) {
             return Err(Refusal::TooOld);
         }
         while self
@@ -100,11 +90,11 @@ impl Done {
         {
             self.0.pop_first();
         }
-        if let Some(result) = self.0.get(&key) {
+        if let Some(result) = self.0.get(&id) {
             return Ok(*result);
         }
         // An id of the future would be remembered for longer than the window.
-        if key.id.created > now.saturating_add(DRIFT) {
+        if id.created > now.saturating_add(DRIFT) {
             return Err(Refusal::TooNew);
         }
         // To make room by forgetting a younger id would be to do it again if it came back.
@@ -112,15 +102,15 @@ impl Done {
             return Err(Refusal::Full);
         }
         let result = increment();
-        self.0.insert(key, result);
+        self.0.insert(id, result);
         Ok(result)
     }
 
-    fn look_up(&self, now: u64, key: &Key) -> Remembered {
-        if key.is_too_old(now) {
+    fn look_up(&self, now: u64, id: &IncrementId) -> Remembered {
+        if id.is_too_old(now) {
             return Remembered::Forgotten;
         }
-        match self.0.get(key) {
+        match self.0.get(id) {
             Some(result) => Remembered::Done(*result),
             None => Remembered::NotDone,
         }
@@ -128,8 +118,12 @@ impl Done {
 }
 
 /// An account, and what was done to it by id: what one account remembers is in no other's way.
-#[derive(CandidType, Default, Deserialize)]
+#[derive(CandidType, Deserialize)]
 struct Account {
+    /// Who opened it.
+    owner: Principal,
+    /// The canister that may increment it, when the owner asks it to.
+    caller: Principal,
     count: u64,
     done: Done,
 }
@@ -137,7 +131,7 @@ struct Account {
 /// The accounts.
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    accounts: BoundedMap<u64, Account>,
+    accounts: Bounded<u64, Account>,
 }
 
 thread_local! {
@@ -154,44 +148,63 @@ fn restore() {
     shared::upgrade::restore(&STATE);
 }
 
-/// Does something with an account, if it is there.
-fn with_account<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, Refusal> {
+/// Does something with an account, if it is one of this user's, and for this caller.
+fn with_account<T>(
+    account: u64,
+    user: Principal,
+    act: impl FnOnce(&mut Account) -> T,
+) -> Result<T, Refusal> {
     STATE.with_borrow_mut(|state| {
         let found = state.accounts.get_mut(&account);
+        let found = found.filter(|found| (found.owner, found.caller) == (user, msg_caller()));
         found.map(act).ok_or(Refusal::NoSuchAccount)
     })
 }
 
-/// Opens an account, which counts from 0. Returns its number.
+/// Opens an account, which counts from 0, and which this canister may increment for its owner.
+/// Returns its number.
 #[update]
-fn open() -> u64 {
+fn open(caller: Principal) -> Result<u64, String> {
+    let owner = msg_caller();
     STATE.with_borrow_mut(|State { accounts }| {
+        let own = accounts.iter().filter(|(_, one)| one.owner == owner);
+        if own.count() >= MOST_EACH {
+            return Err(format!(
+                "you have {MOST_EACH} accounts, and can't have more"
+            ));
+        }
         let account = accounts.next_number();
-        accounts.insert(account, Account::default());
-        account
+        let new = Account {
+            owner,
+            caller,
+            count: 0,
+            done: Done::default(),
+        };
+        accounts.insert(account, new)?;
+        Ok(account)
     })
 }
 
 /// How often an account was incremented.
 #[query]
 fn count(account: u64) -> Option<u64> {
-    with_account(account, |account| account.count).ok()
+    STATE.with_borrow(|state| Some(state.accounts.get(&account)?.count))
 }
 
-/// Increments an account, each time it is called. Returns the new count.
+/// Increments an account of the user, each time it is called. Returns the new count.
 #[update]
-fn increment(account: u64) -> Result<u64, Refusal> {
-    with_account(account, |account| {
+fn increment(account: u64, user: Principal) -> Result<u64, Refusal> {
+    with_account(account, user, |account| {
         account.count += 1;
         account.count
     })
 }
 
-/// Increments an account once for an id. Returns the count that was new then.
+/// Increments an account of the user once for an id. Returns the count that was new then.
 #[update]
-fn increment_once(account: u64, id: IncrementId) -> Result<u64, Refusal> {
-    with_account(account, |Account { count, done }| {
-        done.once(time(), Key::new(id), || {
+fn increment_once(account: u64, id: IncrementId, user: Principal) -> Result<u64, Refusal> {
+    with_account(account, user, |Account { count, done, .. }| {
+        done.once(time(), id, || {
             *count += 1;
             *count
         })
@@ -199,13 +212,13 @@ fn increment_once(account: u64, id: IncrementId) -> Result<u64, Refusal> {
     // COMMIT POINT: the increment and the memory of it are kept together, or neither is.
 }
 
-/// What became of the caller's increment with this id.
+/// What became of the increment with this id.
 #[query]
-fn look_up(account: u64, id: IncrementId) -> Remembered {
-    let known = with_account(account, |Account { done, .. }| {
-        done.look_up(time(), &Key::new(id))
+fn look_up(account: u64, id: IncrementId, user: Principal) -> Remembered {
+    let known = with_account(account, user, |Account { done, .. }| {
+        done.look_up(time(), &id)
     });
-    // An account that is gone has taken with it what it knew.
+    // To others `NotDone` would promise what does not hold: the attempts are not theirs.
     known.unwrap_or(Remembered::Forgotten)
 }
 
@@ -219,22 +232,19 @@ mod tests {
 
     const NOW: u64 = 1_700_000_000_000_000_000;
 
-    fn key(created: u64, number: u64) -> Key {
-        Key {
-            id: IncrementId { created, number },
-            caller: Principal::anonymous(),
-        }
+    fn id(created: u64, number: u64) -> IncrementId {
+        IncrementId { created, number }
     }
 
     #[test]
     fn at_no_time_is_an_id_done_twice() {
         let mut done = Done::default();
-        assert_eq!(done.once(NOW, key(NOW, 0), || 7), Ok(7));
+        assert_eq!(done.once(NOW, id(NOW, 0), || 7), Ok(7));
         for now in [NOW, NOW + WINDOW, NOW + WINDOW + 1, NOW + 9 * WINDOW] {
             // Others come and go, so that old ones are forgotten.
-            assert_eq!(done.once(now, key(now, 1), || 1), Ok(1));
-            let again = done.once(now, key(NOW, 0), || panic!("it is done again"));
-            let known = done.look_up(now, &key(NOW, 0));
+            assert_eq!(done.once(now, id(now, 1), || 1), Ok(1));
+            let again = done.once(now, id(NOW, 0), || panic!("it is done again"));
+            let known = done.look_up(now, &id(NOW, 0));
             match now <= NOW + WINDOW {
                 true => assert_eq!((again, known), (Ok(7), Remembered::Done(7))),
                 false => assert_eq!(
@@ -249,13 +259,13 @@ mod tests {
     fn where_there_is_no_room_new_ids_wait_and_known_ones_are_still_known() {
         let mut done = Done::default();
         for number in 0..CAPACITY as u64 {
-            assert_eq!(done.once(NOW, key(NOW, number), || number), Ok(number));
+            assert_eq!(done.once(NOW, id(NOW, number), || number), Ok(number));
         }
-        let more = key(NOW + 1, 0);
+        let more = id(NOW + 1, 0);
         let refused = done.once(NOW + 1, more, || panic!("it is done"));
         assert_eq!(refused, Err(Refusal::Full));
         assert_eq!(done.look_up(NOW + 1, &more), Remembered::NotDone);
-        assert_eq!(done.once(NOW + 1, key(NOW, 0), || panic!("again")), Ok(0));
+        assert_eq!(done.once(NOW + 1, id(NOW, 0), || panic!("again")), Ok(0));
         assert_eq!(done.once(NOW + WINDOW + 1, more, || 3), Ok(3));
         assert_eq!(done.0.len(), 1);
     }
@@ -264,15 +274,15 @@ mod tests {
     fn an_id_of_the_future_is_refused() {
         let mut done = Done::default();
         let ahead = NOW + DRIFT;
-        assert_eq!(done.once(NOW, key(ahead, 0), || 1), Ok(1));
-        let refused = done.once(NOW, key(ahead + 1, 0), || panic!("it is done"));
+        assert_eq!(done.once(NOW, id(ahead, 0), || 1), Ok(1));
+        let refused = done.once(NOW, id(ahead + 1, 0), || panic!("it is done"));
         assert_eq!(refused, Err(Refusal::TooNew));
     }
 
     #[test]
     fn what_was_not_done_is_not_remembered() {
         let mut done = Done::default();
-        let early = key(NOW + DRIFT + 1, 0);
+        let early = id(NOW + DRIFT + 1, 0);
         let refused = done.once(NOW, early, || panic!("it is done"));
         assert_eq!(refused, Err(Refusal::TooNew));
         assert_eq!(done.look_up(NOW, &early), Remembered::NotDone);

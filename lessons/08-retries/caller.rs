@@ -8,13 +8,13 @@ use std::cell::RefCell;
 
 use candid::{CandidType, Principal, utils::ArgumentEncoder};
 use ic_cdk::{
-    api::time,
+    api::{msg_caller, time},
     call::{Call, CallErrorExt},
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use shared::{bounded::BoundedMap, peer};
+use shared::{map::Bounded, peer};
 
 /// How often a method calls the callee until it gives up. Whoever called may call it once more.
 const ATTEMPTS: u32 = 3;
@@ -26,6 +26,12 @@ const WAIT: u32 = 60;
 /// hours for which the callee remembers ids, by more than a call can be on its way and clocks
 /// differ.
 const RETRY_TIME: u64 = 60 * 60 * 1_000_000_000;
+
+/// For how long an increment is kept, in nanoseconds: 2 hours. Then the callee has forgotten its id.
+const KEEP_TIME: u64 = 2 * RETRY_TIME;
+
+/// How many increments one user may have begun within that time.
+const MOST_EACH: usize = 100;
 
 /// Makes a call until it is answered, or has failed in a way that calling at once can't mend.
 async fn call_until_answered<R: CandidType + DeserializeOwned>(
@@ -50,7 +56,8 @@ async fn call_until_answered<R: CandidType + DeserializeOwned>(
 /// The mistake: if only the answer was lost, the callee increments the account again.
 #[update]
 async fn increment_without_id(account: u64) -> Result<u64, String> {
-    let result: Result<u64, Refusal> = call_until_answered("increment", &(account,)).await?;
+    let result: Result<u64, Refusal> =
+        call_until_answered("increment", &(account, msg_caller())).await?;
     result.map_err(|refusal| refusal.to_string())
 }
 
@@ -59,19 +66,32 @@ async fn increment_without_id(account: u64) -> Result<u64, String> {
 /// Chooses the id for one increment of an account of the callee, before the first attempt. Returns
 /// the number under which the increment is known here.
 #[update]
-fn begin(account: u64) -> u64 {
+fn begin(account: u64) -> Result<u64, String> {
+    let (owner, created) = (msg_caller(), time());
     STATE.with_borrow_mut(|State { increments }| {
+        let all = increments.iter();
+        let old = all.filter(|(_, one)| one.id.created + KEEP_TIME < created);
+        let old: Vec<u64> = old.map(|(number, _)| *number).collect();
+        for number in old {
+            increments.remove(&number);
+        }
+        let own = increments.iter().filter(|(_, one)| one.owner == owner);
+        if own.count() >= MOST_EACH {
+            return Err(format!(
+                "you have begun {MOST_EACH} increments; begin more later"
+            ));
+        }
         let number = increments.next_number();
-        let created = time();
         increments.insert(
             number,
             Increment {
+                owner,
                 account,
                 id: IncrementId { created, number },
                 result: None,
             },
-        );
-        number
+        )?;
+        Ok(number)
     })
     // COMMIT POINT: from now on every attempt uses this id, whatever fails.
 }
@@ -87,9 +107,11 @@ async fn increment_once(number: u64) -> Result<u64, String> {
     if time() > increment.id.created + RETRY_TIME {
         return Err("too late to try again; ask with `ask`".to_string());
     }
-    let Increment { account, id, .. } = increment;
+    let Increment {
+        owner, account, id, ..
+    } = increment;
     let result: Result<u64, Refusal> =
-        call_until_answered("increment_once", &(account, id)).await?;
+        call_until_answered("increment_once", &(account, id, owner)).await?;
     let result = result.map_err(|refusal| refusal.to_string())?;
     // A trap here would lose the result, but not the id: the callee tells the result again.
     remember(number, result);
@@ -97,12 +119,15 @@ async fn increment_once(number: u64) -> Result<u64, String> {
     // COMMIT POINT: the result is known for good.
 }
 
-/// Asks the callee what became of an increment, without trying again. Requests arrive in the order
-/// sent, so once the callee has answered `NotDone`, no earlier attempt can still arrive.
+/// Asks the callee what became of an increment, without trying again. Requests from one canister to
+/// another arrive in the order sent, so once the callee has answered `NotDone`, no earlier attempt of
+/// this canister can still arrive. A later one can: another message may be trying again meanwhile.
 #[update]
 async fn ask(number: u64) -> Result<Remembered, String> {
-    let Increment { account, id, .. } = find(number)?;
-    let known = call_until_answered("look_up", &(account, id)).await?;
+    let Increment {
+        owner, account, id, ..
+    } = find(number)?;
+    let known = call_until_answered("look_up", &(account, id, owner)).await?;
     if let Remembered::Done(result) = known {
         remember(number, result);
     }
@@ -118,16 +143,18 @@ fn result(number: u64) -> Result<Option<u64>, String> {
 /// An increment that was begun.
 #[derive(CandidType, Clone, Deserialize)]
 struct Increment {
+    /// Who began it.
+    owner: Principal,
     account: u64,
     id: IncrementId,
     /// The count that the callee returned, once it is known.
     result: Option<u64>,
 }
 
-/// The increments that were begun: the last 1000. What is forgotten here is not tried again.
+/// The increments that were begun in the last 2 hours, or longer ago, if none was begun since.
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    increments: BoundedMap<u64, Increment>,
+    increments: Bounded<u64, Increment>,
 }
 
 thread_local! {
@@ -144,9 +171,11 @@ fn restore() {
     shared::upgrade::restore(&STATE);
 }
 
+/// An increment of whoever called this canister.
 fn find(number: u64) -> Result<Increment, String> {
     let increment = STATE.with_borrow(|state| state.increments.get(&number).cloned());
-    increment.ok_or_else(|| format!("there is no increment {number}; `begin` begins one"))
+    let own = increment.filter(|increment| increment.owner == msg_caller());
+    own.ok_or_else(|| format!("you have no increment {number}; `begin` begins one"))
 }
 
 fn remember(number: u64, result: u64) {
@@ -180,7 +209,9 @@ enum Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Refusal::NoSuchAccount => "the callee has no such account; its `open` opens one",
+            Refusal::NoSuchAccount => {
+                "the callee has no such account of yours; its `open` opens one"
+            }
             Refusal::TooOld => "the callee remembers no ids as old as this one",
             Refusal::TooNew => "the clock of the callee is far behind; try again later",
             Refusal::Full => "the callee can remember no more ids now; try again later",

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use candid::CandidType;
+use candid::utils::ArgumentEncoder;
 use serde::Deserialize;
 
 use crate::answer::Got;
@@ -47,8 +48,12 @@ struct Offers {
 
 impl Offers {
     fn make(stage: &mut Stage) -> Result<Self> {
-        let room = stage.reply(stage.callee, "offer", (1u64,))?;
-        let bike = stage.reply(stage.callee, "offer", (0u64,))?;
+        let seller = stage.caller;
+        let mut offer = |places: u64| -> Result<u64> {
+            let made: Result<u64, String> = stage.reply(stage.callee, "offer", (places, seller))?;
+            made.map_err(Error::msg)
+        };
+        let (room, bike) = (offer(1)?, offer(0)?);
         stage.watch(stage.callee, "get_free", (room,))?;
         stage.begin_scene()?;
         Ok(Offers { room, bike })
@@ -60,22 +65,26 @@ impl Offers {
             .context("the callee has forgotten the room")?
             .to_string())
     }
+}
 
-    /// Books a trip, and stops the callee after it has refused the bike. Then starts it again.
-    /// Returns the answer, which came before that.
-    fn book_while_callee_stops(&self, stage: &mut Stage, method: &str) -> Result<Answer> {
-        stage.hold()?;
-        let sent = stage.send(stage.caller, method, (self.room, self.bike))?;
-        stage.deliver_call(method)?;
-        stage.deliver_call("book")?;
-        stage.deliver_response("book")?;
-        stage.deliver_call("book")?;
-        accepted(stage.command(stage.callee, "stop_canister")?)?;
-        stage.deliver_all()?;
-        let answer = stage.answer(&sent)?;
-        accepted(stage.command(stage.callee, "start_canister")?)?;
-        Ok(answer)
-    }
+/// Books a trip, and stops the callee after it has refused the bike. Then starts it again.
+/// Returns the answer, which came before that.
+fn book_while_callee_stops(
+    stage: &mut Stage,
+    method: &str,
+    arguments: impl ArgumentEncoder,
+) -> Result<Answer> {
+    stage.hold()?;
+    let sent = stage.send(stage.caller, method, arguments)?;
+    stage.deliver_call(method)?;
+    stage.deliver_call("book")?;
+    stage.deliver_response("book")?;
+    stage.deliver_call("book")?;
+    accepted(stage.command(stage.callee, "stop_canister")?)?;
+    stage.deliver_all()?;
+    let answer = stage.answer(&sent)?;
+    accepted(stage.command(stage.callee, "start_canister")?)?;
+    Ok(answer)
 }
 
 fn experiments() -> Vec<Experiment> {
@@ -140,7 +149,8 @@ fn give_up(stage: &mut Stage) -> Result<Vec<Fact>> {
 
 fn try_once(stage: &mut Stage) -> Result<Vec<Fact>> {
     let offers = Offers::make(stage)?;
-    let answer = offers.book_while_callee_stops(stage, "book_and_cancel_once")?;
+    let arguments = (offers.room, offers.bike);
+    let answer = book_while_callee_stops(stage, "book_and_cancel_once", arguments)?;
     let free_at_first = offers.free_rooms(stage)?;
     pass_time(stage)?;
     Ok(vec![
@@ -151,13 +161,14 @@ fn try_once(stage: &mut Stage) -> Result<Vec<Fact>> {
 }
 
 fn try_until_it_succeeds(stage: &mut Stage) -> Result<Vec<Fact>> {
-    watch_next_trip(stage)?;
+    stage.watch(stage.caller, "get_trip", ())?;
     let offers = Offers::make(stage)?;
-    let trip = trip(&offers.book_while_callee_stops(stage, "book_trip")?)?;
+    let number = last_trip(stage)?.map_or(1, |last| last.number + 1);
+    let arguments = (number, offers.room, offers.bike);
+    let trip = trip(&book_while_callee_stops(stage, "book_trip", arguments)?)?;
     let free_at_first = offers.free_rooms(stage)?;
     pass_time(stage)?;
-    let ended: Option<Trip> = stage.query(stage.caller, "get_trip", (trip.number,))?;
-    let ended = ended.context("the caller has forgotten the trip")?;
+    let ended = last_trip(stage)?.context("the caller has forgotten the trip")?;
     Ok(vec![
         fact(MEANWHILE, "Compensating", format!("{:?}", trip.progress)),
         fact(FREE_AT_FIRST, 0, free_at_first),
@@ -170,12 +181,9 @@ fn try_until_it_succeeds(stage: &mut Stage) -> Result<Vec<Fact>> {
     ])
 }
 
-/// Has the stage watch the trip that will be booked next: its number is one more than that of a trip
-/// to nowhere.
-fn watch_next_trip(stage: &mut Stage) -> Result<()> {
-    const NOWHERE: u64 = u64::MAX;
-    let to_nowhere = trip(&stage.call(stage.caller, "book_trip", (NOWHERE, NOWHERE))?)?;
-    stage.watch(stage.caller, "get_trip", (to_nowhere.number + 1,))
+/// The user's last trip.
+fn last_trip(stage: &mut Stage) -> Result<Option<Trip>> {
+    stage.query(stage.caller, "get_trip", ())
 }
 
 /// The trip that `book_trip` replied.

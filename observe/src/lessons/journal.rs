@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use candid::CandidType;
 use serde::Deserialize;
 
@@ -71,8 +71,9 @@ struct Accounts {
 
 impl Accounts {
     fn open(stage: &mut Stage) -> Result<Self> {
-        let from: u64 = stage.reply(stage.caller, "open", (BALANCE,))?;
-        let to: u64 = stage.reply(stage.callee, "open", ())?;
+        let from: Result<u64, String> = stage.reply(stage.caller, "open", (BALANCE,))?;
+        let to: Result<u64, String> = stage.reply(stage.callee, "open", (stage.caller,))?;
+        let (from, to) = (from.map_err(Error::msg)?, to.map_err(Error::msg)?);
         stage.watch(stage.caller, "get_account", (from,))?;
         stage.watch(stage.callee, "get_balance", (to,))?;
         Ok(Accounts { from, to })

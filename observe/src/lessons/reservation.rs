@@ -329,14 +329,16 @@ fn finish(stage: &mut Stage, buyer: u64) -> Result<String> {
 }
 
 fn open_show(stage: &mut Stage, seats: u64) -> Result<u64> {
-    let opened: Result<u64, String> = stage.reply(stage.callee, "open_show", (seats,))?;
+    let arguments = (seats, vec![stage.caller]);
+    let opened: Result<u64, String> = stage.reply(stage.callee, "open_show", arguments)?;
     let show = opened.map_err(|error| anyhow!("open_show: {error}"))?;
     stage.watch(stage.callee, "seats", (show,))?;
     Ok(show)
 }
 
 fn open_buyer(stage: &mut Stage, show: u64) -> Result<u64> {
-    let buyer = stage.reply(stage.caller, "open_buyer", (show, MONEY))?;
+    let opened: Result<u64, String> = stage.reply(stage.caller, "open_buyer", (show, MONEY))?;
+    let buyer = opened.map_err(|error| anyhow!("open_buyer: {error}"))?;
     stage.watch(stage.caller, "buyer", (buyer,))?;
     Ok(buyer)
 }

@@ -284,7 +284,8 @@ fn ask(stage: &mut Stage, number: u64) -> Result<Remembered> {
 
 /// A new account of the callee. What follows is the scene that a reader wants to see.
 fn open(stage: &mut Stage) -> Result<u64> {
-    let account = stage.reply(stage.callee, "open", ())?;
+    let opened: Result<u64, String> = stage.reply(stage.callee, "open", (stage.caller,))?;
+    let account = opened.map_err(|why| anyhow!("open: {why}"))?;
     stage.watch(stage.callee, "count", (account,))?;
     stage.begin_scene()?;
     Ok(account)
@@ -293,10 +294,14 @@ fn open(stage: &mut Stage) -> Result<u64> {
 /// A new increment of an account. The one before it, which nobody calls for, tells its number, so
 /// that its beginning can be watched as well.
 fn begin(stage: &mut Stage, account: u64) -> Result<u64> {
-    let before: u64 = stage.reply(stage.caller, "begin", (account,))?;
+    let next = |stage: &mut Stage| -> Result<u64> {
+        let begun: Result<u64, String> = stage.reply(stage.caller, "begin", (account,))?;
+        begun.map_err(|why| anyhow!("begin: {why}"))
+    };
+    let before = next(stage)?;
     stage.watch(stage.caller, "result", (before + 1,))?;
     stage.begin_scene()?;
-    stage.reply(stage.caller, "begin", (account,))
+    next(stage)
 }
 
 /// How often the callee incremented an account.

@@ -7,6 +7,7 @@ use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{observe, stage, text};
 use candid::{CandidType, Principal};
 use observe::lessons::compensation::LESSON;
+use observe::network::{Delivery, WaitingMessage};
 use observe::stage::Stage;
 use serde::Deserialize;
 
@@ -22,6 +23,13 @@ enum Progress {
 struct Trip {
     number: u64,
     progress: Progress,
+}
+
+/// `TripId` in the callee's interface.
+#[derive(CandidType, Clone, Copy)]
+struct TripId {
+    user: Principal,
+    number: u64,
 }
 
 /// One room, and perhaps one bike.
@@ -44,16 +52,13 @@ fn scenario<const BIKES: u64>(recover: fn(&mut World, &Offers)) -> Scenario<Offe
     Scenario {
         lesson: &LESSON,
         prepare: |world| Offers {
-            room: world.call(world.callee, "offer", (1u64,)),
-            bike: world.call(world.callee, "offer", (BIKES,)),
+            room: offered(world.call(world.callee, "offer", (1u64, world.caller))),
+            bike: offered(world.call(world.callee, "offer", (BIKES, world.caller))),
         },
-        act: |world, offers| {
-            let arguments = (offers.room, offers.bike);
-            world.send(world.caller, "book_trip", arguments);
-        },
+        act: book,
         recover,
         check: |world, offers| {
-            let trip: Option<Trip> = world.query(world.caller, "get_trip", (1u64,));
+            let trip: Option<Trip> = world.query(world.caller, "get_trip", ());
             let progress = trip.map(|trip| trip.progress);
             let mut free = |offer: u64| {
                 let free: Option<u64> = world.query(world.callee, "get_free", (offer,));
@@ -67,6 +72,17 @@ fn scenario<const BIKES: u64>(recover: fn(&mut World, &Offers)) -> Scenario<Offe
             }
         },
     }
+}
+
+/// The offer, which there was room for.
+fn offered(offer: Result<u64, String>) -> u64 {
+    offer.expect("there is room")
+}
+
+/// The user asks for the trip, perhaps again.
+fn book(world: &mut World, offers: &Offers) {
+    let arguments = (1u64, offers.room, offers.bike);
+    world.send(world.caller, "book_trip", arguments);
 }
 
 /// Somebody has all trips carried on that have not ended.
@@ -84,6 +100,24 @@ fn any_two_faults_leave_room_and_bike_booked_or_neither() {
 #[test]
 fn any_fault_leaves_a_trip_that_could_be_booked_all_booked_or_not_at_all() {
     let runs = try_all(&scenario::<1>(resume), FAULTS, 1);
+    println!("{runs} runs");
+    assert!(runs > 20, "only {runs} runs");
+}
+
+#[test]
+fn after_any_fault_a_user_who_asks_again_has_a_trip_that_has_ended() {
+    let scenario = Scenario {
+        check: |world, offers: &Offers| {
+            let trip: Option<Trip> = world.query(world.caller, "get_trip", ());
+            let free: Option<u64> = world.query(world.callee, "get_free", (offers.room,));
+            match (trip.map(|trip| trip.progress), free) {
+                (Some(Progress::Compensated), Some(1)) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        },
+        ..scenario::<0>(book)
+    };
+    let runs = try_all(&scenario, FAULTS, 1);
     println!("{runs} runs");
     assert!(runs > 20, "only {runs} runs");
 }
@@ -113,7 +147,8 @@ fn a_compensation_that_is_tried_once_leaves_the_room_booked() {
 // ---- What the table does not show --------------------------------------------------------------
 
 fn offer(stage: &mut Stage, places: u64) -> u64 {
-    stage.reply(stage.callee, "offer", (places,)).unwrap()
+    let (caller, callee) = (stage.caller, stage.callee);
+    offered(stage.reply(callee, "offer", (places, caller)).unwrap())
 }
 
 fn free(stage: &mut Stage, offer: u64) -> u64 {
@@ -121,9 +156,16 @@ fn free(stage: &mut Stage, offer: u64) -> u64 {
     free.unwrap()
 }
 
-fn book_trip(stage: &mut Stage, room: u64, bike: u64) -> Result<Trip, String> {
+fn book_trip(stage: &mut Stage, number: u64, room: u64, bike: u64) -> Result<Trip, String> {
+    let arguments = (number, room, bike);
     let method = "book_trip";
-    stage.reply(stage.caller, method, (room, bike)).unwrap()
+    stage.reply(stage.caller, method, arguments).unwrap()
+}
+
+/// How far the user's last trip has come.
+fn progress(stage: &mut Stage) -> Option<Progress> {
+    let trip: Option<Trip> = stage.query(stage.caller, "get_trip", ()).unwrap();
+    trip.map(|trip| trip.progress)
 }
 
 fn command(stage: &mut Stage, canister: Principal, method: &str) {
@@ -134,7 +176,7 @@ fn command(stage: &mut Stage, canister: Principal, method: &str) {
 fn a_trip_that_can_be_booked_is_done() {
     let mut stage = stage(&LESSON);
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
-    let trip = book_trip(&mut stage, room, bike).unwrap();
+    let trip = book_trip(&mut stage, 1, room, bike).unwrap();
     assert_eq!(trip.progress, Progress::Done);
     assert_eq!((free(&mut stage, room), free(&mut stage, bike)), (0, 0));
 }
@@ -146,7 +188,7 @@ fn an_upgrade_keeps_the_trip_and_sets_the_timer_again() {
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
     stage.hold().unwrap();
     let method = "book_trip";
-    stage.send(caller, method, (room, bike)).unwrap();
+    stage.send(caller, method, (1u64, room, bike)).unwrap();
     stage.deliver_call(method).unwrap();
     stage.deliver_call("book").unwrap();
     command(&mut stage, callee, "stop_canister");
@@ -163,84 +205,203 @@ fn an_upgrade_keeps_the_trip_and_sets_the_timer_again() {
 }
 
 #[test]
-fn to_ask_twice_books_once_and_gives_back_once() {
+fn to_ask_again_with_the_same_number_books_once() {
     let mut stage = stage(&LESSON);
-    let room = offer(&mut stage, 2);
-    for (method, left) in [("book", 1), ("book", 1), ("cancel", 2), ("cancel", 2)] {
-        let answer = stage.call(stage.callee, method, (7u64, room));
-        answer.unwrap().unwrap();
-        assert_eq!(free(&mut stage, room), left, "{method}");
+    let (room, bike) = (offer(&mut stage, 2), offer(&mut stage, 2));
+    for _ in 0..2 {
+        let trip = book_trip(&mut stage, 1, room, bike).unwrap();
+        assert_eq!((trip.number, trip.progress), (1, Progress::Done));
     }
+    assert_eq!((free(&mut stage, room), free(&mut stage, bike)), (1, 1));
+    let refused = book_trip(&mut stage, 1, bike, room).unwrap_err();
+    assert_eq!(refused, "another trip has this number");
+    for number in [0, 3, u64::MAX] {
+        let refused = book_trip(&mut stage, number, room, bike).unwrap_err();
+        assert_eq!(refused, "the next trip has the number 2");
+    }
+    book_trip(&mut stage, 2, room, bike).unwrap();
+    assert_eq!((free(&mut stage, room), free(&mut stage, bike)), (0, 0));
 }
 
 #[test]
-fn a_booking_that_comes_after_its_cancellation_is_refused() {
+fn a_user_who_got_no_answer_can_see_the_trip_and_nobody_elses() {
+    let mut stage = stage(&LESSON);
+    let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
+    stage.hold().unwrap();
+    let arguments = (1u64, room, bike);
+    let sent = stage.send(stage.caller, "book_trip", arguments).unwrap();
+    stage.deliver_call("book_trip").unwrap();
+    stage.deliver_call("book").unwrap();
+    stage
+        .deliver(|one| one.method == "book", Delivery::Trap)
+        .unwrap();
+    stage.release().unwrap();
+    stage.answer(&sent).unwrap().expect_err("it trapped");
+    assert_eq!(progress(&mut stage), Some(Progress::Booking));
+    stage.become_user(1).unwrap();
+    assert_eq!(progress(&mut stage), None);
+    stage.become_user(0).unwrap();
+    let trip = book_trip(&mut stage, 1, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
+    assert_eq!((free(&mut stage, room), free(&mut stage, bike)), (0, 0));
+}
+
+#[test]
+fn a_stranger_books_and_cancels_nothing_in_the_callee() {
     let mut stage = stage(&LESSON);
     let room = offer(&mut stage, 1);
-    let (callee, place) = (stage.callee, (7u64, room));
-    stage.call(callee, "cancel", place).unwrap().unwrap();
-    let booked: Result<(), String> = stage.reply(callee, "book", place).unwrap();
-    assert_eq!(booked, Err("it was cancelled".to_owned()));
+    let trip = TripId {
+        user: stage.user(),
+        number: 1,
+    };
+    for method in ["book", "cancel"] {
+        let answer = stage.call(stage.callee, method, (trip, room));
+        let refused = answer.unwrap().unwrap_err().message;
+        assert!(refused.contains("only a canister may call"), "{refused}");
+    }
     assert_eq!(free(&mut stage, room), 1);
 }
 
 #[test]
-fn nobody_can_cancel_what_another_has_booked() {
+fn a_thousand_strangers_take_neither_a_trip_nor_the_next_one_of_its_user() {
     let mut stage = stage(&LESSON);
-    let room = offer(&mut stage, 1);
-    let (callee, place) = (stage.callee, (7u64, room));
-    let booked: Result<(), String> = stage.reply(callee, "book", place).unwrap();
-    assert_eq!(booked, Ok(()));
-    stage.become_user(1).unwrap();
-    stage.call(callee, "cancel", place).unwrap().unwrap();
-    assert_eq!(free(&mut stage, room), 0);
+    let (room, bike) = (offer(&mut stage, 2), offer(&mut stage, 2));
+    let trip = book_trip(&mut stage, 1, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let _refused = book_trip(&mut stage, 1, room, NO_OFFER);
+        let _refused = book_trip(&mut stage, u64::MAX, room, bike);
+        let (caller, callee) = (stage.caller, stage.callee);
+        let _refused = stage.call(callee, "offer", (1u64, caller)).unwrap();
+        let user = stage.user();
+        let cancel = (TripId { user, number: 1 }, room);
+        let _refused = stage.call(callee, "cancel", cancel).unwrap();
+    }
+    stage.become_user(0).unwrap();
+    assert_eq!(progress(&mut stage), Some(Progress::Done));
+    assert_eq!((free(&mut stage, room), free(&mut stage, bike)), (1, 1));
+    let trip = book_trip(&mut stage, 2, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
+    assert_eq!((free(&mut stage, room), free(&mut stage, bike)), (0, 0));
 }
 
 #[test]
-fn strangers_can_close_an_offer_and_have_no_booking_forgotten() {
+fn a_thousand_trips_of_one_user_close_no_offer() {
     let mut stage = stage(&LESSON);
-    let room = offer(&mut stage, 2);
-    let (callee, place) = (stage.callee, (7u64, room));
-    let booked: Result<(), String> = stage.reply(callee, "book", place).unwrap();
-    assert_eq!(booked, Ok(()));
+    let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
     stage.become_user(1).unwrap();
-    for trip in 0..60u64 {
-        let cancelled = stage.call(callee, "cancel", (trip, room));
-        cancelled.unwrap().unwrap();
+    for number in 1..=1000 {
+        let trip = book_trip(&mut stage, number, room, NO_OFFER).unwrap();
+        assert_eq!(trip.progress, Progress::Compensated);
     }
-    let late: Result<(), String> = stage.reply(callee, "book", (60u64, room)).unwrap();
-    assert_eq!(late, Err(format!("offer {room} is closed")));
     stage.become_user(0).unwrap();
-    let cancelled = stage.call(callee, "cancel", place);
-    cancelled.unwrap().unwrap();
-    assert_eq!(free(&mut stage, room), 2);
+    let trip = book_trip(&mut stage, 1, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
 }
+
+#[test]
+fn whoever_is_a_user_of_the_caller_finds_room_in_the_callee() {
+    let mut stage = stage(&LESSON);
+    let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
+    leave_open(&mut stage, 1); // The callee has not heard of this user yet.
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let (method, places) = ("book_and_cancel_once", (bike, NO_OFFER));
+        let _refused = stage.call(stage.caller, method, places).unwrap();
+    }
+    stage.become_user(0).unwrap();
+    let trip = book_trip(&mut stage, 1, NO_OFFER, NO_OFFER).unwrap();
+    assert_eq!(trip.progress, Progress::Compensated);
+    let trip = book_trip(&mut stage, 2, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
+}
+
+#[test]
+fn one_user_makes_at_most_100_offers() {
+    let mut stage = stage(&LESSON);
+    for _ in 0..100 {
+        offer(&mut stage, 1);
+    }
+    let (caller, callee) = (stage.caller, stage.callee);
+    let refused: Result<u64, String> = stage.reply(callee, "offer", (1u64, caller)).unwrap();
+    let expected = "you have 100 offers, and can't have more".to_owned();
+    assert_eq!(refused, Err(expected));
+    stage.become_user(1).unwrap();
+    offer(&mut stage, 1);
+}
+
+/// An offer that the callee does not have.
+const NO_OFFER: u64 = u64::MAX;
 
 #[test]
 fn an_offer_that_does_not_exist_is_compensated_like_one_that_is_booked_up() {
-    const NO_OFFER: u64 = 999;
     let mut stage = stage(&LESSON);
     let room = offer(&mut stage, 1);
-    let trip = book_trip(&mut stage, room, NO_OFFER).unwrap();
+    let trip = book_trip(&mut stage, 1, room, NO_OFFER).unwrap();
     assert_eq!(trip.progress, Progress::Compensated);
     assert_eq!(free(&mut stage, room), 1);
 }
 
 #[test]
-fn no_open_trip_is_dropped_for_a_new_one() {
-    const MAX_OPEN: u64 = 100;
+fn the_next_trip_begins_when_the_last_has_ended() {
     let mut stage = stage(&LESSON);
     let callee = stage.callee;
     command(&mut stage, callee, "stop_canister");
-    for _ in 0..MAX_OPEN {
-        let trip = book_trip(&mut stage, 0, 0).unwrap();
-        assert_eq!(trip.progress, Progress::Compensating);
-    }
-    let refused = book_trip(&mut stage, 0, 0).unwrap_err();
-    assert!(refused.contains("`resume` carries them on"), "{refused}");
+    let trip = book_trip(&mut stage, 1, 0, 0).unwrap();
+    assert_eq!(trip.progress, Progress::Compensating);
+    let refused = book_trip(&mut stage, 2, 0, 0).unwrap_err();
+    assert_eq!(refused, "trip 1 has not ended; ask for it again");
     command(&mut stage, callee, "start_canister");
-    stage.call(stage.caller, "resume", ()).unwrap().unwrap();
+    let trip = book_trip(&mut stage, 1, 0, 0).unwrap();
+    assert_eq!(trip.progress, Progress::Compensated);
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
-    let trip = book_trip(&mut stage, room, bike).unwrap();
+    let trip = book_trip(&mut stage, 2, room, bike).unwrap();
     assert_eq!(trip.progress, Progress::Done);
+}
+
+/// Begins a trip of each of so many users, and leaves it open.
+fn leave_open(stage: &mut Stage, users: usize) {
+    let callee = stage.callee;
+    command(stage, callee, "stop_canister");
+    for user in 0..users {
+        stage.become_user(user).unwrap();
+        book_trip(stage, 1, NO_OFFER, NO_OFFER).unwrap();
+    }
+    stage.become_user(0).unwrap();
+    command(stage, callee, "start_canister");
+}
+
+#[test]
+fn resume_does_nothing_while_it_is_under_way() {
+    let mut stage = stage(&LESSON);
+    leave_open(&mut stage, 1);
+    stage.hold().unwrap();
+    for _ in 0..2 {
+        stage.send(stage.caller, "resume", ()).unwrap();
+        stage.deliver_call("resume").unwrap();
+    }
+    let is_cancel = |one: &WaitingMessage| one.method == "cancel";
+    let waiting = stage.waiting().unwrap();
+    assert_eq!(waiting.iter().filter(|one| is_cancel(one)).count(), 1);
+    stage.deliver(is_cancel, Delivery::Normally).unwrap();
+    // A trap ends it, and it can begin again.
+    stage.deliver(is_cancel, Delivery::Trap).unwrap();
+    stage.release().unwrap();
+    stage.call(stage.caller, "resume", ()).unwrap().unwrap();
+    assert_eq!(progress(&mut stage), Some(Progress::Compensated));
+}
+
+#[test]
+fn resume_carries_on_10_trips_and_then_the_next_10() {
+    let mut stage = stage(&LESSON);
+    leave_open(&mut stage, 20);
+    for ended in [10, 20] {
+        stage.call(stage.caller, "resume", ()).unwrap().unwrap();
+        let ends = (0..20).filter(|user| {
+            stage.become_user(*user).unwrap();
+            progress(&mut stage) == Some(Progress::Compensated)
+        });
+        assert_eq!(ends.count(), ended);
+    }
 }

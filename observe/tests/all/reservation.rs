@@ -31,20 +31,31 @@ enum Commit {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// A show that the caller sells, and the user, and user 1.
 fn open_show(stage: &mut Stage, seats: u64) -> u64 {
-    let opened: Result<u64, String> = stage.reply(stage.callee, "open_show", (seats,)).unwrap();
+    stage.become_user(1).unwrap();
+    let other = stage.user();
+    stage.become_user(0).unwrap();
+    let sellers = vec![stage.caller, stage.user(), other];
+    let opened: Result<u64, String> = stage
+        .reply(stage.callee, "open_show", (seats, sellers))
+        .unwrap();
     opened.unwrap()
 }
 
 fn open_buyer(stage: &mut Stage, show: u64, money: u64) -> u64 {
-    stage
+    let opened: Result<u64, String> = stage
         .reply(stage.caller, "open_buyer", (show, money))
-        .unwrap()
+        .unwrap();
+    opened.unwrap()
+}
+
+fn try_to_prepare(stage: &mut Stage, show: u64) -> Result<u64, String> {
+    stage.reply(stage.callee, "prepare", (show,)).unwrap()
 }
 
 fn prepare(stage: &mut Stage, show: u64) -> u64 {
-    let hold: Result<u64, String> = stage.reply(stage.callee, "prepare", (show,)).unwrap();
-    hold.unwrap()
+    try_to_prepare(stage, show).unwrap()
 }
 
 fn commit(stage: &mut Stage, show: u64, hold: u64) -> Commit {
@@ -140,27 +151,124 @@ fn nobody_spends_the_money_of_somebody_else() {
 }
 
 #[test]
-fn two_purchases_at_the_same_time_with_money_for_one_give_one_ticket() {
+fn only_sellers_hold_and_take_seats() {
+    let mut stage = stage(&LESSON);
+    let show = open_show(&mut stage, 1);
+    stage.become_user(2).unwrap();
+    let refused = "you don't sell this show".to_owned();
+    assert_eq!(try_to_prepare(&mut stage, show), Err(refused.clone()));
+    let taken: Result<(), String> = stage.reply(stage.callee, "take", (show,)).unwrap();
+    assert_eq!(taken, Err(refused));
+    assert_eq!(seats(&mut stage, show), (0, 0, 1));
+}
+
+#[test]
+fn a_seller_holds_at_most_10_seats_at_a_time_however_often_it_prepares() {
+    let mut stage = stage(&LESSON);
+    let show = open_show(&mut stage, 12);
+    let holds: Vec<u64> = (0..10).map(|_| prepare(&mut stage, show)).collect();
+    let refused = "you hold 10 seats; buy or wait".to_owned();
+    assert_eq!(try_to_prepare(&mut stage, show), Err(refused));
+    // Other sellers can go on, and this one as soon as it has sold a seat or a hold is over.
+    stage.become_user(1).unwrap();
+    prepare(&mut stage, show);
+    stage.become_user(0).unwrap();
+    assert_eq!(commit(&mut stage, show, holds[0]), Commit::Sold);
+    prepare(&mut stage, show);
+    assert_eq!(seats(&mut stage, show), (1, 11, 0));
+    stage.advance_time(MINUTE).unwrap();
+    prepare(&mut stage, show);
+    assert_eq!(seats(&mut stage, show), (1, 1, 10));
+}
+
+#[test]
+fn a_buyer_holds_one_seat_at_a_time() {
+    let mut stage = stage(&LESSON);
+    let show = open_show(&mut stage, 3);
+    let one = open_buyer(&mut stage, show, 30);
+    stage.hold().unwrap();
+    let method = "buy_in_two_steps";
+    let calls = [(); 3].map(|()| stage.send(stage.caller, method, (one,)).unwrap());
+    for _ in &calls {
+        stage.deliver_call(method).unwrap();
+    }
+    stage.deliver_call("prepare").unwrap();
+    assert_eq!(seats(&mut stage, show), (0, 1, 2));
+    stage.release().unwrap();
+    let told = calls.map(|sent| Got::read(&stage.answer(&sent).unwrap()));
+    let refused = || Got::ReplyErr("a purchase is under way".to_owned());
+    assert_eq!(told, [Got::ReplyOk, refused(), refused()]);
+    assert_eq!(buyer(&mut stage, one), (20, 1, false));
+    assert_eq!(seats(&mut stage, show), (1, 0, 2));
+}
+
+#[test]
+fn a_purchase_that_traps_is_not_under_way_any_more() {
     let mut stage = stage(&LESSON);
     let show = open_show(&mut stage, 2);
     let one = open_buyer(&mut stage, show, 10);
     stage.hold().unwrap();
     let method = "buy_in_two_steps";
-    let calls = [(), ()].map(|()| stage.send(stage.caller, method, (one,)).unwrap());
-    for step in [method, "prepare"] {
-        stage.deliver_call(step).unwrap();
-        stage.deliver_call(step).unwrap();
-    }
-    // Both have checked the money, and both have a hold.
-    assert_eq!(seats(&mut stage, show), (0, 2, 0));
+    stage.send(stage.caller, method, (one,)).unwrap();
+    stage.deliver_call(method).unwrap();
+    stage.deliver_call("prepare").unwrap();
+    let is_answer = |kind| kind == Kind::Response;
+    stage
+        .deliver(|message| is_answer(message.kind), Delivery::Trap)
+        .unwrap();
     stage.release().unwrap();
-    let told = calls.map(|sent| Got::read(&stage.answer(&sent).unwrap()));
-    assert_eq!(told[0], Got::ReplyOk);
-    let refused = "a purchase has to be finished first".to_owned();
-    assert_eq!(told[1], Got::ReplyErr(refused));
-    assert_eq!(buyer(&mut stage, one), (0, 1, false));
-    stage.advance_time(MINUTE).unwrap();
-    assert_eq!(seats(&mut stage, show), (1, 0, 1));
+    assert_eq!(call(&mut stage, method, one), Got::ReplyOk);
+    assert_eq!(seats(&mut stage, show), (1, 1, 0));
+}
+
+#[test]
+fn a_thousand_strangers_take_no_seat_and_hold_up_no_purchase() {
+    let mut stage = stage(&LESSON);
+    let (show, one) = with_pending_purchase(&mut stage);
+    for stranger in 2..=1001 {
+        stage.become_user(stranger).unwrap();
+        let (caller, callee) = (stage.caller, stage.callee);
+        for method in ["take", "prepare"] {
+            let _refused = stage.call(callee, method, (show,)).unwrap();
+        }
+        let _expired = stage.call(callee, "commit", (show, 1u64)).unwrap();
+        let sellers = vec![caller];
+        let _refused = stage.call(callee, "open_show", (1u64, sellers)).unwrap();
+        let _refused = stage.call(caller, "open_buyer", (show, 9u64)).unwrap();
+        for number in [one, one + 1] {
+            for method in ["take_then_pay", "buy_in_two_steps", "finish"] {
+                let _refused = stage.call(caller, method, (number,)).unwrap();
+            }
+        }
+    }
+    stage.become_user(0).unwrap();
+    assert_eq!(buyer(&mut stage, one), (10, 0, true));
+    assert_eq!(seats(&mut stage, show), (0, 1, 1));
+    assert_eq!(call(&mut stage, "finish", one), Got::ReplyOk);
+    assert_eq!(call(&mut stage, "buy_in_two_steps", one), Got::ReplyOk);
+    assert_eq!(buyer(&mut stage, one), (0, 2, false));
+}
+
+#[test]
+fn one_user_has_at_most_100_shows_and_100_buyers() {
+    let mut stage = stage(&LESSON);
+    for _ in 0..100 {
+        let show = open_show(&mut stage, 1);
+        open_buyer(&mut stage, show, 10);
+    }
+    let (caller, callee) = (stage.caller, stage.callee);
+    let arguments = (1u64, vec![caller]);
+    let opened: Result<u64, String> = stage.reply(callee, "open_show", arguments).unwrap();
+    assert_eq!(
+        opened,
+        Err("you have 100 shows, and can't have more".to_owned())
+    );
+    let arguments = (0u64, 1u64);
+    let opened: Result<u64, String> = stage.reply(caller, "open_buyer", arguments).unwrap();
+    let refused = "you have 100 accounts, and can't have more".to_owned();
+    assert_eq!(opened, Err(refused));
+    stage.become_user(1).unwrap();
+    open_buyer(&mut stage, 0, 10);
 }
 
 /// A buyer who has paid for a seat, and of whose commit the caller knows nothing; the show.
@@ -237,8 +345,14 @@ fn what_is_held_and_what_is_pending_survive_upgrades() {
 #[test]
 fn what_cannot_be_is_said_and_changes_nothing() {
     let mut stage = stage(&LESSON);
-    let opened: Result<u64, String> = stage.reply(stage.callee, "open_show", (101u64,)).unwrap();
-    assert_eq!(opened.unwrap_err(), "a show has at most 100 seats, not 101");
+    let callee = stage.callee;
+    let mut refused = |seats: u64, sellers: usize| {
+        let arguments = (seats, vec![callee; sellers]);
+        let opened: Result<u64, String> = stage.reply(callee, "open_show", arguments).unwrap();
+        opened.unwrap_err()
+    };
+    assert_eq!(refused(101, 1), "a show has at most 100 seats, not 101");
+    assert_eq!(refused(1, 11), "a show has at most 10 sellers, not 11");
 
     let arguments = (7u64, 1u64);
     let answer = stage.call(stage.callee, "commit", arguments);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{observe, stage, text};
-use candid::CandidType;
+use candid::{CandidType, Principal};
 use observe::lessons::retries::LESSON;
 use observe::stage::Stage;
 use serde::Deserialize;
@@ -43,8 +43,20 @@ enum Remembered {
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// An account of the user, which the caller may increment.
 fn open(stage: &mut Stage) -> u64 {
-    stage.reply(stage.callee, "open", ()).unwrap()
+    open_for(stage, stage.caller)
+}
+
+/// An account of the user, which this caller may increment.
+fn open_for(stage: &mut Stage, caller: Principal) -> u64 {
+    let opened: Result<u64, String> = stage.reply(stage.callee, "open", (caller,)).unwrap();
+    opened.unwrap()
+}
+
+/// An account of the user, which nobody but the user itself may increment.
+fn open_for_user(stage: &mut Stage) -> u64 {
+    open_for(stage, stage.user())
 }
 
 fn count(stage: &mut Stage, account: u64) -> Option<u64> {
@@ -53,8 +65,8 @@ fn count(stage: &mut Stage, account: u64) -> Option<u64> {
 }
 
 fn begin(stage: &mut Stage, account: u64) -> u64 {
-    let number = stage.reply(stage.caller, "begin", (account,));
-    number.unwrap()
+    let begun: Result<u64, String> = stage.reply(stage.caller, "begin", (account,)).unwrap();
+    begun.unwrap()
 }
 
 fn increment_once(stage: &mut Stage, number: u64) -> Result<u64, String> {
@@ -67,9 +79,10 @@ fn ask(stage: &mut Stage, number: u64) -> Result<Remembered, String> {
     known.unwrap()
 }
 
-/// Calls the callee as somebody who chooses the ids.
+/// Calls the callee as somebody who chooses the ids, for an account that the user may increment.
 fn increment_with(stage: &mut Stage, account: u64, id: IncrementId) -> Result<u64, Refusal> {
-    let result = stage.reply(stage.callee, "increment_once", (account, id));
+    let arguments = (account, id, stage.user());
+    let result = stage.reply(stage.callee, "increment_once", arguments);
     result.unwrap()
 }
 
@@ -141,24 +154,25 @@ fn ids_and_results_survive_an_upgrade_of_both_canisters() {
     let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     let (done, begun) = (begin(&mut stage, account), begin(&mut stage, account));
-    let own = IncrementId::now(&stage, 7);
+    let own = open_for_user(&mut stage);
+    let id = IncrementId::now(&stage, 7);
     assert_eq!(increment_once(&mut stage, done), Ok(1));
-    assert_eq!(increment_with(&mut stage, account, own), Ok(2));
+    assert_eq!(increment_with(&mut stage, own, id), Ok(1));
     for canister in [stage.caller, stage.callee] {
         stage.upgrade(canister).unwrap().unwrap();
     }
     assert_eq!(increment_once(&mut stage, done), Ok(1));
     assert_eq!(ask(&mut stage, done), Ok(Remembered::Done(1)));
     assert_eq!(ask(&mut stage, begun), Ok(Remembered::NotDone));
-    assert_eq!(increment_with(&mut stage, account, own), Ok(2));
-    assert_eq!(increment_once(&mut stage, begun), Ok(3));
-    assert_eq!(count(&mut stage, account), Some(3));
+    assert_eq!(increment_with(&mut stage, own, id), Ok(1));
+    assert_eq!(increment_once(&mut stage, begun), Ok(2));
+    assert_eq!(count(&mut stage, account), Some(2));
 }
 
 #[test]
 fn an_id_that_arrives_after_the_window_is_refused_and_not_done() {
     let mut stage = stage(&LESSON);
-    let account = open(&mut stage);
+    let account = open_for_user(&mut stage);
     let id = IncrementId::now(&stage, 0);
     stage.advance_time(HOUR).unwrap();
     assert_eq!(increment_with(&mut stage, account, id), Ok(1));
@@ -173,29 +187,120 @@ fn an_id_that_arrives_after_the_window_is_refused_and_not_done() {
 }
 
 #[test]
-fn callers_cannot_use_up_the_ids_of_each_other() {
+fn an_account_is_incremented_by_its_canister_for_its_owner_and_by_nobody_else() {
     let mut stage = stage(&LESSON);
     let account = open(&mut stage);
-    let id = IncrementId::now(&stage, 0);
+    let (owner, id) = (stage.user(), IncrementId::now(&stage, 0));
     stage.become_user(1).unwrap();
-    assert_eq!(increment_with(&mut stage, account, id), Ok(1));
+    // Through the caller, for somebody who is not the owner.
+    let refused =
+        || Err("the callee has no such account of yours; its `open` opens one".to_owned());
+    let number = begin(&mut stage, account);
+    assert_eq!(increment_once(&mut stage, number), refused());
+    let method = "increment_without_id";
+    let got: Result<u64, String> = stage.reply(stage.caller, method, (account,)).unwrap();
+    assert_eq!(got, refused());
+    // Directly, in the name of the owner.
+    let arguments = (account, id, owner);
+    let got: Result<u64, Refusal> = stage
+        .reply(stage.callee, "increment_once", arguments)
+        .unwrap();
+    assert_eq!(got, Err(Refusal::NoSuchAccount));
+    let arguments = (account, owner);
+    let got: Result<u64, Refusal> = stage.reply(stage.callee, "increment", arguments).unwrap();
+    assert_eq!(got, Err(Refusal::NoSuchAccount));
+    assert_eq!(count(&mut stage, account), Some(0));
+}
+
+#[test]
+fn not_done_is_told_to_the_canister_of_the_account_and_to_nobody_else() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    let number = begin(&mut stage, account);
+    assert_eq!(ask(&mut stage, number), Ok(Remembered::NotDone));
+    let arguments = (account, IncrementId::now(&stage, 0), stage.user());
+    let known: Remembered = stage.query(stage.callee, "look_up", arguments).unwrap();
+    assert_eq!(known, Remembered::Forgotten);
+}
+
+#[test]
+fn only_who_began_an_increment_can_call_for_it() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    let number = begin(&mut stage, account);
+    stage.become_user(1).unwrap();
+    let refused = format!("you have no increment {number}; `begin` begins one");
+    assert_eq!(increment_once(&mut stage, number), Err(refused.clone()));
+    assert_eq!(ask(&mut stage, number), Err(refused.clone()));
+    let result: Result<Option<u64>, String> =
+        stage.query(stage.caller, "result", (number,)).unwrap();
+    assert_eq!(result, Err(refused));
+    assert_eq!(count(&mut stage, account), Some(0));
+}
+
+#[test]
+fn one_user_has_at_most_100_accounts_and_100_increments_in_2_hours() {
+    let mut stage = stage(&LESSON);
+    for _ in 0..100 {
+        let account = open(&mut stage);
+        begin(&mut stage, account);
+    }
+    let (caller, callee) = (stage.caller, stage.callee);
+    let opened: Result<u64, String> = stage.reply(callee, "open", (caller,)).unwrap();
+    let refused = "you have 100 accounts, and can't have more".to_owned();
+    assert_eq!(opened, Err(refused));
+    let begun: Result<u64, String> = stage.reply(caller, "begin", (0u64,)).unwrap();
+    let refused = "you have begun 100 increments; begin more later".to_owned();
+    assert_eq!(begun, Err(refused));
+    stage.advance_time(2 * HOUR + SECOND).unwrap();
+    begin(&mut stage, 0);
+    let forgotten = increment_once(&mut stage, 0).unwrap_err();
+    assert_eq!(forgotten, "you have no increment 0; `begin` begins one");
+}
+
+#[test]
+fn a_thousand_strangers_leave_an_account_its_memory_and_an_increment_its_id() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    let (done, begun) = (begin(&mut stage, account), begin(&mut stage, account));
+    assert_eq!(increment_once(&mut stage, done), Ok(1));
+    let id = IncrementId::now(&stage, 0);
+    let owner = stage.user();
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let (caller, callee) = (stage.caller, stage.callee);
+        let _refused = stage.call(callee, "open", (caller,)).unwrap();
+        let _refused = stage.call(caller, "begin", (account,)).unwrap();
+        for number in [done, begun, stranger as u64 + 1] {
+            let _refused = stage.call(caller, "increment_once", (number,)).unwrap();
+        }
+        let number = stranger as u64;
+        let arguments = (account, IncrementId { number, ..id }, owner);
+        let _refused = stage.call(callee, "increment_once", arguments).unwrap();
+        let _refused = stage.call(callee, "increment", (account, owner)).unwrap();
+    }
     stage.become_user(0).unwrap();
-    assert_eq!(increment_with(&mut stage, account, id), Ok(2));
-    let other_account = open(&mut stage);
-    assert_eq!(increment_with(&mut stage, other_account, id), Ok(1));
+    assert_eq!(count(&mut stage, account), Some(1));
+    assert_eq!(increment_once(&mut stage, done), Ok(1));
+    assert_eq!(ask(&mut stage, done), Ok(Remembered::Done(1)));
+    assert_eq!(increment_once(&mut stage, begun), Ok(2));
+    // Later there is room in the caller, too.
+    stage.advance_time(2 * HOUR + SECOND).unwrap();
+    let next = begin(&mut stage, account);
+    assert_eq!(increment_once(&mut stage, next), Ok(3));
 }
 
 #[test]
 fn what_cannot_be_done_gets_an_error_that_says_why() {
     let mut stage = stage(&LESSON);
-    let expected = "there is no increment 99; `begin` begins one".to_owned();
+    let expected = "you have no increment 99; `begin` begins one".to_owned();
     assert_eq!(increment_once(&mut stage, 99), Err(expected.clone()));
     assert_eq!(ask(&mut stage, 99), Err(expected));
     let number = begin(&mut stage, 99);
     let error = increment_once(&mut stage, number).unwrap_err();
     assert_eq!(
         error,
-        "the callee has no such account; its `open` opens one"
+        "the callee has no such account of yours; its `open` opens one"
     );
     let error: Result<u64, String> = stage
         .reply(stage.caller, "increment_without_id", (99u64,))
@@ -205,7 +310,7 @@ fn what_cannot_be_done_gets_an_error_that_says_why() {
         created: u64::MAX,
         number: 0,
     };
-    let account = open(&mut stage);
+    let account = open_for_user(&mut stage);
     let refused = increment_with(&mut stage, account, future);
     assert_eq!(refused, Err(Refusal::TooNew));
 }

@@ -9,7 +9,8 @@ use observe::lessons::retries::LESSON;
 const NUMBER: u64 = 0;
 
 fn open(world: &mut World) -> u64 {
-    world.call(world.callee, "open", ())
+    let opened: Result<u64, String> = world.call(world.callee, "open", (world.caller,));
+    opened.expect("there is room")
 }
 
 /// How often the callee incremented.
