@@ -8,8 +8,8 @@ use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
 use shared::{
+    bounded::{Bounded, Full},
     callers,
-    map::{Bounded, Full},
 };
 
 /// What was paid. None of it is ever forgotten: the callers ask for it.

@@ -13,8 +13,8 @@ use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
 use shared::{
+    bounded::{Bounded, Full},
     callers,
-    map::{Bounded, Full},
 };
 
 /// More than this is not paid at once.

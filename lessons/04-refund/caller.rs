@@ -14,7 +14,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{map::Bounded, peer};
+use shared::{bounded::Bounded, peer};
 
 /// What a new account has.
 const DEPOSIT: u64 = 100;

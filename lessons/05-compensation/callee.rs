@@ -9,8 +9,8 @@ use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
 use shared::{
+    bounded::{Bounded, Full},
     callers,
-    map::{Bounded, Full},
 };
 
 /// What became of a booking.
@@ -195,7 +195,7 @@ fn main() {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::map::CAPACITY;
+    use shared::bounded::CAPACITY;
 
     const SELLER: Principal = Principal::from_slice(&[1]);
     const OTHER: Principal = Principal::from_slice(&[2]);

@@ -12,7 +12,7 @@ use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer_interval};
 use serde::Deserialize;
 
-use shared::{map::Bounded, peer};
+use shared::{bounded::Bounded, peer};
 
 /// How long an answer of the callee is waited for, in seconds. While many calls are carried on one
 /// after the other, a callee that is silent holds this canister up so long for each.

@@ -10,7 +10,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::map::Bounded;
+use shared::bounded::Bounded;
 
 /// How long a seat is held for somebody who has not committed: one minute, in nanoseconds.
 const HOLD_TIME: u64 = 60_000_000_000;

@@ -11,7 +11,7 @@ use ic_cdk::{api::msg_caller, call::Call};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use shared::{map::Bounded, peer};
+use shared::{bounded::Bounded, peer};
 
 /// What a ticket costs.
 const PRICE: u64 = 10;

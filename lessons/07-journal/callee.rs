@@ -8,10 +8,10 @@ use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
 #[cfg(test)]
-use shared::map::CAPACITY;
+use shared::bounded::CAPACITY;
 use shared::{
+    bounded::{Bounded, Full},
     callers,
-    map::{Bounded, Full},
 };
 
 /// What names a transfer. Whoever asks twice for the same transfer uses the same id.

@@ -12,7 +12,7 @@ use ic_cdk::api::{msg_caller, time};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::map::Bounded;
+use shared::bounded::Bounded;
 
 /// For how long an id is remembered, in nanoseconds: 2 hours. It has to be longer than callers try
 /// again, or one of them comes back to somebody who has forgotten.

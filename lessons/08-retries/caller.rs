@@ -14,7 +14,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use shared::{map::Bounded, peer};
+use shared::{bounded::Bounded, peer};
 
 /// How often a method calls the callee until it gives up. Whoever called may call it once more.
 const ATTEMPTS: u32 = 3;

@@ -8,7 +8,7 @@ use ic_cdk::{api::msg_caller, trap};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::map::Bounded;
+use shared::bounded::Bounded;
 
 /// How many entries a list has at most.
 const MAX_ENTRIES: usize = 1000;

@@ -13,7 +13,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{map::Bounded, outcome::CallOutcome, peer};
+use shared::{bounded::Bounded, outcome::CallOutcome, peer};
 
 // ---- A callee that doesn't answer ----------------------------------------------------------
 

@@ -8,7 +8,7 @@ use ic_cdk::{api::msg_caller, call::Call, trap};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{callers, map::Bounded};
+use shared::{bounded::Bounded, callers};
 
 /// What outlives an upgrade: how often the work of each order was done. Every caller has room of its
 /// own, and takes none from the others.

@@ -15,7 +15,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{map::Bounded, peer};
+use shared::{bounded::Bounded, peer};
 
 /// What an order is known by: its owner, and its number, which is that of no other order. Who calls with
 /// the number of somebody else's order finds none.

@@ -15,7 +15,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{callers, map::Bounded};
+use shared::{bounded::Bounded, callers};
 
 /// What the service costs, in cycles.
 const PRICE: u128 = 400;

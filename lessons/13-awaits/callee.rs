@@ -7,7 +7,7 @@ use ic_cdk::api::msg_caller;
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::Deserialize;
 
-use shared::{callers, map::Bounded};
+use shared::{bounded::Bounded, callers};
 
 #[derive(CandidType, Default, Deserialize)]
 struct State {

@@ -17,7 +17,7 @@ use ic_cdk::{
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::{Deserialize, Deserializer};
 
-use shared::{map::Bounded, peer};
+use shared::{bounded::Bounded, peer};
 
 #[derive(CandidType, Deserialize)]
 struct Account {

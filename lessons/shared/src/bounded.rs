@@ -1,72 +1,88 @@
-//! What the lessons' canisters keep their accounts in: a map that cannot grow for ever.
+//! A map that cannot grow for ever: when it is full it refuses, and forgets nothing.
 //!
 //! Anybody may call the lessons, so nothing that a call adds may stay without a limit.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use candid::CandidType;
 use serde::Deserialize;
 
 /// How many entries a map has at most.
-const CAPACITY: usize = 1000;
+pub const CAPACITY: usize = 1000;
 
-/// A map of at most 1000 entries: one more, and the oldest is dropped.
+/// A map of at most [`CAPACITY`] entries.
 #[derive(CandidType, Clone, Debug, Deserialize)]
-pub struct BoundedMap<K: Ord, V> {
-    /// The values, each with the number of its insertion.
-    entries: BTreeMap<K, (u64, V)>,
-    /// How many entries were ever inserted.
+pub struct Bounded<K: Ord, V> {
+    entries: BTreeMap<K, V>,
+    /// How many new entries there ever were.
     inserted: u64,
 }
 
-impl<K: Ord, V> Default for BoundedMap<K, V> {
+/// A map has no room for another entry. Nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no room for more; nothing was done")
+    }
+}
+
+impl From<Full> for String {
+    fn from(full: Full) -> Self {
+        full.to_string()
+    }
+}
+
+impl<K: Ord, V> Default for Bounded<K, V> {
     fn default() -> Self {
-        BoundedMap {
+        Bounded {
             entries: BTreeMap::new(),
             inserted: 0,
         }
     }
 }
 
-impl<K: Ord + Clone, V> BoundedMap<K, V> {
-    /// Adds an entry or replaces it. A new entry may drop the oldest.
-    pub fn insert(&mut self, key: K, value: V) {
-        if !self.entries.contains_key(&key) && self.entries.len() >= CAPACITY {
-            self.drop_oldest();
+impl<K: Ord, V> Bounded<K, V> {
+    /// Adds an entry, or replaces the one with this key.
+    ///
+    /// # Errors
+    ///
+    /// If it would be a new one and there is no room for it.
+    pub fn insert(&mut self, key: K, value: V) -> Result<(), Full> {
+        if !self.entries.contains_key(&key) {
+            if self.entries.len() >= CAPACITY {
+                return Err(Full);
+            }
+            self.inserted += 1;
         }
-        self.entries.insert(key, (self.inserted, value));
-        self.inserted += 1;
-    }
-
-    fn drop_oldest(&mut self) {
-        let oldest = self.entries.iter().min_by_key(|(_, (number, _))| *number);
-        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-            self.entries.remove(&key);
-        }
+        self.entries.insert(key, value);
+        Ok(())
     }
 
     /// The value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.entries.get(key).map(|(_, value)| value)
+        self.entries.get(key)
     }
 
     /// The value of a key, to change it.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.entries.get_mut(key).map(|(_, value)| value)
+        self.entries.get_mut(key)
     }
 
     /// Takes out an entry.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.entries.remove(key).map(|(_, value)| value)
+        self.entries.remove(key)
     }
 
     /// All entries in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter().map(|(key, (_, value))| (key, value))
+        self.entries.iter()
     }
 
-    /// How many entries were ever inserted: a number that no entry of the map was given yet, if
-    /// each is given the one at its time.
+    /// How many new entries there ever were: a number that none of them was given yet, if each is
+    /// given the one at its time.
     pub fn next_number(&self) -> u64 {
         self.inserted
     }
@@ -77,26 +93,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_entry_gives_way_to_one_too_many() {
-        let mut map = BoundedMap::default();
+    fn a_full_map_refuses_a_new_entry_and_forgets_none() {
+        let mut map = Bounded::default();
         for number in 0..CAPACITY as u64 {
-            map.insert(number, number);
+            map.insert(number, number).unwrap();
         }
-        map.insert(0, 7); // Replaced, so it is young again.
-        map.insert(5000, 5000);
+        assert_eq!(map.insert(5000, 5000), Err(Full));
+        assert_eq!(map.insert(0, 7), Ok(()), "it replaces one");
         assert_eq!(map.iter().count(), CAPACITY);
-        assert_eq!(map.get(&1), None);
+        map.remove(&1);
+        assert_eq!(map.insert(5000, 5000), Ok(()));
         assert_eq!((map.get(&0), map.get(&5000)), (Some(&7), Some(&5000)));
     }
 
     #[test]
     fn it_is_the_same_after_it_was_saved_and_restored() {
-        let mut map = BoundedMap::default();
-        map.insert(1u64, "one".to_owned());
-        map.insert(2u64, "two".to_owned());
+        let mut map = Bounded::default();
+        map.insert(1u64, "one".to_owned()).unwrap();
+        map.insert(2u64, "two".to_owned()).unwrap();
         map.remove(&1);
         let saved = candid::encode_one(&map).unwrap();
-        let restored: BoundedMap<u64, String> = candid::decode_one(&saved).unwrap();
+        let restored: Bounded<u64, String> = candid::decode_one(&saved).unwrap();
         assert_eq!(restored.next_number(), 2);
         assert_eq!(restored.get(&2), map.get(&2));
         assert_eq!(restored.get(&1), None);

@@ -2,7 +2,6 @@
 
 pub mod bounded;
 pub mod callers;
-pub mod map;
 pub mod upgrade;
 
 // The pair's own files: how the id of a peer is found, and what became of a call.

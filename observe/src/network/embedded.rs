@@ -57,6 +57,8 @@ impl Network for Embedded {
         Ok(Sent {
             method: call.method.to_owned(),
             #[cfg(feature = "network")]
+            user: call.user,
+            #[cfg(feature = "network")]
             effective_canister_id: call.effective_canister_id,
             state: match submitted {
                 Ok(id) => State::Waiting(id.0.to_be_bytes().to_vec()),

@@ -38,6 +38,9 @@ pub struct Call<'a> {
 /// A call that was sent.
 pub struct Sent {
     pub(super) method: String,
+    /// Who sent it, and may ask for its answer.
+    #[cfg(feature = "network")]
+    pub(super) user: usize,
     #[cfg(feature = "network")]
     pub(super) effective_canister_id: Principal,
     pub(super) state: State,

@@ -131,6 +131,7 @@ impl Network for Remote {
         };
         Ok(Sent {
             method: call.method.to_owned(),
+            user: call.user,
             effective_canister_id: call.effective_canister_id,
             state,
         })
@@ -141,6 +142,7 @@ impl Network for Remote {
             State::Answered(answer) => return Ok(Some(answer.clone())),
             State::Waiting(id) => request_id(id)?,
         };
+        self.sign_as(sent.user)?;
         let status = self
             .agent
             .request_status_raw(&id, sent.effective_canister_id);
@@ -160,6 +162,7 @@ impl Network for Remote {
             State::Answered(answer) => return Ok(answer.clone()),
             State::Waiting(id) => request_id(id)?,
         };
+        self.sign_as(sent.user)?;
         let waiting = self.agent.wait(&id, sent.effective_canister_id);
         match self.runtime.block_on(waiting) {
             Ok((reply, _)) => Ok(Ok(reply)),

@@ -67,7 +67,11 @@ impl Server {
 fn all_lessons_show_the_same_over_http_as_inside() {
     let server = Server::local_replica();
     let inside = text(&observe(&[]).stdout).to_owned();
-    assert_eq!(server.observe(&[]), (inside, Some(0)));
+    let (printed, status) = server.observe(&[]);
+    for (over_http, inside) in printed.lines().zip(inside.lines()) {
+        assert_eq!(over_http, inside);
+    }
+    assert_eq!((printed.len(), status), (inside.len(), Some(0)));
 }
 
 #[test]
