@@ -84,6 +84,14 @@ impl Terminal {
         printed
     }
 
+    fn id(&self, canister: &str) -> String {
+        let status = self.icp(&["canister", "status", canister]);
+        let mut lines = status.lines();
+        let id = lines.find_map(|line| line.trim().strip_prefix("Canister Id: "));
+        id.unwrap_or_else(|| panic!("no id in: {status}"))
+            .to_owned()
+    }
+
     fn counters(&self) -> [String; 2] {
         ["canister1", "canister2"].map(|canister| {
             let printed = self.icp(&["canister", "call", canister, "get", "()", "--query"]);
@@ -173,12 +181,7 @@ fn icp_does_on_the_local_replica_what_a_user_does_at_the_terminal() {
         let update = ["canister", "settings", "update", "canister1"];
         icp(&[&update[..], &["--add-environment-variable", &variable]].concat());
     };
-    let status = icp(&["canister", "status", "canister2"]);
-    let canister2 = status
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Canister Id: "))
-        .unwrap_or_else(|| panic!("no id in: {status}"))
-        .to_owned();
+    let canister2 = terminal.id("canister2");
     variable("nobody");
     let both = ["canister", "call", "canister1", "increment_both", "()"];
     assert!(
@@ -275,11 +278,10 @@ fn icp_deploys_the_canisters_of_one_lesson_from_their_own_folder() {
         let printed = terminal.icp(&["canister", "call", canister, method, arguments]);
         printed.trim().to_owned()
     };
-    assert_eq!(
-        call("journal_caller", "open", "(100 : nat64)"),
-        "(0 : nat64)"
-    );
-    assert_eq!(call("journal_callee", "open", "()"), "(0 : nat64)");
+    let opened = "(variant { Ok = 0 : nat64 })";
+    assert_eq!(call("journal_caller", "open", "(100 : nat64)"), opened);
+    let payer = format!("(principal \"{}\")", terminal.id("journal_caller"));
+    assert_eq!(call("journal_callee", "open", &payer), opened);
     let transfer = "(record { account = 0 : nat64; number = 1 : nat64 }, 0 : nat64, 40 : nat64, \
                     variant { Nowhere })";
     let progress = call("journal_caller", "transfer", transfer);
