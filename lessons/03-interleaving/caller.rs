@@ -275,16 +275,19 @@ async fn settle(account: u64) -> Result<(), String> {
     Ok(())
 }
 
-// ---- Without a guard -----------------------------------------------------------------------
+// ---- Without a guard during the await ------------------------------------------------------
 
 /// The right way where every method of the account can do so: charge in the message that checks.
 /// Then nobody sees an account that is checked and not charged, and no later trap can undo the
-/// charge. (Beside a withdrawal that has checked and awaits, it would pay what that one pays, too.)
+/// charge. The guard only asks that no other method holds it: beside a withdrawal that has checked
+/// and awaits, this one would pay the same money.
 /// What to do if the payout fails is the lesson `refund`; here the account stays charged.
 #[update]
 async fn withdraw_charge_first(account: u64, amount: u64) -> Result<(), String> {
+    let guard = Guard::new(Key::Account(account), 1)?;
     check(account, amount)?;
     charge(account, amount)?;
+    drop(guard); // Nothing is left to be guarded.
     pay_out(account, amount).await // COMMIT POINT: the charge is kept.
 }
 

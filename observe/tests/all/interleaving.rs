@@ -167,6 +167,25 @@ fn the_right_ways_keep_each_other_out_and_know_when_they_were_settled() {
 }
 
 #[test]
+fn a_withdrawal_that_charges_first_is_refused_while_the_account_is_in_use_or_locked() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    stage.hold().unwrap();
+    begin_withdrawal(&mut stage, "withdraw", account);
+    let second = begin_withdrawal(&mut stage, "withdraw_charge_first", account);
+    stage.deliver_all().unwrap();
+    assert_err(&got(&mut stage, &second), "busy");
+    assert_eq!(paid(&mut stage, account), 80);
+    assert_eq!(balance(&mut stage, account), Some(20));
+    stage.release().unwrap();
+    let locked = open(&mut stage);
+    withdraw(&mut stage, "withdraw_then_trap_in_cleanup_too", locked, 80);
+    let refused = withdraw(&mut stage, "withdraw_charge_first", locked, 80);
+    assert_err(&refused, "busy");
+    assert_eq!(paid(&mut stage, locked), 80);
+}
+
+#[test]
 fn in_no_order_of_messages_do_withdrawals_and_a_settlement_pay_or_charge_twice() {
     let mut stage = stage(&LESSON);
     stage.hold().unwrap();
