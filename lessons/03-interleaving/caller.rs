@@ -95,6 +95,7 @@ fn with_own<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, S
 /// Whether whoever called may take `amount` from an account.
 fn check(account: u64, amount: u64) -> Result<(), String> {
     match with_own(account, |account| account.balance())? {
+        _ if amount == 0 => Err("the amount must be more than 0".to_string()),
         balance if balance < amount => Err(format!("the account has {balance}, not {amount}")),
         _ => Ok(()),
     }

@@ -186,6 +186,22 @@ fn a_withdrawal_that_charges_first_is_refused_while_the_account_is_in_use_or_loc
 }
 
 #[test]
+fn nobody_holds_a_place_of_all_for_a_withdrawal_of_nothing() {
+    let mut stage = stage(&LESSON);
+    let (account, other) = (open(&mut stage), open(&mut stage));
+    stage.hold().unwrap();
+    let nothing = (other, 0u64);
+    let sent = stage.send(stage.caller, "withdraw_at_most_two", nothing);
+    stage.deliver_call("withdraw_at_most_two").unwrap();
+    let answer = stage.answer_so_far(&sent.unwrap()).unwrap();
+    let refused = Got::read(&answer.expect("it awaits nothing"));
+    assert_err(&refused, "more than 0");
+    stage.release().unwrap();
+    let refused = withdraw(&mut stage, "withdraw_charge_first", account, 0);
+    assert_err(&refused, "more than 0");
+}
+
+#[test]
 fn in_no_order_of_messages_do_withdrawals_and_a_settlement_pay_or_charge_twice() {
     let mut stage = stage(&LESSON);
     stage.hold().unwrap();
