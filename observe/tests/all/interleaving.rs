@@ -394,7 +394,7 @@ fn a_lock_does_not_give_way_to_those_of_a_thousand_strangers() {
 }
 
 #[test]
-fn one_user_leaves_room_for_the_accounts_of_others() {
+fn one_user_alone_cannot_take_all_accounts() {
     let mut stage = stage(&LESSON);
     for _ in 0..100 {
         open(&mut stage);
