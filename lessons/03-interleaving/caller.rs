@@ -7,7 +7,6 @@
 mod guard;
 
 use std::cell::RefCell;
-use std::mem::ManuallyDrop;
 
 use candid::{CandidType, Principal};
 use ic_cdk::{
@@ -34,6 +33,9 @@ struct Account {
     credited: u64,
     /// What was paid out, as far as it was noticed here.
     charged: u64,
+    /// A settlement has begun, and none has had its answer: nothing can be taken. It stays so
+    /// after an upgrade, which loses all guards.
+    unsettled: bool,
 }
 
 impl Account {
@@ -60,6 +62,7 @@ fn open() -> Result<u64, String> {
         owner: msg_caller(),
         credited: DEPOSIT,
         charged: 0,
+        unsettled: false,
     };
     STATE.with_borrow_mut(|state| {
         let all = state.accounts.iter();
@@ -94,11 +97,12 @@ fn with_own<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, S
 
 /// Whether whoever called may take `amount` from an account.
 fn check(account: u64, amount: u64) -> Result<(), String> {
-    match with_own(account, |account| account.balance())? {
+    with_own(account, |found| match found.balance() {
+        _ if found.unsettled => Err("the account is locked; settle it first".to_string()),
         _ if amount == 0 => Err("the amount must be more than 0".to_string()),
         balance if balance < amount => Err(format!("the account has {balance}, not {amount}")),
         _ => Ok(()),
-    }
+    })?
 }
 
 /// Lets the callee pay. It does so in one message, so any failure of this call, whose wait is not
@@ -256,10 +260,10 @@ async fn withdraw_then_trap_in_cleanup_too(account: u64, amount: u64) -> Result<
 /// guard taken over, and does not charge again.
 #[update]
 async fn settle(account: u64) -> Result<(), String> {
-    with_own(account, |_| ())?;
-    // No error and no trap may release this guard, only the answer: until then, nobody knows what
-    // the account has. If there is none, settle again.
-    let guard = ManuallyDrop::new(Guard::take_over(Key::Account(account))?);
+    // No error, no trap and no upgrade may unlock the account, only the answer: until then, nobody
+    // knows what it has. If there is none, settle again.
+    with_own(account, |account| account.unsettled = true)?;
+    let guard = Guard::take_over(Key::Account(account))?;
     // COMMIT POINT: the account is locked.
     let response = Call::unbounded_wait(callee(), "paid")
         .with_args(&(canister_self(), account))
@@ -270,10 +274,9 @@ async fn settle(account: u64) -> Result<(), String> {
         return Err("another settlement has begun meanwhile".to_string());
     }
     with_own(account, |account| {
-        account.charged = account.charged.max(paid)
-    })?;
-    drop(ManuallyDrop::into_inner(guard));
-    Ok(())
+        account.charged = account.charged.max(paid);
+        account.unsettled = false;
+    })
 }
 
 // ---- Without a guard during the await ------------------------------------------------------

@@ -7,7 +7,7 @@ use crate::support::{
 use observe::answer::Got;
 use observe::lessons::interleaving::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
-use observe::stage::Stage;
+use observe::stage::{Stage, accepted};
 
 fn open(stage: &mut Stage) -> u64 {
     open_if_there_is_room(stage).expect("there is room")
@@ -294,7 +294,7 @@ fn an_account_stays_locked_until_a_settlement_has_its_answer() {
         assert_ne!(got(&mut stage, &settlement), Got::ReplyOk);
         assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
         let locked = withdraw(&mut stage, "withdraw", account, 10);
-        assert_err(&locked, "busy");
+        assert_err(&locked, "settle it first");
         assert_eq!(settle(&mut stage, account), Got::ReplyOk);
         assert_eq!(paid(&mut stage, account), 80);
         assert_eq!(balance(&mut stage, account), Some(20));
@@ -317,6 +317,24 @@ fn a_guard_that_was_left_behind_is_gone_after_an_upgrade_and_the_account_is_not(
     assert_eq!(balance(&mut stage, account), Some(70));
     let got = withdraw(&mut stage, "withdraw", account, 70);
     assert_eq!(got, Got::ReplyOk);
+}
+
+#[test]
+fn an_upgrade_does_not_unlock_an_account_whose_settlement_had_no_answer() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    withdraw(&mut stage, "withdraw_then_trap_in_cleanup_too", account, 80);
+    accepted(stage.command(stage.callee, "stop_canister").unwrap()).unwrap();
+    assert_err(&settle(&mut stage, account), "settle again");
+    accepted(stage.command(stage.callee, "start_canister").unwrap()).unwrap();
+    accepted(stage.command(stage.caller, "stop_canister").unwrap()).unwrap();
+    accepted(stage.upgrade(stage.caller).unwrap()).unwrap();
+    accepted(stage.command(stage.caller, "start_canister").unwrap()).unwrap();
+    let refused = withdraw(&mut stage, "withdraw", account, 80);
+    assert_err(&refused, "settle it first");
+    assert_eq!(settle(&mut stage, account), Got::ReplyOk);
+    assert_eq!(paid(&mut stage, account), 80);
+    assert_eq!(balance(&mut stage, account), Some(20));
 }
 
 #[test]
