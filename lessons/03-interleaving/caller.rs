@@ -7,7 +7,6 @@
 mod guard;
 
 use std::cell::RefCell;
-use std::mem::ManuallyDrop;
 
 use candid::{CandidType, Principal};
 use ic_cdk::{
@@ -24,7 +23,7 @@ use shared::{bounded::Bounded, peer};
 /// What a new account has.
 const DEPOSIT: u64 = 100;
 
-/// How many accounts one owner can have, so that there is room for those of others.
+/// How many accounts one owner can have, so that one owner alone can't take all.
 const ACCOUNTS_EACH: usize = 100;
 
 #[derive(CandidType, Deserialize)]
@@ -34,6 +33,9 @@ struct Account {
     credited: u64,
     /// What was paid out, as far as it was noticed here.
     charged: u64,
+    /// A settlement has begun, and none has had its answer: nothing can be taken. It stays so
+    /// after an upgrade, which loses all guards.
+    unsettled: bool,
 }
 
 impl Account {
@@ -60,6 +62,7 @@ fn open() -> Result<u64, String> {
         owner: msg_caller(),
         credited: DEPOSIT,
         charged: 0,
+        unsettled: false,
     };
     STATE.with_borrow_mut(|state| {
         let all = state.accounts.iter();
@@ -94,10 +97,12 @@ fn with_own<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, S
 
 /// Whether whoever called may take `amount` from an account.
 fn check(account: u64, amount: u64) -> Result<(), String> {
-    match with_own(account, |account| account.balance())? {
+    with_own(account, |found| match found.balance() {
+        _ if found.unsettled => Err("the account is locked; settle it first".to_string()),
+        _ if amount == 0 => Err("the amount must be more than 0".to_string()),
         balance if balance < amount => Err(format!("the account has {balance}, not {amount}")),
         _ => Ok(()),
-    }
+    })?
 }
 
 /// Lets the callee pay. It does so in one message, so any failure of this call, whose wait is not
@@ -255,10 +260,10 @@ async fn withdraw_then_trap_in_cleanup_too(account: u64, amount: u64) -> Result<
 /// guard taken over, and does not charge again.
 #[update]
 async fn settle(account: u64) -> Result<(), String> {
-    with_own(account, |_| ())?;
-    // No error and no trap may release this guard, only the answer: until then, nobody knows what
-    // the account has. If there is none, settle again.
-    let guard = ManuallyDrop::new(Guard::take_over(Key::Account(account))?);
+    // No error, no trap and no upgrade may unlock the account, only the answer: until then, nobody
+    // knows what it has. If there is none, settle again.
+    with_own(account, |account| account.unsettled = true)?;
+    let guard = Guard::take_over(Key::Account(account))?;
     // COMMIT POINT: the account is locked.
     let response = Call::unbounded_wait(callee(), "paid")
         .with_args(&(canister_self(), account))
@@ -269,22 +274,24 @@ async fn settle(account: u64) -> Result<(), String> {
         return Err("another settlement has begun meanwhile".to_string());
     }
     with_own(account, |account| {
-        account.charged = account.charged.max(paid)
-    })?;
-    drop(ManuallyDrop::into_inner(guard));
-    Ok(())
+        account.charged = account.charged.max(paid);
+        account.unsettled = false;
+    })
 }
 
-// ---- Without a guard -----------------------------------------------------------------------
+// ---- Without a guard during the await ------------------------------------------------------
 
 /// The right way where every method of the account can do so: charge in the message that checks.
 /// Then nobody sees an account that is checked and not charged, and no later trap can undo the
-/// charge. (Beside a withdrawal that has checked and awaits, it would pay what that one pays, too.)
+/// charge. The guard only asks that no other method holds it: beside a withdrawal that has checked
+/// and awaits, this one would pay the same money.
 /// What to do if the payout fails is the lesson `refund`; here the account stays charged.
 #[update]
 async fn withdraw_charge_first(account: u64, amount: u64) -> Result<(), String> {
+    let guard = Guard::new(Key::Account(account), 1)?;
     check(account, amount)?;
     charge(account, amount)?;
+    drop(guard); // Nothing is left to be guarded.
     pay_out(account, amount).await // COMMIT POINT: the charge is kept.
 }
 

@@ -33,7 +33,8 @@ struct Held {
 }
 
 thread_local! {
-    /// Not kept across upgrades: a canister that was stopped before has no call going on.
+    /// Not kept across upgrades: a canister that was stopped before has no call going on. But it can
+    /// have locks that were left behind: settle these before the upgrade.
     static HELD: RefCell<Held> = RefCell::default();
 }
 

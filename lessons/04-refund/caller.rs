@@ -19,7 +19,7 @@ use shared::{bounded::Bounded, peer};
 /// What a new account has.
 const DEPOSIT: u64 = 100;
 
-/// How many accounts one owner can have, so that there is room for those of others.
+/// How many accounts one owner can have, so that one owner alone can't take all.
 const ACCOUNTS_EACH: usize = 100;
 
 #[derive(CandidType, Deserialize)]

@@ -19,6 +19,9 @@ use serde::{Deserialize, Deserializer};
 
 use shared::{bounded::Bounded, peer};
 
+/// How many accounts one owner can have, so that one owner alone can't take all.
+const ACCOUNTS_EACH: usize = 100;
+
 #[derive(CandidType, Deserialize)]
 struct Account {
     owner: Principal,
@@ -319,10 +322,15 @@ struct AccountNow {
 /// Opens an account, which belongs to whoever calls. Returns its number.
 #[update]
 fn open() -> Result<u64, String> {
+    let owner = msg_caller();
     STATE.with_borrow_mut(|State { accounts }| {
+        let all = accounts.iter();
+        if all.filter(|(_, one)| one.owner == owner).count() >= ACCOUNTS_EACH {
+            return Err(format!("you have {ACCOUNTS_EACH} accounts already"));
+        }
         let number = accounts.next_number();
         let account = Account {
-            owner: msg_caller(),
+            owner,
             lock: LockState::Open,
             books: Rc::default(),
         };

@@ -373,12 +373,12 @@ fn experiments() -> Vec<Experiment> {
         )),
         right_way(
             "withdraw_charge_first",
-            "two withdrawals without a guard that charge before they await, and a trap",
+            "two withdrawals that charge before they await, and a trap",
             |stage| two_withdrawals_and_a_trap(stage, "withdraw_charge_first"),
         )
         .asks(paid_question(
-            "Two calls withdraw 80 each, without a guard; each charges before it awaits. The first \
-             traps after its await. How much does the callee pay?",
+            "Two calls withdraw 80 each; each charges before it awaits, and holds no guard then. The \
+             first traps after its await. How much does the callee pay?",
             "The account was checked and charged in one message, so the second call found 20. The \
              trap came later and could not undo it.",
         ))

@@ -382,6 +382,18 @@ fn after_an_upgrade_in_flight_what_was_held_can_be_settled() {
 // ---- Who may do what -----------------------------------------------------------------------------
 
 #[test]
+fn one_user_alone_cannot_take_all_accounts() {
+    let mut stage = stage(&LESSON);
+    for _ in 0..100 {
+        open(&mut stage);
+    }
+    let refused: Result<u64, String> = stage.reply(stage.caller, "open", ()).unwrap();
+    assert!(refused.unwrap_err().contains("100 accounts already"));
+    stage.become_user(1).unwrap();
+    open(&mut stage);
+}
+
+#[test]
 fn a_stranger_can_order_and_settle_nothing_and_nobody_for_too_many() {
     let mut stage = stage(&LESSON);
     let number = open(&mut stage);

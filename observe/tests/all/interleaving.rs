@@ -7,7 +7,7 @@ use crate::support::{
 use observe::answer::Got;
 use observe::lessons::interleaving::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
-use observe::stage::Stage;
+use observe::stage::{Stage, accepted};
 
 fn open(stage: &mut Stage) -> u64 {
     open_if_there_is_room(stage).expect("there is room")
@@ -167,6 +167,41 @@ fn the_right_ways_keep_each_other_out_and_know_when_they_were_settled() {
 }
 
 #[test]
+fn a_withdrawal_that_charges_first_is_refused_while_the_account_is_in_use_or_locked() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    stage.hold().unwrap();
+    begin_withdrawal(&mut stage, "withdraw", account);
+    let second = begin_withdrawal(&mut stage, "withdraw_charge_first", account);
+    stage.deliver_all().unwrap();
+    assert_err(&got(&mut stage, &second), "busy");
+    assert_eq!(paid(&mut stage, account), 80);
+    assert_eq!(balance(&mut stage, account), Some(20));
+    stage.release().unwrap();
+    let locked = open(&mut stage);
+    withdraw(&mut stage, "withdraw_then_trap_in_cleanup_too", locked, 80);
+    let refused = withdraw(&mut stage, "withdraw_charge_first", locked, 80);
+    assert_err(&refused, "busy");
+    assert_eq!(paid(&mut stage, locked), 80);
+}
+
+#[test]
+fn nobody_holds_a_place_of_all_for_a_withdrawal_of_nothing() {
+    let mut stage = stage(&LESSON);
+    let (account, other) = (open(&mut stage), open(&mut stage));
+    stage.hold().unwrap();
+    let nothing = (other, 0u64);
+    let sent = stage.send(stage.caller, "withdraw_at_most_two", nothing);
+    stage.deliver_call("withdraw_at_most_two").unwrap();
+    let answer = stage.answer_so_far(&sent.unwrap()).unwrap();
+    let refused = Got::read(&answer.expect("it awaits nothing"));
+    assert_err(&refused, "more than 0");
+    stage.release().unwrap();
+    let refused = withdraw(&mut stage, "withdraw_charge_first", account, 0);
+    assert_err(&refused, "more than 0");
+}
+
+#[test]
 fn in_no_order_of_messages_do_withdrawals_and_a_settlement_pay_or_charge_twice() {
     let mut stage = stage(&LESSON);
     stage.hold().unwrap();
@@ -259,7 +294,7 @@ fn an_account_stays_locked_until_a_settlement_has_its_answer() {
         assert_ne!(got(&mut stage, &settlement), Got::ReplyOk);
         assert_eq!(got(&mut stage, &withdrawal), Got::ReplyOk);
         let locked = withdraw(&mut stage, "withdraw", account, 10);
-        assert_err(&locked, "busy");
+        assert_err(&locked, "settle it first");
         assert_eq!(settle(&mut stage, account), Got::ReplyOk);
         assert_eq!(paid(&mut stage, account), 80);
         assert_eq!(balance(&mut stage, account), Some(20));
@@ -282,6 +317,24 @@ fn a_guard_that_was_left_behind_is_gone_after_an_upgrade_and_the_account_is_not(
     assert_eq!(balance(&mut stage, account), Some(70));
     let got = withdraw(&mut stage, "withdraw", account, 70);
     assert_eq!(got, Got::ReplyOk);
+}
+
+#[test]
+fn an_upgrade_does_not_unlock_an_account_whose_settlement_had_no_answer() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    withdraw(&mut stage, "withdraw_then_trap_in_cleanup_too", account, 80);
+    accepted(stage.command(stage.callee, "stop_canister").unwrap()).unwrap();
+    assert_err(&settle(&mut stage, account), "settle again");
+    accepted(stage.command(stage.callee, "start_canister").unwrap()).unwrap();
+    accepted(stage.command(stage.caller, "stop_canister").unwrap()).unwrap();
+    accepted(stage.upgrade(stage.caller).unwrap()).unwrap();
+    accepted(stage.command(stage.caller, "start_canister").unwrap()).unwrap();
+    let refused = withdraw(&mut stage, "withdraw", account, 80);
+    assert_err(&refused, "settle it first");
+    assert_eq!(settle(&mut stage, account), Got::ReplyOk);
+    assert_eq!(paid(&mut stage, account), 80);
+    assert_eq!(balance(&mut stage, account), Some(20));
 }
 
 #[test]
@@ -359,7 +412,7 @@ fn a_lock_does_not_give_way_to_those_of_a_thousand_strangers() {
 }
 
 #[test]
-fn one_user_leaves_room_for_the_accounts_of_others() {
+fn one_user_alone_cannot_take_all_accounts() {
     let mut stage = stage(&LESSON);
     for _ in 0..100 {
         open(&mut stage);

@@ -344,7 +344,7 @@ fn a_thousand_strangers_harm_no_account_and_no_pending_payment() {
 }
 
 #[test]
-fn one_user_leaves_room_for_the_accounts_of_others() {
+fn one_user_alone_cannot_take_all_accounts() {
     let mut stage = stage(&LESSON);
     for _ in 0..100 {
         open(&mut stage);
