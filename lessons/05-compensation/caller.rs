@@ -298,6 +298,10 @@ impl State {
                 false => Err("another trip has this number".to_string()),
             };
         }
+        // The callee books an offer once for a trip, so this would be booked with one place.
+        if room == bike {
+            return Err("room and bike have to be two offers".to_string());
+        }
         // So a number is never used twice, and none is out of reach.
         let TripId { number, .. } = self.next(id.user)?;
         if id.number != number {

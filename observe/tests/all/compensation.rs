@@ -311,7 +311,7 @@ fn whoever_is_a_user_of_the_caller_finds_room_in_the_callee() {
         let _refused = stage.call(stage.caller, method, places).unwrap();
     }
     stage.become_user(0).unwrap();
-    let trip = book_trip(&mut stage, 1, NO_OFFER, NO_OFFER).unwrap();
+    let trip = book_trip(&mut stage, 1, NO_OFFER, NO_OFFER - 1).unwrap();
     assert_eq!(trip.progress, Progress::Compensated);
     let trip = book_trip(&mut stage, 2, room, bike).unwrap();
     assert_eq!(trip.progress, Progress::Done);
@@ -344,16 +344,27 @@ fn an_offer_that_does_not_exist_is_compensated_like_one_that_is_booked_up() {
 }
 
 #[test]
+fn one_offer_is_not_a_room_and_a_bike() {
+    let mut stage = stage(&LESSON);
+    let (room, bike) = (offer(&mut stage, 2), offer(&mut stage, 2));
+    let refused = book_trip(&mut stage, 1, room, room).unwrap_err();
+    assert_eq!(refused, "room and bike have to be two offers");
+    assert_eq!(free(&mut stage, room), 2);
+    let trip = book_trip(&mut stage, 1, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
+}
+
+#[test]
 fn the_next_trip_begins_when_the_last_has_ended() {
     let mut stage = stage(&LESSON);
     let callee = stage.callee;
     command(&mut stage, callee, "stop_canister");
-    let trip = book_trip(&mut stage, 1, 0, 0).unwrap();
+    let trip = book_trip(&mut stage, 1, 0, 1).unwrap();
     assert_eq!(trip.progress, Progress::Compensating);
-    let refused = book_trip(&mut stage, 2, 0, 0).unwrap_err();
+    let refused = book_trip(&mut stage, 2, 0, 1).unwrap_err();
     assert_eq!(refused, "trip 1 has not ended; ask for it again");
     command(&mut stage, callee, "start_canister");
-    let trip = book_trip(&mut stage, 1, 0, 0).unwrap();
+    let trip = book_trip(&mut stage, 1, 0, 1).unwrap();
     assert_eq!(trip.progress, Progress::Compensated);
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
     let trip = book_trip(&mut stage, 2, room, bike).unwrap();
@@ -366,7 +377,7 @@ fn leave_open(stage: &mut Stage, users: usize) {
     command(stage, callee, "stop_canister");
     for user in 0..users {
         stage.become_user(user).unwrap();
-        book_trip(stage, 1, NO_OFFER, NO_OFFER).unwrap();
+        book_trip(stage, 1, NO_OFFER, NO_OFFER - 1).unwrap();
     }
     stage.become_user(0).unwrap();
     command(stage, callee, "start_canister");
