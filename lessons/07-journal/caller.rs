@@ -256,6 +256,9 @@ fn watch() {
 /// How many accounts one owner may have.
 const MOST_EACH: usize = 100;
 
+/// How many characters of the callee's reason for a refusal are kept.
+const REASON: usize = 200;
+
 #[derive(CandidType, Default, Deserialize)]
 struct State {
     accounts: Bounded<u64, Account>,
@@ -377,6 +380,8 @@ impl State {
             Err(why) => {
                 // In one message with the outcome: neither is ever kept without the other.
                 self.give_back(id.account, entry.amount);
+                // Another canister wrote it, so it may be long.
+                let why = why.chars().take(REASON).collect();
                 self.set(id, Progress::Refused(why));
             }
         }
@@ -440,3 +445,26 @@ fn callee() -> Principal {
 ic_cdk::export_candid!();
 
 fn main() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_reason_only_200_characters_are_kept() {
+        let (owner, account, number) = (Principal::anonymous(), 0, 1);
+        let new = Account {
+            owner,
+            balance: 100,
+            receipts: 0,
+        };
+        let mut state = State::default();
+        state.accounts.insert(account, new).unwrap();
+        let id = TransferId { account, number };
+        state.begin(owner, id, 0, 40).unwrap();
+        state.record(id, Err("é".repeat(1_000_000)));
+        let refused = Progress::Refused("é".repeat(200));
+        assert!(state.entry(id).unwrap().progress == refused);
+        assert_eq!(state.account(owner, account).unwrap().balance, 100);
+    }
+}
