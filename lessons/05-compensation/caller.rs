@@ -7,7 +7,10 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use candid::{CandidType, Principal};
-use ic_cdk::{api::msg_caller, call::Call};
+use ic_cdk::{
+    api::{msg_caller, time},
+    call::Call,
+};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer_interval};
 use serde::Deserialize;
@@ -155,8 +158,13 @@ async fn carry_on(id: TripId) {
     }
 }
 
-/// How many trips one run of `resume` carries on.
+/// How many trips one run of `resume` carries on at most.
 const BATCH: usize = 10;
+
+/// For how long a run takes on further trips, in nanoseconds: 150 s. The last one may wait 4 × 30 s
+/// more, and then the run has to end: ic-cdk-timers 1.0.0 gives a run up after 300 s, and sets its
+/// timer once more, so that from then on there are two.
+const RUN: u64 = 150 * 1_000_000_000;
 
 thread_local! {
     static RESUMING: Cell<bool> = const { Cell::new(false) };
@@ -186,7 +194,11 @@ async fn resume() {
         return;
     };
     let open = STATE.with_borrow(|state| state.open().count());
+    let end = time() + RUN;
     for _ in 0..open.min(BATCH) {
+        if time() >= end {
+            return;
+        }
         if let Some(id) = STATE.with_borrow_mut(State::next_open) {
             carry_on(id).await;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use candid::{CandidType, Principal};
 use ic_cdk::{
-    api::{canister_self, msg_caller},
+    api::{canister_self, msg_caller, time},
     call::Call,
     trap,
 };
@@ -186,8 +186,13 @@ fn finish(id: TransferId, trap_at: TrapAt) {
     // COMMIT POINT: the message ends normally.
 }
 
-/// How many transfers one run of `resume` carries on.
+/// How many transfers one run of `resume` carries on at most.
 const BATCH: usize = 10;
+
+/// For how long a run takes on further transfers, in nanoseconds: 240 s. The last one may wait 30 s
+/// more, and then the run has to end: ic-cdk-timers 1.0.0 gives a run up after 300 s, and sets its
+/// timer once more, so that from then on there are two.
+const RUN: u64 = 240 * 1_000_000_000;
 
 thread_local! {
     static RESUMING: Cell<bool> = const { Cell::new(false) };
@@ -217,7 +222,11 @@ async fn resume() {
         return;
     };
     let open = STATE.with_borrow(|state| state.open().count());
+    let end = time() + RUN;
     for _ in 0..open.min(BATCH) {
+        if time() >= end {
+            return;
+        }
         if let Some(id) = STATE.with_borrow_mut(State::next_open) {
             carry_on(id, TrapAt::Nowhere).await;
         }
