@@ -57,7 +57,7 @@ async fn cancel(trip: TripId, offer: u64) -> bool {
 /// would a trap.
 #[update]
 async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
-    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
+    let trip = STATE.with_borrow_mut(|state| state.begin_mistake(msg_caller(), room, bike))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     book(trip, bike).await?; // No bike: the room stays booked for ever.
     Ok(())
@@ -67,7 +67,7 @@ async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
 /// that there is a room to give back.
 #[update]
 async fn book_and_cancel_once(room: u64, bike: u64) -> Result<(), String> {
-    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
+    let trip = STATE.with_borrow_mut(|state| state.begin_mistake(msg_caller(), room, bike))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     if let Err(why) = book(trip, bike).await {
         cancel(trip, room).await; // If this fails, nobody will try again.
@@ -89,6 +89,8 @@ enum Progress {
     Compensated,
     /// Room and bike are booked. This is the end.
     Done,
+    /// One of the mistakes was made, and nobody knows what is booked. This is the end.
+    Unknown,
 }
 
 /// A trip.
@@ -300,6 +302,19 @@ impl State {
         }
         let number = last.number + 1;
         Ok(TripId { user, number })
+    }
+
+    /// Uses the next number up for a mistake, so that no trip has it too.
+    fn begin_mistake(&mut self, user: Principal, room: u64, bike: u64) -> Result<TripId, String> {
+        let id = self.next(user)?;
+        let trip = Trip {
+            number: id.number,
+            room,
+            bike,
+            progress: Progress::Unknown,
+        };
+        self.trips.insert(user, trip)?;
+        Ok(id)
     }
 
     /// Writes down that a trip is to be booked, unless that was done before.
