@@ -7,7 +7,10 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use candid::{CandidType, Principal};
-use ic_cdk::{api::msg_caller, call::Call};
+use ic_cdk::{
+    api::{msg_caller, time},
+    call::Call,
+};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer_interval};
 use serde::Deserialize;
@@ -54,7 +57,7 @@ async fn cancel(trip: TripId, offer: u64) -> bool {
 /// would a trap.
 #[update]
 async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
-    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
+    let trip = STATE.with_borrow_mut(|state| state.begin_mistake(msg_caller(), room, bike))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     book(trip, bike).await?; // No bike: the room stays booked for ever.
     Ok(())
@@ -64,7 +67,7 @@ async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
 /// that there is a room to give back.
 #[update]
 async fn book_and_cancel_once(room: u64, bike: u64) -> Result<(), String> {
-    let trip = STATE.with_borrow_mut(|state| state.next(msg_caller()))?;
+    let trip = STATE.with_borrow_mut(|state| state.begin_mistake(msg_caller(), room, bike))?;
     book(trip, room).await?; // COMMIT POINT: the room is booked, whatever follows.
     if let Err(why) = book(trip, bike).await {
         cancel(trip, room).await; // If this fails, nobody will try again.
@@ -86,6 +89,8 @@ enum Progress {
     Compensated,
     /// Room and bike are booked. This is the end.
     Done,
+    /// One of the mistakes was made, and nobody knows what is booked. This is the end.
+    Unknown,
 }
 
 /// A trip.
@@ -155,8 +160,13 @@ async fn carry_on(id: TripId) {
     }
 }
 
-/// How many trips one run of `resume` carries on.
+/// How many trips one run of `resume` carries on at most.
 const BATCH: usize = 10;
+
+/// For how long a run takes on further trips, in nanoseconds: 150 s. The last one may wait 4 × 30 s
+/// more, and then the run has to end: ic-cdk-timers 1.0.0 gives a run up after 300 s, and sets its
+/// timer once more, so that from then on there are two.
+const RUN: u64 = 150 * 1_000_000_000;
 
 thread_local! {
     static RESUMING: Cell<bool> = const { Cell::new(false) };
@@ -186,7 +196,11 @@ async fn resume() {
         return;
     };
     let open = STATE.with_borrow(|state| state.open().count());
+    let end = time() + RUN;
     for _ in 0..open.min(BATCH) {
+        if time() >= end {
+            return;
+        }
         if let Some(id) = STATE.with_borrow_mut(State::next_open) {
             carry_on(id).await;
         }
@@ -290,6 +304,19 @@ impl State {
         Ok(TripId { user, number })
     }
 
+    /// Uses the next number up for a mistake, so that no trip has it too.
+    fn begin_mistake(&mut self, user: Principal, room: u64, bike: u64) -> Result<TripId, String> {
+        let id = self.next(user)?;
+        let trip = Trip {
+            number: id.number,
+            room,
+            bike,
+            progress: Progress::Unknown,
+        };
+        self.trips.insert(user, trip)?;
+        Ok(id)
+    }
+
     /// Writes down that a trip is to be booked, unless that was done before.
     fn begin(&mut self, id: TripId, room: u64, bike: u64) -> Result<(), String> {
         if let Some(trip) = self.trip(id) {
@@ -297,6 +324,10 @@ impl State {
                 true => Ok(()),
                 false => Err("another trip has this number".to_string()),
             };
+        }
+        // The callee books an offer once for a trip, so this would be booked with one place.
+        if room == bike {
+            return Err("room and bike have to be two offers".to_string());
         }
         // So a number is never used twice, and none is out of reach.
         let TripId { number, .. } = self.next(id.user)?;

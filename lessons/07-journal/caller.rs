@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use candid::{CandidType, Principal};
 use ic_cdk::{
-    api::{canister_self, msg_caller},
+    api::{canister_self, msg_caller, time},
     call::Call,
     trap,
 };
@@ -186,8 +186,13 @@ fn finish(id: TransferId, trap_at: TrapAt) {
     // COMMIT POINT: the message ends normally.
 }
 
-/// How many transfers one run of `resume` carries on.
+/// How many transfers one run of `resume` carries on at most.
 const BATCH: usize = 10;
+
+/// For how long a run takes on further transfers, in nanoseconds: 240 s. The last one may wait 30 s
+/// more, and then the run has to end: ic-cdk-timers 1.0.0 gives a run up after 300 s, and sets its
+/// timer once more, so that from then on there are two.
+const RUN: u64 = 240 * 1_000_000_000;
 
 thread_local! {
     static RESUMING: Cell<bool> = const { Cell::new(false) };
@@ -217,7 +222,11 @@ async fn resume() {
         return;
     };
     let open = STATE.with_borrow(|state| state.open().count());
+    let end = time() + RUN;
     for _ in 0..open.min(BATCH) {
+        if time() >= end {
+            return;
+        }
         if let Some(id) = STATE.with_borrow_mut(State::next_open) {
             carry_on(id, TrapAt::Nowhere).await;
         }
@@ -255,6 +264,9 @@ fn watch() {
 
 /// How many accounts one owner may have.
 const MOST_EACH: usize = 100;
+
+/// How many characters of the callee's reason for a refusal are kept.
+const REASON: usize = 200;
 
 #[derive(CandidType, Default, Deserialize)]
 struct State {
@@ -377,6 +389,8 @@ impl State {
             Err(why) => {
                 // In one message with the outcome: neither is ever kept without the other.
                 self.give_back(id.account, entry.amount);
+                // Another canister wrote it, so it may be long.
+                let why = why.chars().take(REASON).collect();
                 self.set(id, Progress::Refused(why));
             }
         }
@@ -440,3 +454,26 @@ fn callee() -> Principal {
 ic_cdk::export_candid!();
 
 fn main() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_reason_only_200_characters_are_kept() {
+        let (owner, account, number) = (Principal::anonymous(), 0, 1);
+        let new = Account {
+            owner,
+            balance: 100,
+            receipts: 0,
+        };
+        let mut state = State::default();
+        state.accounts.insert(account, new).unwrap();
+        let id = TransferId { account, number };
+        state.begin(owner, id, 0, 40).unwrap();
+        state.record(id, Err("é".repeat(1_000_000)));
+        let refused = Progress::Refused("é".repeat(200));
+        assert!(state.entry(id).unwrap().progress == refused);
+        assert_eq!(state.account(owner, account).unwrap().balance, 100);
+    }
+}

@@ -63,7 +63,7 @@ enum Remembered {
     Done(u64),
     /// It was not done.
     NotDone,
-    /// It was so long ago that nobody knows.
+    /// It was so long ago that nobody knows, or the account is not yours.
     Forgotten,
 }
 

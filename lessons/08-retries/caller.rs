@@ -96,8 +96,8 @@ fn begin(account: u64) -> Result<u64, String> {
     // COMMIT POINT: from now on every attempt uses this id, whatever fails.
 }
 
-/// The right way: the same call, with an id. It may be called again until it returns `Ok`, after
-/// whatever error; the account is incremented once.
+/// The right way: the same call, with an id. For an hour it may be called again after whatever
+/// error; the account is incremented once at most.
 #[update]
 async fn increment_once(number: u64) -> Result<u64, String> {
     let increment = find(number)?;
@@ -116,7 +116,7 @@ async fn increment_once(number: u64) -> Result<u64, String> {
     // A trap here would lose the result, but not the id: the callee tells the result again.
     remember(number, result);
     Ok(result)
-    // COMMIT POINT: the result is known for good.
+    // COMMIT POINT: the result is known for as long as the increment is kept.
 }
 
 /// Asks the callee what became of an increment, without trying again. Requests from one canister to
@@ -226,7 +226,7 @@ enum Remembered {
     Done(u64),
     /// It was not done.
     NotDone,
-    /// It was so long ago that nobody knows.
+    /// It was so long ago that nobody knows, or the account is not yours.
     Forgotten,
 }
 

@@ -38,6 +38,7 @@ enum Progress {
     Compensating,
     Compensated,
     Done,
+    Unknown,
 }
 
 /// What is offered in the callee, new for each trip: a room, and no bike at all.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{observe, stage, text};
-use candid::{CandidType, Principal};
+use candid::{CandidType, Principal, decode_one};
 use observe::lessons::compensation::LESSON;
 use observe::network::{Delivery, WaitingMessage};
 use observe::stage::Stage;
@@ -17,6 +17,7 @@ enum Progress {
     Compensating,
     Compensated,
     Done,
+    Unknown,
 }
 
 #[derive(CandidType, Clone, Copy, Debug, Deserialize)]
@@ -65,8 +66,12 @@ fn scenario<const BIKES: u64>(recover: fn(&mut World, &Offers)) -> Scenario<Offe
                 free.unwrap_or(u64::MAX)
             };
             match (progress, free(offers.room), free(offers.bike)) {
-                // A call that never arrived leaves no trip.
-                (None | Some(Progress::Compensated), 1, bikes) if bikes == BIKES => Ok(()),
+                // A call that never arrived leaves no trip; of a mistake's the caller knows nothing.
+                (None | Some(Progress::Compensated | Progress::Unknown), 1, bikes)
+                    if bikes == BIKES =>
+                {
+                    Ok(())
+                }
                 (Some(Progress::Done), 0, bikes) if bikes + 1 == BIKES => Ok(()),
                 other => Err(format!("{other:?}")),
             }
@@ -131,7 +136,7 @@ fn after_any_fault_but_a_trap_the_timer_alone_is_enough() {
 }
 
 #[test]
-#[should_panic(expected = "with [(5, Reject)]: (None, 0, 0)")]
+#[should_panic(expected = "with [(5, Reject)]: (Some(Unknown), 0, 0)")]
 fn a_compensation_that_is_tried_once_leaves_the_room_booked() {
     let scenario = Scenario {
         act: |world, offers: &Offers| {
@@ -311,7 +316,7 @@ fn whoever_is_a_user_of_the_caller_finds_room_in_the_callee() {
         let _refused = stage.call(stage.caller, method, places).unwrap();
     }
     stage.become_user(0).unwrap();
-    let trip = book_trip(&mut stage, 1, NO_OFFER, NO_OFFER).unwrap();
+    let trip = book_trip(&mut stage, 1, NO_OFFER, NO_OFFER - 1).unwrap();
     assert_eq!(trip.progress, Progress::Compensated);
     let trip = book_trip(&mut stage, 2, room, bike).unwrap();
     assert_eq!(trip.progress, Progress::Done);
@@ -344,16 +349,57 @@ fn an_offer_that_does_not_exist_is_compensated_like_one_that_is_booked_up() {
 }
 
 #[test]
+fn one_offer_is_not_a_room_and_a_bike() {
+    let mut stage = stage(&LESSON);
+    let (room, bike) = (offer(&mut stage, 2), offer(&mut stage, 2));
+    let refused = book_trip(&mut stage, 1, room, room).unwrap_err();
+    assert_eq!(refused, "room and bike have to be two offers");
+    assert_eq!(free(&mut stage, room), 2);
+    let trip = book_trip(&mut stage, 1, room, bike).unwrap();
+    assert_eq!(trip.progress, Progress::Done);
+}
+
+#[test]
+fn no_mistake_takes_the_room_of_a_trip_that_is_done() {
+    let mut stage = stage(&LESSON);
+    let (room, bike) = (offer(&mut stage, 2), offer(&mut stage, 2));
+    let caller = stage.caller;
+    stage.hold().unwrap();
+    let (method, places) = ("book_and_cancel_once", (room, NO_OFFER));
+    stage.send(caller, method, places).unwrap();
+    stage.deliver_call(method).unwrap();
+    stage.deliver_call("book").unwrap();
+    stage.deliver_response("book").unwrap();
+    // Between its two bookings, the same user books a trip.
+    let mut numbers = vec![];
+    for number in [1u64, 2] {
+        let sent = stage.send(caller, "book_trip", (number, room, bike));
+        stage.deliver_call("book_trip").unwrap();
+        numbers.push(sent.unwrap());
+    }
+    stage.release().unwrap();
+    let trips = numbers.iter().map(|sent| stage.answer(sent).unwrap());
+    let done = trips.filter(|answer| {
+        let trip: Result<Trip, String> = decode_one(answer.as_ref().unwrap()).unwrap();
+        trip.is_ok_and(|trip| trip.progress == Progress::Done)
+    });
+    assert_eq!(done.count(), 1);
+    assert_eq!(progress(&mut stage), Some(Progress::Done));
+    // One place for the trip, and one that the mistake has left booked.
+    assert_eq!((free(&mut stage, room), free(&mut stage, bike)), (0, 1));
+}
+
+#[test]
 fn the_next_trip_begins_when_the_last_has_ended() {
     let mut stage = stage(&LESSON);
     let callee = stage.callee;
     command(&mut stage, callee, "stop_canister");
-    let trip = book_trip(&mut stage, 1, 0, 0).unwrap();
+    let trip = book_trip(&mut stage, 1, 0, 1).unwrap();
     assert_eq!(trip.progress, Progress::Compensating);
-    let refused = book_trip(&mut stage, 2, 0, 0).unwrap_err();
+    let refused = book_trip(&mut stage, 2, 0, 1).unwrap_err();
     assert_eq!(refused, "trip 1 has not ended; ask for it again");
     command(&mut stage, callee, "start_canister");
-    let trip = book_trip(&mut stage, 1, 0, 0).unwrap();
+    let trip = book_trip(&mut stage, 1, 0, 1).unwrap();
     assert_eq!(trip.progress, Progress::Compensated);
     let (room, bike) = (offer(&mut stage, 1), offer(&mut stage, 1));
     let trip = book_trip(&mut stage, 2, room, bike).unwrap();
@@ -366,7 +412,7 @@ fn leave_open(stage: &mut Stage, users: usize) {
     command(stage, callee, "stop_canister");
     for user in 0..users {
         stage.become_user(user).unwrap();
-        book_trip(stage, 1, NO_OFFER, NO_OFFER).unwrap();
+        book_trip(stage, 1, NO_OFFER, NO_OFFER - 1).unwrap();
     }
     stage.become_user(0).unwrap();
     command(stage, callee, "start_canister");
@@ -404,4 +450,35 @@ fn resume_carries_on_10_trips_and_then_the_next_10() {
         });
         assert_eq!(ends.count(), ended);
     }
+}
+
+#[test]
+fn a_run_of_resume_ends_before_the_system_gives_its_timer_up() {
+    let mut stage = stage(&LESSON);
+    leave_open(&mut stage, 10);
+    stage.hold().unwrap();
+    let run = stage.send(stage.caller, "resume", ()).unwrap();
+    stage.deliver_call("resume").unwrap();
+    let seconds = silence(&mut stage);
+    assert!((150..300).contains(&seconds), "{seconds} seconds");
+    stage.answer(&run).unwrap().unwrap();
+}
+
+/// Has every call that waits for the callee get no answer, until the caller makes no more. Returns
+/// for how many seconds the caller has waited.
+fn silence(stage: &mut Stage) -> u64 {
+    let mut seconds = 0;
+    while let Some(call) = waiting_call(stage) {
+        stage.deliver(|one| *one == call, Delivery::Lose).unwrap();
+        stage.advance_time(Duration::from_secs(30)).unwrap();
+        stage.deliver_response(&call.method).unwrap();
+        seconds += 30;
+    }
+    seconds
+}
+
+/// A call that waits for the callee.
+fn waiting_call(stage: &mut Stage) -> Option<WaitingMessage> {
+    let waiting = stage.waiting().unwrap();
+    waiting.into_iter().find(|one| one.to == stage.callee)
 }

@@ -7,7 +7,7 @@ use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{observe, stage, text};
 use candid::CandidType;
 use observe::lessons::journal::LESSON;
-use observe::network::Delivery;
+use observe::network::{Delivery, WaitingMessage};
 use observe::stage::Stage;
 use serde::Deserialize;
 
@@ -441,4 +441,38 @@ fn resume_carries_on_10_transfers_and_then_the_next_10() {
         let ends = ends.filter(|end| *end == Some(Progress::Finished));
         assert_eq!(ends.count(), finished);
     }
+}
+
+#[test]
+fn a_run_of_resume_ends_before_the_system_gives_its_timer_up() {
+    let mut stage = stage(&LESSON);
+    for _ in 0..20 {
+        let accounts = open(&mut stage);
+        begin(&mut stage, &accounts);
+    }
+    stage.hold().unwrap();
+    let run = stage.send(stage.caller, "resume", ()).unwrap();
+    stage.deliver_call("resume").unwrap();
+    let seconds = silence(&mut stage);
+    assert!((150..300).contains(&seconds), "{seconds} seconds");
+    stage.answer(&run).unwrap().unwrap();
+}
+
+/// Has every call that waits for the callee get no answer, until the caller makes no more. Returns
+/// for how many seconds the caller has waited.
+fn silence(stage: &mut Stage) -> u64 {
+    let mut seconds = 0;
+    while let Some(call) = waiting_call(stage) {
+        stage.deliver(|one| *one == call, Delivery::Lose).unwrap();
+        stage.advance_time(Duration::from_secs(30)).unwrap();
+        stage.deliver_response(&call.method).unwrap();
+        seconds += 30;
+    }
+    seconds
+}
+
+/// A call that waits for the callee.
+fn waiting_call(stage: &mut Stage) -> Option<WaitingMessage> {
+    let waiting = stage.waiting().unwrap();
+    waiting.into_iter().find(|one| one.to == stage.callee)
 }
