@@ -3,18 +3,14 @@
 //! A trip needs a room and a bike, and the callee books each in a message of its own. Both or none:
 //! if there is no bike, the room has to be given back.
 
-use std::cell::{Cell, RefCell};
-use std::time::Duration;
+use std::cell::RefCell;
 
 use candid::{CandidType, Principal};
-use ic_cdk::{
-    api::{msg_caller, time},
-    call::Call,
-};
+use ic_cdk::{api::msg_caller, call::Call};
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
-use ic_cdk_timers::{TimerId, clear_timer, set_timer_interval};
 use serde::Deserialize;
 
+use retry::Run;
 use shared::{bounded::Bounded, peer};
 
 /// How long an answer of the callee is waited for, in seconds. While many calls are carried on one
@@ -160,45 +156,19 @@ async fn carry_on(id: TripId) {
     }
 }
 
-/// How many trips one run of `resume` carries on at most.
-const BATCH: usize = 10;
-
-/// For how long a run takes on further trips, in nanoseconds: 150 s. The last one may wait 4 × 30 s
-/// more, and then the run has to end: ic-cdk-timers 1.0.0 gives a run up after 300 s, and sets its
-/// timer once more, so that from then on there are two.
-const RUN: u64 = 150 * 1_000_000_000;
-
-thread_local! {
-    static RESUMING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// That `resume` is under way. It is dropped at its end, and also after a trap.
-struct Resuming;
-
-impl Resuming {
-    fn begin() -> Option<Self> {
-        let begins = !RESUMING.replace(true);
-        begins.then(|| Resuming)
-    }
-}
-
-impl Drop for Resuming {
-    fn drop(&mut self) {
-        RESUMING.set(false);
-    }
-}
+/// For how many seconds a run of `resume` takes on further trips. The last one may wait 4 × 30 s more.
+const RUN: u64 = 150;
 
 /// Carries on trips that have not ended, at most 10, the next time the next ones. Anybody may call
 /// it, and a timer does; while it is under way, a second call does nothing.
 #[update]
 async fn resume() {
-    let Some(_until_the_end) = Resuming::begin() else {
+    let Some(mut run) = Run::begin(RUN) else {
         return;
     };
     let open = STATE.with_borrow(|state| state.open().count());
-    let end = time() + RUN;
-    for _ in 0..open.min(BATCH) {
-        if time() >= end {
+    for _ in 0..open {
+        if !run.takes_on_one() {
             return;
         }
         if let Some(id) = STATE.with_borrow_mut(State::next_open) {
@@ -207,31 +177,12 @@ async fn resume() {
     }
 }
 
-// ---- The timer -------------------------------------------------------------------------------------
-
-/// How often the timer carries on the trips that have not ended.
-const RETRY_EVERY: Duration = Duration::from_secs(60);
-
-thread_local! {
-    static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
-}
-
-/// Has the timer run while a trip is open, and only then: called whenever one begins or ends, in
-/// the same message, so that the two are kept or undone together. An upgrade ends all timers, so it
-/// is called after one, too.
-///
-/// `resume` itself sees to it that no two runs overlap. A serial timer would do so too, but
-/// ic-cdk-timers 1.0.0 traps where one is cleared during its own run, as it may be here.
+/// Has the timer run while a trip is open: called whenever one begins or ends, and after an upgrade.
 fn watch() {
-    let some_open = STATE.with_borrow(|state| state.open().next().is_some());
-    match (some_open, TIMER.get()) {
-        (true, None) => TIMER.set(Some(set_timer_interval(RETRY_EVERY, resume))),
-        (false, Some(timer)) => {
-            clear_timer(timer);
-            TIMER.set(None);
-        }
-        _ => {}
-    }
+    retry::watch(
+        STATE.with_borrow(|state| state.open().next().is_some()),
+        resume,
+    );
 }
 
 // ---- The state -------------------------------------------------------------------------------------

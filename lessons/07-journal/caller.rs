@@ -3,19 +3,18 @@
 //! A transfer takes an amount from an account here and adds it to an account in the callee. The
 //! argument `trap_at` says where it is to trap, so that every point of it can be tried.
 
-use std::cell::{Cell, RefCell};
-use std::time::Duration;
+use std::cell::RefCell;
 
 use candid::{CandidType, Principal};
 use ic_cdk::{
-    api::{canister_self, msg_caller, time},
+    api::{canister_self, msg_caller},
     call::Call,
     trap,
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
-use ic_cdk_timers::{TimerId, clear_timer, set_timer_interval};
 use serde::Deserialize;
 
+use retry::Run;
 use shared::{bounded::Bounded, peer};
 
 /// How long an answer of the callee is waited for, in seconds. While many calls are carried on one
@@ -186,45 +185,19 @@ fn finish(id: TransferId, trap_at: TrapAt) {
     // COMMIT POINT: the message ends normally.
 }
 
-/// How many transfers one run of `resume` carries on at most.
-const BATCH: usize = 10;
-
-/// For how long a run takes on further transfers, in nanoseconds: 240 s. The last one may wait 30 s
-/// more, and then the run has to end: ic-cdk-timers 1.0.0 gives a run up after 300 s, and sets its
-/// timer once more, so that from then on there are two.
-const RUN: u64 = 240 * 1_000_000_000;
-
-thread_local! {
-    static RESUMING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// That `resume` is under way. It is dropped at its end, and also after a trap.
-struct Resuming;
-
-impl Resuming {
-    fn begin() -> Option<Self> {
-        let begins = !RESUMING.replace(true);
-        begins.then(|| Resuming)
-    }
-}
-
-impl Drop for Resuming {
-    fn drop(&mut self) {
-        RESUMING.set(false);
-    }
-}
+/// For how many seconds a run of `resume` takes on further transfers. The last one may wait 30 s more.
+const RUN: u64 = 240;
 
 /// Recovery: carries open transfers on, at most 10, the next time the next ones. Anybody may call
 /// it, and a timer does; while it is under way, a second call does nothing.
 #[update]
 async fn resume() {
-    let Some(_until_the_end) = Resuming::begin() else {
+    let Some(mut run) = Run::begin(RUN) else {
         return;
     };
     let open = STATE.with_borrow(|state| state.open().count());
-    let end = time() + RUN;
-    for _ in 0..open.min(BATCH) {
-        if time() >= end {
+    for _ in 0..open {
+        if !run.takes_on_one() {
             return;
         }
         if let Some(id) = STATE.with_borrow_mut(State::next_open) {
@@ -233,31 +206,12 @@ async fn resume() {
     }
 }
 
-// ---- The timer -------------------------------------------------------------------------------------
-
-/// How often the timer carries open transfers on.
-const RETRY_EVERY: Duration = Duration::from_secs(60);
-
-thread_local! {
-    static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
-}
-
-/// Has the timer run while a transfer is open, and only then: called whenever one begins or ends,
-/// in the same message, so that the two are kept or undone together. An upgrade ends all timers, so
-/// it is called after one, too.
-///
-/// `resume` itself sees to it that no two runs overlap. A serial timer would do so too, but
-/// ic-cdk-timers 1.0.0 traps where one is cleared during its own run, as it may be here.
+/// Has the timer run while a transfer is open: called whenever one begins or ends, and after an upgrade.
 fn watch() {
-    let some_open = STATE.with_borrow(|state| state.open().next().is_some());
-    match (some_open, TIMER.get()) {
-        (true, None) => TIMER.set(Some(set_timer_interval(RETRY_EVERY, resume))),
-        (false, Some(timer)) => {
-            clear_timer(timer);
-            TIMER.set(None);
-        }
-        _ => {}
-    }
+    retry::watch(
+        STATE.with_borrow(|state| state.open().next().is_some()),
+        resume,
+    );
 }
 
 // ---- The state -------------------------------------------------------------------------------------
