@@ -16,8 +16,7 @@ use crate::module::{CanisterModule, MethodKind};
 use crate::rejects;
 use crate::settings::Settings;
 use crate::stable_memory::StableMemory;
-use crate::system_api::SystemApi;
-use crate::wasm::{Instance, PAGE_SIZE};
+use crate::wasm::{PAGE_SIZE, State};
 
 /// The most chunks in a chunk store (`CHUNK_STORE_SIZE`).
 pub const MAX_CHUNKS: usize = 100;
@@ -29,11 +28,12 @@ pub const CHUNK_SIZE: usize = 1024 * 1024;
 const MAX_CHANGES: usize = 100;
 
 /// What a canister runs.
+#[derive(Clone)]
 pub struct Code {
     /// The module; canisters with the same code share it.
     pub module: Arc<CanisterModule>,
-    /// Its instance, between messages.
-    pub instance: Instance<SystemApi>,
+    /// The state of its instance, between messages.
+    pub state: State,
 }
 
 /// Whether a canister takes calls.
@@ -85,7 +85,8 @@ pub struct QueryStatistics {
     pub response_bytes: u64,
 }
 
-/// One canister.
+/// One canister: plain data. A clone shares its memory until one of the two changes it.
+#[derive(Clone)]
 pub struct Canister {
     /// Its id.
     pub id: CanisterId,
@@ -188,7 +189,7 @@ impl Canister {
     /// The size of its Wasm memory in bytes.
     pub fn wasm_memory_size(&self) -> u64 {
         let code = self.code.as_ref();
-        code.map_or(0, |code| code.instance.memory_size())
+        code.map_or(0, |code| code.state.memory_size())
     }
 
     /// Everything that it stores, in bytes.

@@ -24,7 +24,7 @@ fn size_of(content: &[u8]) -> u64 {
 }
 
 /// The log of one canister.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct CanisterLog {
     records: VecDeque<LogRecord>,
     size: u64,

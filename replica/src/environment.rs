@@ -7,13 +7,14 @@ use std::sync::{Arc, Weak};
 use candid::Principal;
 use sha2::{Digest, Sha256};
 
-use crate::canister::Canister;
+use crate::canister::{Canister, Code};
+use crate::instances::Instances;
 use crate::limits::Limits;
 use crate::message::{CanisterId, Closure, Cycles, Reject, Time};
 use crate::module::CanisterModule;
 use crate::subnet::Subnet;
 use crate::system_api::{Effects, EntryPoint, SystemApi, View, reject_of_fault};
-use crate::wasm::{Allowance, Checkpoint, Engine, Entry, Fault, Instance};
+use crate::wasm::{Allowance, Engine, Entry, Fault, Instance, Room};
 
 /// What executions share.
 pub struct Environment {
@@ -31,8 +32,10 @@ pub struct Environment {
     pub observe_memory: bool,
     /// The modules that canisters run, by hash: each is compiled once.
     pub(crate) modules: BTreeMap<[u8; 32], Weak<CanisterModule>>,
-    /// Where the state before the running message is kept. One buffer serves all canisters.
-    pub(crate) checkpoint: Checkpoint,
+    /// Where canisters run.
+    pub(crate) instances: Instances,
+    /// Whether the operating system is asked which memory a message touched.
+    pub(crate) mapped_memory: bool,
     /// Whether the next execution, other than a cleanup, is to end with a trap.
     pub(crate) trap_at_end: bool,
 }
@@ -52,6 +55,20 @@ impl Environment {
         self.modules.retain(|_, module| module.strong_count() > 0);
         self.modules.insert(hash, Arc::downgrade(&module));
         Ok(module)
+    }
+
+    /// The room that an instance of a module gets.
+    pub(crate) fn room(&self, module: &CanisterModule) -> Room {
+        Room {
+            memory: module.memory_limit(&self.limits),
+            mapped: self.mapped_memory,
+        }
+    }
+
+    /// An instance with a canister's code and state, to be given back to [`Environment::instances`].
+    pub(crate) fn instance(&mut self, canister: CanisterId, code: &Code) -> Instance<SystemApi> {
+        let room = self.room(&code.module);
+        self.instances.take(canister, code, room)
     }
 
     /// Puts back what an execution borrowed of the canister, and returns what it did.

@@ -37,7 +37,8 @@ pub struct Run {
     pub outcome: Outcome,
     /// The instructions that it took.
     pub instructions: u64,
-    /// Whether it changed Wasm or stable memory, kept or not; `false` if nobody wants to know.
+    /// Whether it changed Wasm or stable memory, kept or not; of what was undone, only where somebody
+    /// wants to know.
     pub changed_memory: bool,
 }
 
@@ -124,10 +125,11 @@ impl Environment {
         };
         let allowance = self.allowance(canister, &code.module, &task);
 
-        // Before the message: remember everything that it could change.
-        let mut checkpoint = std::mem::take(&mut self.checkpoint);
-        code.instance.begin(&mut checkpoint);
-        let memory_before = code.instance.memory_size() + canister.stable.pages() * PAGE_SIZE;
+        // It runs in an instance, on a copy of stable memory. Until it is over, the canister's state is
+        // not touched; the copies share with it what the message does not change.
+        let mut instance = self.instance(canister.id, &code);
+        let stable_before = canister.stable.clone();
+        let memory_before = code.state.memory_size() + stable_before.pages() * PAGE_SIZE;
 
         let api = SystemApi::new(
             view,
@@ -137,10 +139,10 @@ impl Environment {
             std::mem::take(&mut canister.open_calls),
             canister.global_timer,
         );
-        let (api, result, instructions) = task.run(&mut code.instance, api, allowance);
+        let (api, result, instructions) = task.run(&mut instance, api, allowance);
         let effects = self.take_back(canister, api);
 
-        let wasm_memory = code.instance.memory_size();
+        let wasm_memory = instance.memory_size();
         let memory = wasm_memory + canister.stable.pages() * PAGE_SIZE;
         let result = result.and_then(|()| {
             check_memory_limit(canister.id, wasm_memory, allowance.soft_memory)?;
@@ -152,17 +154,20 @@ impl Environment {
             }
         });
         let result = result.and_then(|()| self.trap_if_told(canister.id, &task));
-        let changed_memory = self.observe_memory
-            && !task.is_query()
-            && (canister.stable.has_changes() || code.instance.memory_differs(&checkpoint));
+        let changed_stable = !canister.stable.is_same(&stable_before);
 
         // After it: all or nothing. (A query changes nothing but cycles, also when it is called
         // like an update.)
-        if result.is_err() || task.is_query() {
-            code.instance.roll_back(&checkpoint);
-            canister.stable.roll_back();
-        }
-        self.checkpoint = checkpoint;
+        let changed_memory = match result.is_ok() && !task.is_query() {
+            true => instance.commit(&mut code.state) || changed_stable,
+            false => {
+                canister.stable = stable_before;
+                self.observe_memory
+                    && !task.is_query()
+                    && (changed_stable || instance.memory_differs(&code.state))
+            }
+        };
+        self.instances.keep(canister.id, &code.module, instance);
         canister.code = Some(code);
         let outcome = match result {
             Ok(()) => Outcome::Committed(keep(canister, effects)),
@@ -257,7 +262,6 @@ impl Environment {
 
 /// Keeps what a message did; what it sends is for the caller to deliver.
 fn keep(canister: &mut Canister, effects: Effects) -> Effects {
-    canister.stable.commit();
     if let Some(data) = &effects.certified_data {
         canister.certified_data.clone_from(data);
     }

@@ -5,15 +5,15 @@ use candid::Principal;
 
 use crate::canister::Canister;
 use crate::environment::Environment;
-use crate::message::{Cycles, ErrorCode, Reject};
-use crate::non_replicated::{put_back, run_in_place};
-use crate::system_api::{EntryPoint, SystemApi, View};
+use crate::message::{ErrorCode, Reject};
+use crate::non_replicated::Found;
+use crate::system_api::EntryPoint;
 use crate::wasm::Entry;
 
 /// Asks `canister_inspect_message` whether a message from a user is accepted.
 pub(crate) fn inspect(
     environment: &mut Environment,
-    canister: &mut Canister,
+    canister: &Canister,
     sender: Principal,
     method: &str,
     argument: &[u8],
@@ -33,15 +33,10 @@ pub(crate) fn inspect(
     view.method = method.to_owned();
     view.replicated = false;
     let limit = environment.limits.inspect_instructions;
-    let balance = canister.balance;
-    let (api, result, _) = run_and_discard(
-        environment,
-        canister,
-        Entry::Export(HOOK),
-        view,
-        balance,
-        limit,
-    );
+    let Some(found) = Found::of(canister) else {
+        unreachable!("only canisters with code are inspected");
+    };
+    let (api, result, _) = found.run(environment, Entry::Export(HOOK), view, limit);
     result?;
     match api.effects.accepted {
         true => Ok(()),
@@ -50,24 +45,4 @@ pub(crate) fn inspect(
             format!("Canister {} rejected the message", canister.id),
         )),
     }
-}
-
-/// Runs something on a canister and puts everything back.
-fn run_and_discard(
-    environment: &mut Environment,
-    canister: &mut Canister,
-    entry: Entry<'_>,
-    view: View,
-    balance: Cycles,
-    limit: u64,
-) -> (SystemApi, Result<(), Reject>, u64) {
-    let Some(code) = &mut canister.code else {
-        unreachable!("only canisters with code are inspected");
-    };
-    let mut before = std::mem::take(&mut environment.checkpoint);
-    code.instance.begin(&mut before);
-    let ended = run_in_place(canister, entry, view, balance, limit);
-    put_back(canister, &before);
-    environment.checkpoint = before;
-    ended
 }

@@ -71,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blocks;
 mod call_contexts;
 pub mod canister;
 pub mod canister_log;
@@ -90,6 +91,7 @@ pub mod hold;
 pub mod http;
 mod ingress;
 mod inspection;
+mod instances;
 #[cfg(feature = "server")]
 pub mod journal;
 pub mod limits;

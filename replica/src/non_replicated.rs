@@ -2,40 +2,84 @@
 
 use std::collections::BTreeMap;
 
-use crate::canister::Canister;
-use crate::environment::run;
-use crate::message::{Cycles, Reject};
+use crate::canister::{Canister, Code};
+use crate::environment::{Environment, run};
+use crate::message::{Cycles, Reject, Time};
+use crate::stable_memory::StableMemory;
 use crate::system_api::{SystemApi, View};
-use crate::wasm::{Allowance, Checkpoint, Entry};
+use crate::wasm::{Allowance, Entry};
 
-/// Runs something on a canister and leaves its state as it became.
-pub(crate) fn run_in_place(
-    canister: &mut Canister,
-    entry: Entry<'_>,
-    view: View,
+/// What an execution finds of a canister. A clone shares the memory that neither changes.
+#[derive(Clone)]
+pub(crate) struct Found {
+    code: Code,
+    stable: StableMemory,
     balance: Cycles,
-    limit: u64,
-) -> (SystemApi, Result<(), Reject>, u64) {
-    let Some(code) = &mut canister.code else {
-        unreachable!("only canisters with code are queried");
-    };
-    let limits = Allowance {
-        instructions: limit,
-        memory: code.module.memory_limit(&view.limits),
-        soft_memory: None,
-    };
-    let stable = std::mem::take(&mut canister.stable);
-    let timer = canister.global_timer;
-    let api = SystemApi::new(view, balance, 0, stable, BTreeMap::new(), timer);
-    let (mut api, result, instructions) = run(&mut code.instance, entry, api, limits);
-    canister.stable = std::mem::take(&mut api.stable);
-    (api, result, instructions)
+    timer: Time,
 }
 
-/// Puts a canister's state back to what it was at a checkpoint.
-pub(crate) fn put_back(canister: &mut Canister, before: &Checkpoint) {
-    canister.stable.roll_back();
-    if let Some(code) = &mut canister.code {
-        code.instance.roll_back(before);
+/// How an execution ended: what it did, whether it trapped, and how many instructions it took.
+pub(crate) type Ended = (SystemApi, Result<(), Reject>, u64);
+
+impl Found {
+    /// What there is now; nothing if the canister has no code.
+    pub(crate) fn of(canister: &Canister) -> Option<Self> {
+        Some(Found {
+            code: canister.code.clone()?,
+            stable: canister.stable.clone(),
+            balance: canister.balance,
+            timer: canister.global_timer,
+        })
+    }
+
+    /// Runs something that finds this, and changes nothing of it.
+    pub(crate) fn run(
+        &self,
+        environment: &mut Environment,
+        entry: Entry<'_>,
+        view: View,
+        limit: u64,
+    ) -> Ended {
+        let (canister, module) = (view.canister, &self.code.module);
+        let mut instance = environment.instance(canister, &self.code);
+        let allowance = self.allowance(&view, limit);
+        let ended = run(&mut instance, entry, self.api(view), allowance);
+        environment.instances.keep(canister, module, instance);
+        ended
+    }
+
+    /// Runs something that finds this. Unless it traps, what it changes is found by the next.
+    pub(crate) fn run_and_keep(
+        &mut self,
+        environment: &mut Environment,
+        entry: Entry<'_>,
+        view: View,
+        limit: u64,
+    ) -> Ended {
+        let canister = view.canister;
+        let mut instance = environment.instance(canister, &self.code);
+        let allowance = self.allowance(&view, limit);
+        let (mut api, result, instructions) = run(&mut instance, entry, self.api(view), allowance);
+        if result.is_ok() {
+            instance.commit(&mut self.code.state);
+            self.stable = std::mem::take(&mut api.stable);
+        }
+        environment
+            .instances
+            .keep(canister, &self.code.module, instance);
+        (api, result, instructions)
+    }
+
+    fn api(&self, view: View) -> SystemApi {
+        let stable = self.stable.clone();
+        SystemApi::new(view, self.balance, 0, stable, BTreeMap::new(), self.timer)
+    }
+
+    fn allowance(&self, view: &View, instructions: u64) -> Allowance {
+        Allowance {
+            instructions,
+            memory: self.code.module.memory_limit(&view.limits),
+            soft_memory: None,
+        }
     }
 }

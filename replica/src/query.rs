@@ -9,12 +9,11 @@ use crate::environment::enter;
 use crate::management;
 use crate::message::{CallResult, CanisterId, ErrorCode, OutgoingCall, Reject};
 use crate::module::MethodKind;
-use crate::non_replicated::{put_back, run_in_place};
+use crate::non_replicated::{Ended, Found};
 use crate::rejects::{did_not_reply, no_query_method, not_found, out_of_cycles};
 use crate::replica::Replica;
-use crate::stable_memory::Changes;
-use crate::system_api::{Effects, EntryPoint, View};
-use crate::wasm::{Checkpoint, Entry};
+use crate::system_api::{EntryPoint, View};
+use crate::wasm::Entry;
 
 /// How deep composite queries may call each other.
 const MAX_DEPTH: usize = 6;
@@ -34,7 +33,7 @@ pub(crate) fn by_user(
     let mut evaluation = Evaluation {
         replica,
         instructions_left: limit,
-        under_way: Vec::new(),
+        depth: 0,
     };
     evaluation.evaluate(sender, receiver, method, argument.to_vec())
 }
@@ -43,9 +42,8 @@ pub(crate) fn by_user(
 struct Evaluation<'a> {
     replica: &'a mut Replica,
     instructions_left: u64,
-    /// The canisters whose composite queries wait for an answer, and their states before this
-    /// evaluation: a call back to one of them starts from there.
-    under_way: Vec<(CanisterId, State)>,
+    /// How many composite queries wait for an answer.
+    depth: usize,
 }
 
 impl Evaluation<'_> {
@@ -62,7 +60,7 @@ impl Evaluation<'_> {
         {
             return result;
         }
-        if self.under_way.len() > MAX_DEPTH {
+        if self.depth > MAX_DEPTH {
             return Err(Reject::new(
                 ErrorCode::QueryCallGraphTooDeep,
                 format!("Composite query calls are nested deeper than {MAX_DEPTH}"),
@@ -83,21 +81,9 @@ impl Evaluation<'_> {
         let request_bytes = argument.len() as u64;
         let instructions_before = self.instructions_left;
 
-        // The state as this evaluation finds it, to be put back at its end. If the canister is
-        // under way already, the state to start from is an older one.
-        let found = self.checkpoint(receiver);
-        let older = self.under_way.iter().position(|(id, _)| *id == receiver);
-        if let Some(older) = older {
-            let original = std::mem::take(&mut self.under_way[older].1);
-            self.back_to(receiver, &original);
-            self.under_way[older].1 = original;
-        }
-        self.under_way.push((receiver, found));
+        self.depth += 1;
         let result = self.run_to_the_end(caller, receiver, kind, method, argument);
-        let Some((_, found)) = self.under_way.pop() else {
-            return result;
-        };
-        self.back_to(receiver, &found);
+        self.depth -= 1;
         if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
             let statistics = &mut canister.query_statistics;
             statistics.calls += 1;
@@ -126,17 +112,22 @@ impl Evaluation<'_> {
             MethodKind::CompositeQuery => EntryPoint::CompositeQuery,
             _ => EntryPoint::Query,
         };
-        let on_target = self.under_way.len() == 1;
+        // A call back to a canister that is under way finds what the canister has committed, as this
+        // evaluation does.
         let canister = self.canister(receiver)?;
-        let certified_data = on_target.then(|| canister.certified_data.clone());
+        let Some(mut found) = Found::of(canister) else {
+            return Err(no_query_method(receiver, method));
+        };
+        let certified_data = (self.depth == 1).then(|| canister.certified_data.clone());
         let mut used = 0;
         let mut view = self.view(receiver, entry_point, caller)?;
         view.certified_data = certified_data;
         view.argument = argument;
         let export = kind.export(method);
-        let (mut effects, result) =
-            self.enter(receiver, Entry::Export(&export), view, &mut used)?;
+        let entry = Entry::Export(&export);
+        let (api, result, _) = self.enter(&mut found, kind, entry, view, &mut used);
         result?;
+        let mut effects = api.effects;
         let mut open: VecDeque<OutgoingCall> = effects.calls.drain(..).collect();
         let mut answer = effects.response.take();
         while answer.is_none()
@@ -155,49 +146,43 @@ impl Evaluation<'_> {
                 Ok(reply) => view.argument = reply,
                 Err(reject) => view.reject = Some((reject.code, reject.message_for_canister())),
             }
-            let before = self.checkpoint(receiver);
-            let (mut effects, result) = self.enter(receiver, enter(closure), view, &mut used)?;
-            match result {
-                Ok(()) => {
-                    open.extend(effects.calls.drain(..));
-                    answer = effects.response.take();
+            let (api, result, _) = self.enter(&mut found, kind, enter(closure), view, &mut used);
+            if let Err(reject) = result {
+                if let Some(closure) = call.on_cleanup {
+                    let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
+                    // A cleanup that traps as well has no one left to tell.
+                    let _ = self.enter(&mut found, kind, enter(closure), view, &mut used);
                 }
-                Err(reject) => {
-                    self.back_to(receiver, &before);
-                    if let Some(closure) = call.on_cleanup {
-                        let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
-                        let (_, result) = self.enter(receiver, enter(closure), view, &mut used)?;
-                        // A cleanup that traps as well has no one left to tell.
-                        if result.is_err() {
-                            self.back_to(receiver, &before);
-                        }
-                    }
-                    // No other callback can make up for it.
-                    return Err(reject);
-                }
+                // No other callback can make up for it.
+                return Err(reject);
             }
+            let mut effects = api.effects;
+            open.extend(effects.calls.drain(..));
+            answer = effects.response.take();
         }
         answer.unwrap_or_else(|| Err(did_not_reply(receiver)))
     }
 
+    /// Runs a part of an evaluation. Only a composite query has another part, which finds what this
+    /// one changes.
     fn enter(
         &mut self,
-        receiver: CanisterId,
+        found: &mut Found,
+        kind: MethodKind,
         entry: Entry<'_>,
         mut view: View,
         used: &mut u64,
-    ) -> Result<(Effects, Result<(), Reject>), Reject> {
+    ) -> Ended {
         // Counted are the instructions of this canister in this call alone.
         view.context_instructions = *used;
-        let limit = self.instructions_left;
-        let Some(canister) = self.replica.canisters.get_mut(&receiver) else {
-            return Err(not_found(receiver));
+        let (environment, limit) = (&mut self.replica.environment, self.instructions_left);
+        let ended = match kind {
+            MethodKind::CompositeQuery => found.run_and_keep(environment, entry, view, limit),
+            _ => found.run(environment, entry, view, limit),
         };
-        let balance = canister.balance;
-        let (api, result, instructions) = run_in_place(canister, entry, view, balance, limit);
-        self.instructions_left -= instructions;
-        *used += instructions;
-        Ok((api.effects, result))
+        self.instructions_left -= ended.2;
+        *used += ended.2;
+        ended
     }
 
     fn view(
@@ -217,33 +202,4 @@ impl Evaluation<'_> {
     fn canister(&self, id: CanisterId) -> Result<&Canister, Reject> {
         self.replica.canisters.get(&id).ok_or_else(|| not_found(id))
     }
-
-    fn checkpoint(&mut self, receiver: CanisterId) -> State {
-        let mut state = State::default();
-        if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
-            let changes = canister.stable.set_aside();
-            canister.stable.make_again(changes.clone());
-            state.stable = Some(changes);
-            if let Some(code) = &mut canister.code {
-                code.instance.begin(&mut state.instance);
-            }
-        }
-        state
-    }
-
-    fn back_to(&mut self, receiver: CanisterId, state: &State) {
-        if let Some(canister) = self.replica.canisters.get_mut(&receiver) {
-            put_back(canister, &state.instance);
-            if let Some(changes) = &state.stable {
-                canister.stable.make_again(changes.clone());
-            }
-        }
-    }
-}
-
-/// A canister's state in the course of an evaluation.
-#[derive(Default)]
-struct State {
-    instance: Checkpoint,
-    stable: Option<Changes>,
 }

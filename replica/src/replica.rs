@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::canister::{Canister, QueryStatistics};
 use crate::environment::Environment;
+use crate::instances::Instances;
 use crate::limits::Limits;
 use crate::message::{CallResult, CallbackId, CanisterId, Cycles, IngressId, Time};
 use crate::pool::{OldestFirst, Policy, Pool};
@@ -16,7 +17,7 @@ use crate::rejects::no_query_method;
 use crate::subnet::Subnet;
 use crate::system_api::functions;
 use crate::timeline::Timeline;
-use crate::wasm::{Checkpoint, Engine};
+use crate::wasm::Engine;
 
 /// The first canister id that a replica gives out. The ids below belong to the system canisters of
 /// the network.
@@ -33,6 +34,9 @@ pub struct Config {
     pub limits: Limits,
     /// How many events the timeline keeps; 0 turns it off.
     pub timeline_capacity: usize,
+    /// Whether the operating system is asked which memory a message touched. Where it can't tell, or
+    /// is not asked, all of a canister's memory is compared after each message.
+    pub mapped_memory: bool,
 }
 
 impl Default for Config {
@@ -44,6 +48,7 @@ impl Default for Config {
             time: 1_767_225_600_000_000_000,
             limits: Limits::default(),
             timeline_capacity: 10_000,
+            mapped_memory: true,
         }
     }
 }
@@ -126,7 +131,8 @@ impl Replica {
                 consumed: 0,
                 observe_memory: config.timeline_capacity > 0,
                 modules: BTreeMap::new(),
-                checkpoint: Checkpoint::default(),
+                instances: Instances::default(),
+                mapped_memory: config.mapped_memory,
                 trap_at_end: false,
             },
             canisters: BTreeMap::new(),

@@ -105,6 +105,7 @@ pub(super) fn delete_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
             format!("Canister {id} must be stopped before it is deleted."),
         ));
     }
+    replica.environment.instances.forget(id);
     if let Some(canister) = replica.canisters.remove(&id) {
         replica.burned += canister.balance;
         replica.deleted.insert(id);

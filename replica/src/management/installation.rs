@@ -13,7 +13,7 @@ use crate::message::{Cycles, ErrorCode, Reject};
 use crate::module::CanisterModule;
 use crate::rejects::out_of_cycles;
 use crate::system_api::{EntryPoint, SystemApi};
-use crate::wasm::{Allowance, Checkpoint, Entry, Instance, PAGE_SIZE};
+use crate::wasm::{Allowance, Entry, Instance, PAGE_SIZE, State};
 
 /// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
@@ -33,6 +33,12 @@ pub(super) struct Installation<'a> {
     pub(super) executed: Vec<(EntryPoint, u64, Option<Reject>)>,
 }
 
+/// Code while it is installed.
+struct Running {
+    module: Arc<CanisterModule>,
+    instance: Instance<SystemApi>,
+}
+
 impl Installation<'_> {
     /// For the modes `install` and `reinstall`: nothing of before remains.
     pub(super) fn fresh(
@@ -43,15 +49,15 @@ impl Installation<'_> {
         let stable = std::mem::take(&mut self.canister.stable);
         // The new code sees the new version.
         self.canister.version += 1;
-        let result = self.start(module).and_then(|mut code| {
-            self.hook(&mut code, "canister_init", EntryPoint::Init, argument)?;
-            self.check(&code)?;
-            Ok(code)
+        let result = self.instantiate(module).and_then(|mut new| {
+            self.run_start(&mut new)?;
+            self.hook(&mut new, "canister_init", EntryPoint::Init, argument)?;
+            self.check(&new)?;
+            Ok(self.keep(new, State::default()))
         });
         self.canister.version -= 1;
-        match result {
-            Ok(_) => self.canister.stable.commit(),
-            Err(_) => self.canister.stable = stable,
+        if result.is_err() {
+            self.canister.stable = stable;
         }
         result
     }
@@ -63,62 +69,78 @@ impl Installation<'_> {
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
-        let Some(mut old) = self.canister.code.take() else {
+        let Some(old) = self.canister.code.clone() else {
             unreachable!("the mode was checked");
         };
-        let mut before = Checkpoint::default();
-        old.instance.begin(&mut before);
-        let result = self.replace(&mut old, module, argument, flags);
-        match result {
-            Ok(_) => self.canister.stable.commit(),
-            Err(_) => {
-                self.canister.stable.roll_back();
-                old.instance.roll_back(&before);
-            }
+        let stable = self.canister.stable.clone();
+        let result = self.replace(&old, module, argument, flags);
+        if result.is_err() {
+            self.canister.stable = stable;
         }
-        self.canister.code = Some(old);
         result
     }
 
     fn replace(
         &mut self,
-        old: &mut Code,
+        old: &Code,
         module: Arc<CanisterModule>,
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
         let keep = decide_memory(&old.module, &module, flags)?;
+        let mut state = State::default();
         if flags.skip_pre_upgrade != Some(true) {
-            self.hook(
-                old,
-                "canister_pre_upgrade",
-                EntryPoint::PreUpgrade,
-                Vec::new(),
-            )?;
+            let mut last = Running {
+                module: Arc::clone(&old.module),
+                instance: self.environment.instance(self.canister.id, old),
+            };
+            let hook = "canister_pre_upgrade";
+            let result = self.hook(&mut last, hook, EntryPoint::PreUpgrade, Vec::new());
+            if keep && result.is_ok() {
+                let mut kept = old.state.clone();
+                last.instance.commit(&mut kept);
+                state = State::with_memory_of(&kept);
+            }
+            let Running { module, instance } = last;
+            self.environment
+                .instances
+                .keep(self.canister.id, &module, instance);
+            result?;
+        } else if keep {
+            state = State::with_memory_of(&old.state);
         }
-        let mut code = self.instantiate(module)?;
+        let mut new = self.instantiate(module)?;
         if keep {
-            let kept = code.instance.replace_memory(old.instance.memory());
+            let kept = new.instance.load_memory_of_other(&state);
             kept.map_err(|fault| self.invalid(&fault))?;
         }
-        self.run_start(&mut code)?;
+        self.run_start(&mut new)?;
         // The new code sees the new version.
         self.canister.version += 1;
         let entry_point = EntryPoint::PostUpgrade;
-        let result = self.hook(&mut code, "canister_post_upgrade", entry_point, argument);
+        let result = self.hook(&mut new, "canister_post_upgrade", entry_point, argument);
         self.canister.version -= 1;
         result?;
-        self.check(&code)?;
-        Ok(code)
+        self.check(&new)?;
+        Ok(self.keep(new, state))
+    }
+
+    /// The code that was installed. `state` is what its instance was loaded with.
+    fn keep(&mut self, mut new: Running, mut state: State) -> Code {
+        new.instance.commit(&mut state);
+        let Running { module, instance } = new;
+        let instances = &mut self.environment.instances;
+        instances.keep(self.canister.id, &module, instance);
+        Code { module, state }
     }
 
     /// Refuses a result that is larger than the settings allow, or that would freeze the canister.
-    fn check(&self, code: &Code) -> Result<(), Reject> {
+    fn check(&self, new: &Running) -> Result<(), Reject> {
         let canister = &*self.canister;
-        let memory = code.instance.memory_size();
+        let memory = new.instance.memory_size();
         let limit = Some(canister.settings.wasm_memory_limit).filter(|limit| *limit > 0);
         check_memory_limit(canister.id, memory, limit)?;
-        let stored = memory + code.module.size + canister.stable.pages() * PAGE_SIZE;
+        let stored = memory + new.module.size + canister.stable.pages() * PAGE_SIZE;
         let stays = fees::storage(stored, canister.settings.freezing_threshold);
         let cost = fees::execution(self.instructions);
         match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
@@ -127,20 +149,14 @@ impl Installation<'_> {
         }
     }
 
-    fn start(&mut self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
-        let mut code = self.instantiate(module)?;
-        self.run_start(&mut code)?;
-        Ok(code)
-    }
-
-    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
-        let limit = module.memory_limit(&self.environment.limits);
-        let instance = module.compiled.instantiate(limit);
+    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+        let room = self.environment.room(&module);
+        let instance = module.compiled.instantiate(room);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;
-        Ok(Code { module, instance })
+        Ok(Running { module, instance })
     }
 
-    fn run_start(&mut self, code: &mut Code) -> Result<(), Reject> {
+    fn run_start(&mut self, code: &mut Running) -> Result<(), Reject> {
         match code.module.start.clone() {
             None => Ok(()),
             Some(start) => self.enter(code, &start, EntryPoint::Start, Vec::new()),
@@ -149,7 +165,7 @@ impl Installation<'_> {
 
     fn hook(
         &mut self,
-        code: &mut Code,
+        code: &mut Running,
         name: &str,
         entry_point: EntryPoint,
         argument: Vec<u8>,
@@ -162,7 +178,7 @@ impl Installation<'_> {
 
     fn enter(
         &mut self,
-        code: &mut Code,
+        code: &mut Running,
         export: &str,
         entry_point: EntryPoint,
         argument: Vec<u8>,
@@ -194,7 +210,7 @@ impl Installation<'_> {
             std::mem::take(&mut canister.open_calls),
             global_timer,
         );
-        let instance: &mut Instance<SystemApi> = &mut code.instance;
+        let instance = &mut code.instance;
         let (api, result, instructions) = run(instance, Entry::Export(export), api, limits);
         self.instructions += instructions;
         let trap = result.as_ref().err().cloned();
