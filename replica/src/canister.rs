@@ -115,12 +115,12 @@ pub struct Canister {
     /// What its queries have used.
     pub query_statistics: QueryStatistics,
     /// Chunks of modules to install, by hash.
-    pub chunks: BTreeMap<[u8; 32], Vec<u8>>,
+    pub chunks: BTreeMap<[u8; 32], Arc<Vec<u8>>>,
     /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
     pub low_memory_noticed: bool,
     /// What its messages printed, and why they trapped.
     pub log: CanisterLog,
-    history: VecDeque<Change>,
+    history: Arc<VecDeque<Change>>,
     total_changes: u64,
     created_at: Time,
     installed_at: Time,
@@ -147,7 +147,7 @@ impl Canister {
             chunks: BTreeMap::new(),
             low_memory_noticed: false,
             log: CanisterLog::default(),
-            history: VecDeque::new(),
+            history: Arc::default(),
             total_changes: 0,
             created_at: 0,
             installed_at: 0,
@@ -288,15 +288,16 @@ impl Canister {
             ChangeDetails::CodeDeployment(_) => self.installed_at = time,
             _ => {}
         }
-        self.history.push_back(Change {
+        let history = Arc::make_mut(&mut self.history);
+        history.push_back(Change {
             timestamp_nanos: time,
             canister_version: self.version,
             origin,
             details: Some(details),
         });
         self.total_changes += 1;
-        if self.history.len() > MAX_CHANGES {
-            self.history.pop_front();
+        if history.len() > MAX_CHANGES {
+            history.pop_front();
         }
     }
 

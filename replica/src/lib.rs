@@ -75,6 +75,7 @@ mod blocks;
 mod call_contexts;
 pub mod canister;
 pub mod canister_log;
+mod canisters;
 #[cfg(feature = "certificates")]
 mod cbor;
 #[cfg(feature = "certificates")]
@@ -97,6 +98,7 @@ pub mod journal;
 pub mod limits;
 mod management;
 pub mod message;
+mod message_name;
 pub mod module;
 mod non_replicated;
 #[cfg(feature = "server")]
@@ -116,4 +118,5 @@ pub mod timeline;
 pub mod wasm;
 
 pub use cycles_account::CyclesAccount;
+pub use message_name::MessageName;
 pub use replica::{Config, IngressStatus, NativeCanister, Replica};

@@ -8,6 +8,7 @@ use candid::Principal;
 use serde::Serialize;
 
 use crate::canister::{Canister, QueryStatistics};
+use crate::canisters::Canisters;
 use crate::environment::Environment;
 use crate::instances::Instances;
 use crate::limits::Limits;
@@ -83,18 +84,21 @@ pub trait NativeCanister: Send {
 
     /// The cycles that it holds for others.
     fn cycles(&self) -> Cycles;
+
+    /// Another one, as this one is now.
+    fn fork(&self) -> Box<dyn NativeCanister>;
 }
 
 /// A subnet of one node, with all its canisters.
 pub struct Replica {
     pub(crate) environment: Environment,
-    pub(crate) canisters: BTreeMap<CanisterId, Canister>,
+    pub(crate) canisters: Canisters,
     pub(crate) pool: Pool,
     pub(crate) timeline: Timeline,
     pub(crate) minted: Cycles,
     pub(crate) burned: Cycles,
     pub(crate) lost: Cycles,
-    pub(crate) seed: Vec<u8>,
+    pub(crate) seed: Arc<[u8]>,
     /// How many random numbers were drawn.
     pub(crate) drawn: u64,
     /// The canisters that were deleted. Their ids are never used again.
@@ -124,24 +128,24 @@ impl Replica {
     pub fn new(config: Config) -> Self {
         Replica {
             environment: Environment {
-                engine: Engine::new("ic0", functions()),
+                engine: Arc::new(Engine::new("ic0", functions())),
                 subnet: Arc::new(Subnet::from_seed(&config.seed)),
                 time: config.time,
                 limits: Arc::new(config.limits),
                 consumed: 0,
                 observe_memory: config.timeline_capacity > 0,
-                modules: BTreeMap::new(),
+                modules: Arc::default(),
                 instances: Instances::default(),
                 mapped_memory: config.mapped_memory,
                 trap_at_end: false,
             },
-            canisters: BTreeMap::new(),
+            canisters: Canisters::default(),
             pool: Pool::default(),
             timeline: Timeline::new(config.timeline_capacity),
             minted: 0,
             burned: 0,
             lost: 0,
-            seed: config.seed,
+            seed: config.seed.into(),
             drawn: 0,
             deleted: BTreeSet::new(),
             policy: Box::new(OldestFirst),
@@ -157,6 +161,39 @@ impl Replica {
             postponed: BTreeSet::new(),
             native: BTreeMap::new(),
             queried: BTreeMap::new(),
+        }
+    }
+
+    /// A replica that is in the same state, and goes on by itself: nothing that happens to one of the
+    /// two is seen in the other. It costs little: what the two have in common they share.
+    ///
+    /// The fork delivers the oldest message first, whatever policy this replica has.
+    pub fn fork(&self) -> Self {
+        let native = self.native.iter().map(|(id, native)| (*id, native.fork()));
+        Replica {
+            environment: self.environment.fork(),
+            canisters: self.canisters.clone(),
+            pool: self.pool.clone(),
+            timeline: self.timeline.clone(),
+            minted: self.minted,
+            burned: self.burned,
+            lost: self.lost,
+            seed: Arc::clone(&self.seed),
+            drawn: self.drawn,
+            deleted: self.deleted.clone(),
+            policy: Box::new(OldestFirst),
+            holding: self.holding,
+            ingress: self.ingress.clone(),
+            answered: self.answered.clone(),
+            answers_size: self.answers_size,
+            next_ingress: self.next_ingress,
+            next_canister: self.next_canister,
+            timers: self.timers.clone(),
+            deadlines: self.deadlines.clone(),
+            watched: self.watched.clone(),
+            postponed: self.postponed.clone(),
+            native: native.collect(),
+            queried: self.queried.clone(),
         }
     }
 
@@ -230,7 +267,7 @@ impl Replica {
 
     /// All canisters.
     pub fn canisters(&self) -> impl Iterator<Item = &Canister> {
-        self.canisters.values()
+        self.canisters.iter()
     }
 
     /// Messages that were sent and not delivered yet.
@@ -252,7 +289,7 @@ impl Replica {
             self.next_canister += 1;
             let id = Principal::from_slice(&bytes);
             let is_native = self.native.contains_key(&id);
-            if !is_native && !self.canisters.contains_key(&id) && !self.deleted.contains(&id) {
+            if !is_native && !self.canisters.contains(&id) && !self.deleted.contains(&id) {
                 return id;
             }
         }

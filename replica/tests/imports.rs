@@ -11,7 +11,7 @@ use imports::Imports;
 const LAYERS: &[&[&str]] = &[
     // Plain data, the engine, and how it all is written.
     &["blocks", "cbor", "limits", "message"],
-    &["wasm"],
+    &["message_name", "wasm"],
     &[
         "canister_log",
         "certificate",
@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["system_api"],
     &["module"],
     &["canister"],
-    &["instances"],
+    &["canisters", "instances"],
     // One execution.
     &["environment"],
     &["execution", "non_replicated"],

@@ -152,7 +152,7 @@ fn check_specified_id(replica: &Replica, id: Principal) -> Result<(), Reject> {
             "{id} is not the id of a canister"
         )));
     }
-    match replica.canisters.contains_key(&id) || replica.deleted.contains(&id) {
+    match replica.canisters.contains(&id) || replica.deleted.contains(&id) {
         false => Ok(()),
         true => Err(Reject::new(
             ErrorCode::CanisterIdAlreadyExists,

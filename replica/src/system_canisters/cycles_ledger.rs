@@ -23,6 +23,7 @@ const SUPPLY: Cycles = 1_000_000 * 1_000_000_000_000;
 /// Whose subaccount of which principal; none is the one of zeros.
 type Key = (Principal, Subaccount);
 
+#[derive(Clone)]
 pub(super) struct CyclesLedger {
     balances: BTreeMap<Key, Cycles>,
     /// Fees, which nobody owns.
@@ -257,5 +258,9 @@ impl NativeCanister for CyclesLedger {
 
     fn cycles(&self) -> Cycles {
         self.balances.values().sum::<Cycles>() + self.fees
+    }
+
+    fn fork(&self) -> Box<dyn NativeCanister> {
+        Box::new(self.clone())
     }
 }

@@ -21,6 +21,7 @@ const FEE: u64 = 10_000;
 /// What the anonymous user has at first, in e8s: a billion ICP.
 const SUPPLY: u64 = 1_000_000_000 * 100_000_000;
 
+#[derive(Clone)]
 pub(super) struct IcpLedger {
     balances: BTreeMap<AccountIdentifier, u64>,
     blocks: u64,
@@ -157,5 +158,9 @@ impl NativeCanister for IcpLedger {
 
     fn cycles(&self) -> Cycles {
         0
+    }
+
+    fn fork(&self) -> Box<dyn NativeCanister> {
+        Box::new(self.clone())
     }
 }

@@ -11,7 +11,9 @@ use crate::blocks::Blocks;
 pub(super) struct Region(Infallible);
 
 /// There is none either.
-pub(super) type Active<'a> = &'a Infallible;
+pub(super) struct Active<'a> {
+    _region: &'a Region,
+}
 
 impl Region {
     pub(super) fn reserve(_: u64) -> Option<Arc<Self>> {
@@ -47,6 +49,6 @@ impl Region {
     }
 
     pub(super) fn activate<'a>(&'a self, _: &'a Blocks) -> Active<'a> {
-        &self.0
+        Active { _region: self }
     }
 }

@@ -241,7 +241,7 @@ impl History {
                 waiting.iter().for_each(|stop| count(&stop.origin));
             }
         }
-        for (_, message) in replica.pool().iter() {
+        for message in replica.pool().iter() {
             match message {
                 Message::Request(r) => {
                     *underway.entry((r.sender, r.callback)).or_default() += 1;
