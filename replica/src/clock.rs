@@ -26,6 +26,15 @@ impl Replica {
         self.expire_calls();
     }
 
+    /// When the next deadline of a call, or the next timer, is due. What is due already counts no more.
+    pub fn next_due(&self) -> Option<Time> {
+        let deadlines = self.deadlines.iter().map(|(due, ..)| *due);
+        let timers = self.timers.iter().map(|(due, _)| *due);
+        let later = |due: &Time| *due > self.time();
+        let next = [deadlines.clone().find(later), timers.clone().find(later)];
+        next.into_iter().flatten().min()
+    }
+
     /// What happens from time to time: heartbeats, and what could not be done before is tried again.
     pub fn tick(&mut self) {
         self.expire_stop_calls();

@@ -36,6 +36,8 @@ pub struct Environment {
     pub(crate) instances: Instances,
     /// Whether the operating system is asked which memory a message touched.
     pub(crate) mapped_memory: bool,
+    /// How many executions trapped.
+    pub(crate) trapped: u64,
     /// Whether the next execution, other than a cleanup, is to end with a trap.
     pub(crate) trap_at_end: bool,
 }
@@ -53,6 +55,7 @@ impl Environment {
             modules: Arc::clone(&self.modules),
             instances: Instances::default(),
             mapped_memory: self.mapped_memory,
+            trapped: self.trapped,
             trap_at_end: self.trap_at_end,
         }
     }

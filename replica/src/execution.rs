@@ -213,10 +213,11 @@ impl Environment {
 
     /// Forgets what a message did, after its state was put back. Only the log stays: it is how one
     /// learns why.
-    fn undo(&self, canister: &mut Canister, discarded: Effects, reject: Reject) -> Outcome {
+    fn undo(&mut self, canister: &mut Canister, discarded: Effects, reject: Reject) -> Outcome {
         for call in &discarded.calls {
             canister.close_call(call.receiver);
         }
+        self.trapped += 1;
         let text = format!("[TRAP]: {}", reject.message);
         canister.write_log(self.time, text.into_bytes());
         Outcome::Undone { reject, discarded }

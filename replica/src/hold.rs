@@ -129,13 +129,7 @@ impl Replica {
     /// If there is no such message, it may not go next, or it can't be delivered in this way. Then
     /// nothing happens.
     pub fn deliver_message(&mut self, name: MessageName, how: Delivery) -> Result<(), String> {
-        let Some(message) = self.pool.deliverable_message(name) else {
-            return Err(format!(
-                "the message '{name}' can't go next: it does not wait, or a request before it must \
-                 go first"
-            ));
-        };
-        self.check(message, how)?;
+        self.check_message(name, how)?;
         let Some(message) = self.pool.take(name) else {
             unreachable!("it was there");
         };
@@ -152,8 +146,19 @@ impl Replica {
         Ok(())
     }
 
+    /// Whether a message may go next, and can be delivered in this way.
+    pub(crate) fn check_message(&self, name: MessageName, how: Delivery) -> Result<(), String> {
+        match self.pool.deliverable_message(name) {
+            Some(message) => self.check_delivery(message, how),
+            None => Err(format!(
+                "the message '{name}' can't go next: it does not wait, or a request before it must \
+                 go first"
+            )),
+        }
+    }
+
     /// Whether a message can be delivered in this way.
-    fn check(&self, message: &Message, how: Delivery) -> Result<(), String> {
+    pub(crate) fn check_delivery(&self, message: &Message, how: Delivery) -> Result<(), String> {
         let refuse = |why: &str| Err(why.to_owned());
         match (how, message) {
             (Delivery::Normally, _) | (Delivery::Reject, Message::Request(_)) => Ok(()),

@@ -86,6 +86,7 @@ mod delivery;
 mod encoding;
 pub mod environment;
 pub mod execution;
+pub mod explore;
 pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]

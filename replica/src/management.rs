@@ -22,6 +22,8 @@ use crate::message::{CallOrigin, CallResult, Cycles, ErrorCode, Reject};
 use crate::replica::Replica;
 use call::{Answer, Call};
 use canisters::controlled;
+pub(crate) use control::{start, stop};
+pub(crate) use install::upgrade_to_same;
 use table::{Handler, Method, Modes, Users};
 
 /// Answers a call, now or later.

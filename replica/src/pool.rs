@@ -84,6 +84,11 @@ impl Pool {
         Some(message)
     }
 
+    /// Whether a message waits.
+    pub(crate) fn contains(&self, name: MessageName) -> bool {
+        self.places.contains_key(&name)
+    }
+
     /// Whether nothing is on its way.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()

@@ -137,6 +137,7 @@ impl Replica {
                 modules: Arc::default(),
                 instances: Instances::default(),
                 mapped_memory: config.mapped_memory,
+                trapped: 0,
                 trap_at_end: false,
             },
             canisters: Canisters::default(),
@@ -195,6 +196,32 @@ impl Replica {
             native: native.collect(),
             queried: self.queried.clone(),
         }
+    }
+
+    /// Forgets what nobody goes on from: answers, the timeline, and that messages were held back.
+    pub(crate) fn forget_the_past(&mut self) {
+        self.timeline = Timeline::new(0);
+        self.environment.observe_memory = false;
+        self.holding = false;
+        self.ingress
+            .retain(|_, status| *status == IngressStatus::Processing);
+        self.answered.clear();
+        self.answers_size = 0;
+        self.queried.clear();
+    }
+
+    /// Has a timeline from now on.
+    pub(crate) fn remember(&mut self) {
+        self.timeline = Timeline::new(10_000);
+        self.environment.observe_memory = true;
+    }
+
+    /// Takes the state of a fork, and runs canisters where they ran before: what this costs is what
+    /// the two states don't share.
+    pub fn return_to(&mut self, fork: &Replica) {
+        let instances = std::mem::take(&mut self.environment.instances);
+        *self = fork.fork();
+        self.environment.instances = instances;
     }
 
     /// Replaces the policy that chooses the next message.

@@ -38,6 +38,7 @@ const LAYERS: &[&[&str]] = &[
     &["processing", "query"],
     &["delivery"],
     &["hold", "ingress"],
+    &["explore"],
     // A network.
     &["journal", "system_canisters"],
     &["owner"],

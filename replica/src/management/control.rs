@@ -8,7 +8,7 @@ use super::call::{Answer, Call};
 use super::canisters::controlled;
 use crate::canister::{Status, StopCall};
 use crate::encoding::empty_reply;
-use crate::message::{CallResult, ErrorCode, Reject};
+use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
 use crate::rejects::invalid_settings;
 use crate::replica::Replica;
 
@@ -53,7 +53,16 @@ pub(super) fn update_settings(replica: &mut Replica, call: &mut Call<'_>) -> Cal
 
 pub(super) fn start_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let id = call.canister_id()?;
-    let canister = controlled(replica, id, call.caller)?;
+    controlled(replica, id, call.caller)?;
+    start(replica, id);
+    Ok(empty_reply())
+}
+
+/// Lets a canister take calls again.
+pub(crate) fn start(replica: &mut Replica, id: CanisterId) {
+    let Some(canister) = replica.canisters.get_mut(&id) else {
+        return;
+    };
     let before = std::mem::replace(&mut canister.status, Status::Running);
     canister.version += 1;
     replica.watch_timer(id);
@@ -64,7 +73,19 @@ pub(super) fn start_canister(replica: &mut Replica, call: &mut Call<'_>) -> Call
         );
         replica.answer_stop_calls(waiting, &Err(reject));
     }
-    Ok(empty_reply())
+}
+
+/// Has a canister take no more calls; nobody waits until it has stopped.
+pub(crate) fn stop(replica: &mut Replica, id: CanisterId) {
+    if let Some(canister) = replica.canisters.get_mut(&id)
+        && canister.is_running()
+    {
+        canister.version += 1;
+        canister.status = Status::Stopping {
+            waiting: Vec::new(),
+        };
+        replica.stop_if_finished(id);
+    }
 }
 
 /// Answers when the canister has stopped.

@@ -1,22 +1,24 @@
 //! Installing, upgrading and uninstalling code (the specification's sections "IC method
 //! `install_code`" to "IC method `uninstall_code`").
 
-use candid::{CandidType, Deserialize};
+use std::sync::Arc;
+
+use candid::{CandidType, Deserialize, Principal};
 use ic_management_canister_types::{
-    CanisterInstallMode, ChangeDetails, CodeDeploymentMode, CodeDeploymentRecord,
-    InstallChunkedCodeArgs, UninstallCodeArgs,
+    CanisterInstallMode, ChangeDetails, ChangeOrigin, CodeDeploymentMode, CodeDeploymentRecord,
+    FromUserRecord, InstallChunkedCodeArgs, UninstallCodeArgs,
 };
 use sha2::{Digest, Sha256};
 
 use super::call::Call;
 use super::canisters::controlled;
 use super::chunks;
-use super::installation::Installation;
+use super::installation::{Installation, same_memory};
 use crate::canister::{Canister, MAX_CHUNKS};
 use crate::encoding::empty_reply;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
-use crate::module::MAX_MODULE_SIZE;
+use crate::module::{CanisterModule, MAX_MODULE_SIZE};
 use crate::rejects::{chunk_store, out_of_cycles};
 use crate::replica::Replica;
 use crate::stable_memory::StableMemory;
@@ -107,13 +109,57 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         return Err(out_of_cycles(id));
     }
     check_mode(canister, args.mode)?;
+    let module = replica
+        .environment
+        .module(&args.wasm_module)
+        .map_err(|fault| {
+            Reject::new(
+                ErrorCode::CanisterInvalidWasm,
+                format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
+            )
+        })?;
+    let origin = call.change_origin(args.sender_canister_version);
+    install_module(
+        replica,
+        id,
+        (call.caller, origin),
+        module,
+        args.mode,
+        args.arg,
+    )?;
+    Ok(empty_reply())
+}
+
+/// Upgrades a canister to the code that it has, in the name of its first controller. If the upgrade
+/// fails, everything is as before.
+pub(crate) fn upgrade_to_same(replica: &mut Replica, id: CanisterId) {
+    let Some(canister) = replica.canisters.get(&id) else {
+        return;
+    };
+    let controller = canister.settings.controllers.iter().next().copied();
+    let (Some(code), Some(controller)) = (&canister.code, controller) else {
+        return;
+    };
+    let module = Arc::clone(&code.module);
+    let mode = CanisterInstallMode::Upgrade(Some(same_memory(&module)));
+    let origin = ChangeOrigin::FromUser(FromUserRecord {
+        user_id: controller,
+    });
+    let argument = empty_reply();
+    // What it answers is nobody's business; a failure is in the canister's log.
+    let _ = install_module(replica, id, (controller, origin), module, mode, argument);
+}
+
+/// Installs a module, in the name of somebody, as a change of this origin.
+fn install_module(
+    replica: &mut Replica,
+    id: CanisterId,
+    (caller, origin): (Principal, ChangeOrigin),
+    module: Arc<CanisterModule>,
+    mode: CanisterInstallMode,
+    argument: Vec<u8>,
+) -> Result<(), Reject> {
     let environment = &mut replica.environment;
-    let module = environment.module(&args.wasm_module).map_err(|fault| {
-        Reject::new(
-            ErrorCode::CanisterInvalidWasm,
-            format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
-        )
-    })?;
     let Some(canister) = replica.canisters.get_mut(&id) else {
         return Err(out_of_cycles(id));
     };
@@ -121,19 +167,19 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
     let mut installation = Installation {
         environment,
         canister,
-        caller: call.caller,
+        caller,
         instructions: 0,
         burned: 0,
         certified_data: None,
         global_timer: 0,
         executed: Vec::new(),
     };
-    let result = match args.mode {
+    let result = match mode {
         CanisterInstallMode::Upgrade(flags) => {
-            installation.upgrade(module, args.arg, flags.unwrap_or_default())
+            installation.upgrade(module, argument, flags.unwrap_or_default())
         }
         CanisterInstallMode::Install | CanisterInstallMode::Reinstall => {
-            installation.fresh(module, args.arg)
+            installation.fresh(module, argument)
         }
     };
     let Installation {
@@ -148,7 +194,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         let time = environment.time;
         replica
             .timeline
-            .hook((id, call.caller), time, entry_point, instructions, trap);
+            .hook((id, caller), time, entry_point, instructions, trap);
     }
 
     let cost = fees::execution(instructions).min(canister.balance);
@@ -162,7 +208,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
     let burned = burned.min(canister.balance);
     canister.balance -= burned;
     replica.burned += burned;
-    let (mode, fresh) = match args.mode {
+    let (mode, fresh) = match mode {
         CanisterInstallMode::Install => (CodeDeploymentMode::Install, true),
         CanisterInstallMode::Reinstall => (CodeDeploymentMode::Reinstall, true),
         CanisterInstallMode::Upgrade(_) => (CodeDeploymentMode::Upgrade, false),
@@ -180,11 +226,10 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         None => {}
     }
     let details = ChangeDetails::CodeDeployment(CodeDeploymentRecord { mode, module_hash });
-    let origin = call.change_origin(args.sender_canister_version);
     canister.record_change(environment.time, origin, details);
     replica.watch_timer(id);
     replica.notice_low_memory(id);
-    Ok(empty_reply())
+    Ok(())
 }
 
 /// Refuses what `mode` does not allow in the canister's present state.

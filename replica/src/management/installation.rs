@@ -263,6 +263,14 @@ fn decide_memory(
     }
 }
 
+/// How a module is upgraded to itself: with its memory, if that is made for it.
+pub(super) fn same_memory(module: &CanisterModule) -> UpgradeFlags {
+    UpgradeFlags {
+        skip_pre_upgrade: None,
+        wasm_memory_persistence: keeps_memory(module).then_some(WasmMemoryPersistence::Keep),
+    }
+}
+
 /// Whether a module says that its memory is made to outlive upgrades.
 fn keeps_memory(module: &CanisterModule) -> bool {
     let section = module.metadata.get(KEEPS_MEMORY);

@@ -15,6 +15,7 @@ mod calls;
 mod composite;
 mod cycles;
 mod environment;
+mod exploring;
 mod forking;
 mod freezing;
 mod history;

@@ -1,0 +1,26 @@
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (import "ic0" "call_new" (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
+  (import "ic0" "call_perform" (func $perform (result i32)))
+  (import "ic0" "canister_self_size" (func $self_size (result i32)))
+  (import "ic0" "canister_self_copy" (func $self_copy (param i32 i32 i32)))
+  (memory 1)
+  (data (i32.const 100) "wait")
+  (table 2 2 funcref)
+  (elem (i32.const 1) $sell)
+  ;; The byte at 0 is how many were sold.
+  (func (export "canister_query sold")
+    (call $append (i32.const 0) (i32.const 1)) (call $reply))
+  (func (export "canister_update wait") (call $reply))
+  (func (export "canister_update buy")
+    (if (i32.load8_u (i32.const 0)) (then unreachable))
+    (call $self_copy (i32.const 16) (i32.const 0) (call $self_size))
+    (call $call_new
+      (i32.const 16) (call $self_size) (i32.const 100) (i32.const 4)
+      (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 0))
+    (drop (call $perform)))
+  ;; The callback: what was looked at before the await may be true no more.
+  (func $sell (param i32)
+    (i32.store8 (i32.const 0) (i32.add (i32.load8_u (i32.const 0)) (i32.const 1)))
+    (call $reply)))

@@ -1,0 +1,187 @@
+//! Makes the way to a failure shorter, and finds an order beside it that is good.
+
+use std::collections::BTreeSet;
+
+use super::report::{Nearest, Report, Seen};
+use super::run::{Rules, can_wait, take};
+use super::schedule::{Schedule, Step};
+use super::setup::{Explore, Property, When};
+use crate::message::CanisterId;
+use crate::replica::Replica;
+
+/// A run that is followed step by step.
+struct Run<'a> {
+    explore: &'a Explore,
+    rules: &'a Rules,
+    replica: Replica,
+    stopped: BTreeSet<CanisterId>,
+    steps: Vec<Step>,
+    departures: usize,
+}
+
+impl Explore {
+    /// Shortens the way to each failure, and finds the nearest order that is good.
+    pub(super) fn explain(&self, report: &mut Report, rules: &Rules) {
+        for failure in &mut report.failures {
+            let property = self.properties.iter().find(|p| p.name == failure.property);
+            let Some(property) = property else {
+                continue;
+            };
+            if let Some((schedule, seen)) = self.shorten(rules, property, &failure.schedule) {
+                (failure.schedule, failure.seen) = (schedule, seen);
+            }
+            failure.nearest = self.nearest(rules, property, &failure.schedule);
+        }
+    }
+
+    /// Leaves out what the failure does not need: of the wishes that are left, each is granted as soon
+    /// as it can be, and beside them the oldest message goes first.
+    fn shorten(
+        &self,
+        rules: &Rules,
+        property: &Property,
+        schedule: &Schedule,
+    ) -> Option<(Schedule, Seen)> {
+        let mut wishes = schedule.0.clone();
+        let mut best = self.fail(rules, property, &wishes)?;
+        let mut size = wishes.len().div_ceil(2);
+        while size > 0 {
+            let mut start = 0;
+            while start < wishes.len() {
+                let mut fewer = wishes.clone();
+                fewer.drain(start..(start + size).min(fewer.len()));
+                match self.fail(rules, property, &fewer) {
+                    Some(found) if found.0 <= best.0 => (wishes, best) = (fewer, found),
+                    _ => start += size,
+                }
+            }
+            size /= 2;
+        }
+        let (_, schedule, seen) = best;
+        Some((schedule, seen))
+    }
+
+    /// Whether the property fails if these wishes are granted: how short the way is, and what it is.
+    fn fail(
+        &self,
+        rules: &Rules,
+        property: &Property,
+        wishes: &[Step],
+    ) -> Option<((usize, usize, usize), Schedule, Seen)> {
+        let mut run = Run::new(self, rules);
+        let mut wishes = wishes.to_vec();
+        loop {
+            if let Some(seen) = run.failure(property) {
+                let schedule = Schedule(run.steps);
+                let length = (schedule.faults(), run.departures, schedule.0.len());
+                return Some((length, schedule, seen));
+            }
+            if !run.step(&mut wishes) {
+                return None;
+            }
+        }
+    }
+
+    /// The order that goes with `schedule` for as long as possible, and is good.
+    fn nearest(&self, rules: &Rules, property: &Property, schedule: &Schedule) -> Option<Nearest> {
+        (0..schedule.0.len()).rev().find_map(|differs_at| {
+            let (before, rest) = schedule.0.split_at(differs_at);
+            let mut start = Run::new(self, rules);
+            before.iter().try_for_each(|step| start.take(*step)).ok()?;
+            let choices = rules.choices(&start.replica);
+            let normally = choices
+                .iter()
+                .map(|choice| Step::Deliver(choice.name, None));
+            let others: Vec<Step> = normally.filter(|step| *step != rest[0]).collect();
+            others.into_iter().find_map(|step| {
+                let mut run = Run::new(self, rules);
+                let begin = before.iter().chain([&step]);
+                begin.copied().try_for_each(|step| run.take(step)).ok()?;
+                while run.failure(property).is_none() {
+                    if !run.step(&mut Vec::new()) {
+                        let seen = run.see();
+                        return Some(Nearest {
+                            schedule: Schedule(run.steps),
+                            seen,
+                            differs_at,
+                        });
+                    }
+                }
+                None
+            })
+        })
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(explore: &'a Explore, rules: &'a Rules) -> Self {
+        let mut replica = explore.start.fork();
+        replica.schedule_due_timers();
+        Run {
+            explore,
+            rules,
+            replica,
+            stopped: BTreeSet::new(),
+            steps: Vec::new(),
+            departures: 0,
+        }
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), String> {
+        take(&mut self.replica, step, &mut self.stopped)?;
+        self.steps.push(step);
+        Ok(())
+    }
+
+    /// Takes the first wish that can be granted, else delivers the oldest message, else waits.
+    /// Returns whether something could be done.
+    fn step(&mut self, wishes: &mut Vec<Step>) -> bool {
+        let choices = self.rules.choices(&self.replica);
+        let can = |step: &Step| match step {
+            Step::Deliver(name, how) => choices
+                .iter()
+                .any(|choice| choice.name == *name && choice.ways.contains(how)),
+            Step::Late => !choices.is_empty() && self.rules.can_be_late(&self.replica),
+            Step::Wait => false,
+        };
+        let waits = self
+            .steps
+            .iter()
+            .filter(|step| **step == Step::Wait)
+            .count();
+        let bounds = &self.explore.bounds;
+        let oldest = choices.first().map(|choice| choice.name);
+        let next = match (wishes.iter().position(can), oldest) {
+            _ if self.steps.len() >= bounds.steps => return false,
+            (Some(place), _) => wishes.remove(place),
+            (None, Some(name)) => Step::Deliver(name, None),
+            (None, None) => match can_wait(&self.replica, &self.stopped) && waits < bounds.waits {
+                true => Step::Wait,
+                false => return false,
+            },
+        };
+        if let Step::Deliver(name, _) = next {
+            self.departures += usize::from(Some(name) != oldest);
+        }
+        self.take(next).is_ok()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.rules.choices(&self.replica).is_empty() && !can_wait(&self.replica, &self.stopped)
+    }
+
+    fn see(&mut self) -> Seen {
+        let looks = self.explore.look_at(&mut self.replica);
+        self.explore
+            .see(&mut self.replica, looks, self.steps.iter())
+    }
+
+    /// What is seen, if the property fails here.
+    fn failure(&mut self, property: &Property) -> Option<Seen> {
+        if property.when != When::Always && !self.is_quiet() {
+            return None;
+        }
+        let seen = self.see();
+        (!(property.holds)(&seen)).then_some(seen)
+    }
+}

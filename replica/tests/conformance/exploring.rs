@@ -1,0 +1,313 @@
+//! Exploring finds what there is: held against going through every order one by one.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use candid::Principal;
+use local_replica::explore::{Explore, Fault, Report};
+use local_replica::hold::Delivery;
+use local_replica::message::{CallResult, IngressId};
+use local_replica::{IngressStatus, Replica};
+use proptest::prelude::*;
+
+use crate::harness::{MANAGEMENT, USER, World, runner};
+use crate::puppet::{Script, call, call_method, script};
+
+/// What a message does.
+#[derive(Clone, Debug)]
+enum Act {
+    Add(i64),
+    /// The order in which this and `Add` happen can be seen.
+    Copy,
+    /// Traps if something was copied.
+    TrapIfCopied,
+    Timer(u64),
+    Reply,
+    ReplyCell,
+    Reject,
+    Trap,
+    Call {
+        /// One of three canisters, or the management canister.
+        to: usize,
+        callee: Vec<Act>,
+        timeout: Option<u64>,
+        one_way: bool,
+        on_reply: Vec<Act>,
+        on_reject: Vec<Act>,
+    },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let leaf = prop_oneof![
+        4 => (1..4_i64).prop_map(Act::Add),
+        5 => Just(Act::Copy),
+        1 => Just(Act::TrapIfCopied),
+        1 => (1..3_u64).prop_map(Act::Timer),
+        2 => Just(Act::Reply),
+        4 => Just(Act::ReplyCell),
+        1 => Just(Act::Reject),
+        1 => Just(Act::Trap),
+    ];
+    leaf.prop_recursive(2, 4, 2, |inner| {
+        let acts = || prop::collection::vec(inner.clone(), 0..2);
+        let timeout = prop::option::weighted(0.3, 1..100_u64);
+        let to = prop_oneof![4 => Just(0), 3 => 1..3_usize, 1 => Just(3)];
+        let kind = (to, timeout, prop::bool::weighted(0.2));
+        (kind, acts(), acts(), acts()).prop_map(
+            |((to, timeout, one_way), callee, on_reply, on_reject)| Act::Call {
+                to,
+                callee,
+                timeout,
+                one_way,
+                on_reply,
+                on_reject,
+            },
+        )
+    })
+}
+
+fn write(acts: &[Act], ids: &[Principal; 3], now: u64) -> Script {
+    acts.iter().fold(script(), |script, act| match act {
+        Act::Add(number) => script.add(0, *number),
+        Act::Copy => script.copy(0, 1),
+        Act::TrapIfCopied => script.when(1, crate::puppet::script().trap("copied")),
+        Act::Timer(seconds) => script.get_of("timer", 9, now + seconds * 1_000_000_000),
+        Act::Reply => script.reply(),
+        Act::ReplyCell => script.reply_cell(0),
+        Act::Reject => script.reject("on purpose"),
+        Act::Trap => script.trap("boom"),
+        Act::Call {
+            to,
+            callee,
+            timeout,
+            one_way,
+            on_reply,
+            on_reject,
+        } => {
+            let mut made = match ids.get(*to) {
+                Some(id) => call(*id, write(callee, ids, now)),
+                None => call_method(MANAGEMENT, "raw_rand", b"DIDL\0\0"),
+            };
+            made = made
+                .on_reply(write(on_reply, ids, now))
+                .on_reject(write(on_reject, ids, now));
+            if *one_way {
+                made = made.one_way();
+            }
+            if let Some(seconds) = timeout {
+                made = made.timeout(*seconds);
+            }
+            script.call(made)
+        }
+    })
+}
+
+/// A small system: what it starts from, and the calls that are made at the same time.
+struct System {
+    replica: Replica,
+    ids: [Principal; 3],
+    calls: Vec<(usize, Script)>,
+}
+
+/// What is seen at an end: the answers, sorted among calls that are the same, and two cells of each
+/// canister.
+type Seen = (Vec<Option<CallResult>>, Vec<CallResult>);
+
+fn look() -> Vec<u8> {
+    script().append_cell(0).append_cell(1).reply().0
+}
+
+impl System {
+    fn new(world: &World, ids: [Principal; 3], calls: &[(usize, Vec<Act>)]) -> Self {
+        let now = world.replica.time();
+        let calls = calls.iter();
+        System {
+            replica: world.replica.fork(),
+            ids,
+            calls: calls
+                .map(|(to, acts)| (*to, write(acts, &ids, now)))
+                .collect(),
+        }
+    }
+
+    fn explore(&self, faults: &[Fault], most: usize) -> Explore {
+        let mut explore = Explore::from(&self.replica).most_waits(2);
+        for (to, script) in &self.calls {
+            explore = explore.together(USER, self.ids[*to], "run", &script.0);
+        }
+        for id in self.ids {
+            explore = explore.look(USER, id, "ask", &look());
+        }
+        explore.faults(faults.iter().copied(), most)
+    }
+
+    fn see(&self, replica: &mut Replica, sent: &[IngressId]) -> Seen {
+        let mut answers: Vec<_> = sent
+            .iter()
+            .map(|id| match replica.ingress_status(*id) {
+                Some(IngressStatus::Answered(result)) => Some(result.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (place, (to, script)) in self.calls.iter().enumerate() {
+            groups.entry((to, &script.0)).or_default().push(place);
+        }
+        for places in groups.values() {
+            let mut group: Vec<_> = places.iter().map(|place| answers[*place].clone()).collect();
+            group.sort_by_key(|answer| format!("{answer:?}"));
+            for (place, answer) in places.iter().zip(group) {
+                answers[*place] = answer;
+            }
+        }
+        let looks = self.ids.map(|id| replica.query(USER, id, "ask", &look()));
+        (answers, looks.to_vec())
+    }
+
+    /// All outcomes, each with the number of orders that lead to it; nothing if there are too many
+    /// orders.
+    fn one_by_one(&self, faults: &[Fault], most: usize) -> Option<BTreeMap<String, u128>> {
+        let mut start = self.replica.fork();
+        let sent: Vec<IngressId> = self
+            .calls
+            .iter()
+            .map(|(to, script)| {
+                let id = self.ids[*to];
+                start.submit(USER, id, "run", &script.0).unwrap()
+            })
+            .collect();
+        start.hold_messages(true);
+        let mut outcomes = BTreeMap::new();
+        let mut left = 1_000;
+        let mut open = vec![(start, 0, 0)];
+        // Canisters run in one replica, which goes from state to state.
+        let mut state = self.replica.fork();
+        while let Some((next, faulty, waits)) = open.pop() {
+            state.return_to(&next);
+            state.step();
+            let waiting = state.waiting_messages();
+            let deliverable: Vec<_> = waiting.iter().filter(|m| m.deliverable).collect();
+            let due = state.next_due().map(|due| due - state.time());
+            if deliverable.is_empty() {
+                match due {
+                    Some(due) if waits < 2 => {
+                        state.advance_time(Duration::from_nanos(due));
+                        open.push((state.fork(), faulty, waits + 1));
+                    }
+                    Some(_) => *outcomes.entry("cut".to_owned()).or_insert(0) += 1,
+                    None => {
+                        let seen = self.see(&mut state, &sent);
+                        *outcomes.entry(format!("{seen:?}")).or_insert(0) += 1;
+                    }
+                }
+                left -= 1;
+                if left == 0 {
+                    return None;
+                }
+                continue;
+            }
+            let before = state.fork();
+            if let Some(due) = due.filter(|_| faulty < most && faults.contains(&Fault::Late)) {
+                state.advance_time(Duration::from_nanos(due));
+                open.push((state.fork(), faulty + 1, waits));
+                state.return_to(&before);
+            }
+            for message in deliverable {
+                let faults = faults.iter().filter(|_| faulty < most);
+                let ways = faults.filter_map(|fault| match fault {
+                    Fault::Trap => Some((1, Delivery::Trap)),
+                    Fault::Reject => Some((1, Delivery::Reject)),
+                    Fault::Lose => Some((1, Delivery::Lose)),
+                    _ => None,
+                });
+                for (fault, how) in ways.chain([(0, Delivery::Normally)]) {
+                    if state.deliver_message(message.name, how).is_ok() {
+                        open.push((state.fork(), faulty + fault, waits));
+                        state.return_to(&before);
+                    }
+                }
+            }
+        }
+        Some(outcomes)
+    }
+}
+
+fn outcomes(report: &Report) -> BTreeMap<String, u128> {
+    let outcomes = report.outcomes.iter().map(|outcome| {
+        assert!(!outcome.orders.more);
+        let seen = (&outcome.seen.answers, &outcome.seen.looks);
+        (format!("{seen:?}"), outcome.orders.number)
+    });
+    outcomes.collect()
+}
+
+/// Holds exploring against going through every order, in so many random systems of so many calls.
+fn compare(systems: u32, number: usize, faults: &[Fault], most: usize) {
+    let mut world = World::new();
+    let hook = script().hook("canister_global_timer", script().add(0, 5).copy(0, 1));
+    let ids = [(); 3].map(|()| world.puppet_with(&["canister_global_timer"], ""));
+    for id in ids {
+        world.run(id, hook.clone().reply()).unwrap();
+    }
+    let to = prop_oneof![3 => Just(0), 2 => 1..3_usize];
+    // Three calls that do more have too many orders to go through one by one.
+    let acts = prop::collection::vec(act(), 1..if number > 2 { 2 } else { 3 });
+    let calls = prop::collection::vec((to, acts), number);
+    let [compared, reduced, many] = [(); 3].map(|()| Cell::new(0));
+    let count = |counter: &Cell<u32>, if_so: bool| counter.set(counter.get() + u32::from(if_so));
+    runner(systems)
+        .run(&calls, |calls| {
+            let system = System::new(&world, ids, &calls);
+            let Some(expected) = system.one_by_one(faults, most) else {
+                return Ok(());
+            };
+            let report = system.explore(faults, most).run();
+            let cut = expected.get("cut").copied().unwrap_or(0);
+            let mut expected = expected;
+            expected.remove("cut");
+            let found = outcomes(&report);
+            let differs = |key: &&String| found.get(*key) != expected.get(*key);
+            let keys = found.keys().chain(expected.keys());
+            let differences: Vec<_> = keys
+                .filter(differs)
+                .map(|key| (key, found.get(key), expected.get(key)))
+                .collect();
+            prop_assert!(differences.is_empty(), "{:#?}", differences);
+            let all: u128 = expected.values().sum::<u128>() + cut;
+            prop_assert_eq!(report.orders.number, all);
+            prop_assert_eq!(report.is_exhaustive(), cut == 0);
+            count(&compared, true);
+            count(&reduced, u128::from(report.runs) < all);
+            count(&many, expected.len() > 1);
+            Ok(())
+        })
+        .unwrap();
+    // What is compared must be worth it.
+    let counts = [compared.get(), reduced.get(), many.get()];
+    assert!(
+        counts.iter().all(|count| *count > systems / 8),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn every_outcome_of_two_calls_is_found_in_as_many_orders_as_there_are() {
+    compare(1_500, 2, &[], 0);
+}
+
+#[test]
+fn every_outcome_of_three_calls_is_found_in_as_many_orders_as_there_are() {
+    compare(200, 3, &[], 0);
+}
+
+#[test]
+fn every_outcome_with_a_fault_is_found() {
+    let faults = [Fault::Trap, Fault::Reject, Fault::Lose, Fault::Late];
+    compare(300, 2, &faults, 1);
+}
+
+#[test]
+fn every_outcome_with_two_faults_is_found() {
+    compare(150, 2, &[Fault::Lose, Fault::Late, Fault::Trap], 2);
+}
