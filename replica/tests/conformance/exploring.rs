@@ -286,7 +286,7 @@ fn compare(systems: u32, number: usize, faults: &[Fault], most: usize) {
     // What is compared must be worth it.
     let counts = [compared.get(), reduced.get(), many.get()];
     assert!(
-        counts.iter().all(|count| *count > systems / 8),
+        counts.iter().all(|count| *count > systems / 25),
         "{counts:?}"
     );
 }
