@@ -64,7 +64,7 @@ pub enum IngressStatus {
 }
 
 /// A canister that is a part of this program, in the place of one that every network has.
-pub trait NativeCanister: Send {
+pub trait NativeCanister: Send + Sync {
     /// Answers a call or a query. What it accepts of the attached `cycles` it takes out.
     ///
     /// # Errors
