@@ -186,6 +186,11 @@ impl Canister {
         kind.ok_or_else(|| rejects::no_update_method(self.id, method))
     }
 
+    /// Whether its code has 64-bit memory, and so pays double for instructions.
+    pub fn memory64(&self) -> bool {
+        self.code.as_ref().is_some_and(|code| code.module.memory64)
+    }
+
     /// The size of its Wasm memory in bytes.
     pub fn wasm_memory_size(&self) -> u64 {
         let code = self.code.as_ref();

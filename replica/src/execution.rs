@@ -78,7 +78,7 @@ pub enum Task {
 
 impl Task {
     /// Whether it is a query, which is called like an update.
-    fn is_query(&self) -> bool {
+    pub(crate) fn is_query(&self) -> bool {
         matches!(self, Task::Method { kind, .. } if *kind != MethodKind::Update)
     }
 
@@ -198,6 +198,7 @@ impl Environment {
     fn allowance(&self, canister: &Canister, module: &CanisterModule, task: &Task) -> Allowance {
         let limit = self.limits.message_instructions;
         let instructions = match task {
+            Task::Method { .. } if task.is_query() => self.limits.query_instructions,
             Task::Method { .. } | Task::System(_) => limit,
             Task::Callback { .. } => limit - limit / CLEANUP_SHARE,
             Task::Cleanup { instructions, .. } => *instructions,

@@ -1,7 +1,7 @@
 //! What things cost, in cycles: the network's published prices for a subnet of 13 nodes.
 //!
-//! Charged are ingress messages, calls, executions and the creation of canisters. Storage over time
-//! and compute allocations are not charged: time on a local replica is the user's to move.
+//! A price never depends on a limit of this replica: where that is lower than the network's, what
+//! is set aside is still what the network sets aside.
 
 use crate::message::Cycles;
 
@@ -11,6 +11,18 @@ pub const CREATE_CANISTER: Cycles = 500_000_000_000;
 /// The freezing threshold of a new canister, in seconds: 30 days.
 pub const DEFAULT_FREEZING_THRESHOLD: u64 = 2_592_000;
 
+/// The most instructions of an update, a callback or a system task on the network.
+const MESSAGE_INSTRUCTIONS: u64 = 40_000_000_000;
+
+/// The most instructions of a query on the network, also of one that is called like an update.
+const QUERY_INSTRUCTIONS: u64 = 5_000_000_000;
+
+/// The most instructions of an installation on the network.
+const INSTALL_INSTRUCTIONS: u64 = 300_000_000_000;
+
+/// The largest response on the network, in bytes.
+const RESPONSE_SIZE: usize = 2 * 1024 * 1024;
+
 const EXECUTION_BASE: Cycles = 5_000_000;
 const CALL_BASE: Cycles = 260_000;
 const CALL_BYTE: Cycles = 1_000;
@@ -19,9 +31,29 @@ const INGRESS_BYTE: Cycles = 2_000;
 const GIB_SECOND: Cycles = 127_000;
 const GIB: u128 = 1024 * 1024 * 1024;
 
+/// The cost of this many instructions; with 64-bit memory each costs double.
+pub fn instructions(instructions: u64, memory64: bool) -> Cycles {
+    Cycles::from(instructions) * if memory64 { 2 } else { 1 }
+}
+
 /// The cost of an execution of this many instructions.
-pub fn execution(instructions: u64) -> Cycles {
-    EXECUTION_BASE + Cycles::from(instructions)
+pub fn execution(instructions: u64, memory64: bool) -> Cycles {
+    EXECUTION_BASE + self::instructions(instructions, memory64)
+}
+
+/// What is set aside for an update, a callback or a system task.
+pub fn reserved_for_execution(memory64: bool) -> Cycles {
+    execution(MESSAGE_INSTRUCTIONS, memory64)
+}
+
+/// What is set aside for a query that is called like an update.
+pub fn reserved_for_query(memory64: bool) -> Cycles {
+    execution(QUERY_INSTRUCTIONS, memory64)
+}
+
+/// What is set aside for an installation.
+pub fn reserved_for_install(memory64: bool) -> Cycles {
+    execution(INSTALL_INSTRUCTIONS, memory64)
 }
 
 /// The cost of taking in an ingress message.
@@ -42,8 +74,8 @@ pub fn response(bytes: usize) -> Cycles {
 
 /// What a call sets aside for the largest response and the longest callback
 /// (`MAX_CYCLES_PER_RESPONSE` in the specification).
-pub fn reserved_for_response(size: usize, instructions: u64) -> Cycles {
-    response(size) + execution(instructions)
+pub fn reserved_for_response(memory64: bool) -> Cycles {
+    response(RESPONSE_SIZE) + reserved_for_execution(memory64)
 }
 
 /// The cycles that storing `bytes` costs in `seconds`.

@@ -100,15 +100,16 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
 
 fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallResult {
     call.check_sender_version(replica, args.sender_canister_version)?;
-    let reserve = fees::execution(replica.environment.limits.install_instructions);
     let canister = controlled(replica, args.canister_id, call.caller)?;
-    let id = canister.id;
-    if canister.liquid_balance() < reserve {
+    let (id, liquid) = (canister.id, canister.liquid_balance());
+    let module = replica.environment.module(&args.wasm_module);
+    let memory64 = module.as_ref().is_ok_and(|module| module.memory64);
+    if liquid < fees::reserved_for_install(memory64) {
         return Err(out_of_cycles(id));
     }
-    check_mode(canister, args.mode)?;
+    check_mode(controlled(replica, id, call.caller)?, args.mode)?;
     let environment = &mut replica.environment;
-    let module = environment.module(&args.wasm_module).map_err(|fault| {
+    let module = module.map_err(|fault| {
         Reject::new(
             ErrorCode::CanisterInvalidWasm,
             format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
@@ -122,6 +123,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         environment,
         canister,
         caller: call.caller,
+        memory64,
         instructions: 0,
         burned: 0,
         certified_data: None,
@@ -151,7 +153,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
             .hook((id, call.caller), time, entry_point, instructions, trap);
     }
 
-    let cost = fees::execution(instructions).min(canister.balance);
+    let cost = fees::execution(instructions, memory64).min(canister.balance);
     canister.balance -= cost;
     environment.consumed += cost;
     let code = result.inspect_err(|reject| {

@@ -25,6 +25,8 @@ pub(super) struct Installation<'a> {
     pub(super) canister: &'a mut Canister,
     /// Who installs.
     pub(super) caller: Principal,
+    /// Whether the new code has 64-bit memory: its price is that of the whole installation.
+    pub(super) memory64: bool,
     pub(super) instructions: u64,
     pub(super) burned: Cycles,
     pub(super) certified_data: Option<Vec<u8>>,
@@ -142,7 +144,7 @@ impl Installation<'_> {
         check_memory_limit(canister.id, memory, limit)?;
         let stored = memory + new.module.size + canister.stable.pages() * PAGE_SIZE;
         let stays = fees::storage(stored, canister.settings.freezing_threshold);
-        let cost = fees::execution(self.instructions);
+        let cost = fees::execution(self.instructions, self.memory64);
         match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
             true => Ok(()),
             false => Err(out_of_cycles(canister.id)),
@@ -185,9 +187,10 @@ impl Installation<'_> {
     ) -> Result<(), Reject> {
         let canister = &mut *self.canister;
         let caller = self.caller;
-        let view = self
+        let mut view = self
             .environment
             .bare_view(canister, entry_point, caller, argument);
+        view.memory64 = code.module.memory64;
         let soft_memory = match entry_point {
             EntryPoint::Init | EntryPoint::PostUpgrade => canister.settings.wasm_memory_limit,
             _ => 0,
@@ -202,9 +205,11 @@ impl Installation<'_> {
             EntryPoint::PreUpgrade => canister.global_timer,
             _ => self.global_timer,
         };
+        let reserved = fees::reserved_for_install(self.memory64);
+        let balance = canister.balance.saturating_sub(self.burned + reserved);
         let api = SystemApi::new(
             view,
-            canister.balance.saturating_sub(self.burned),
+            balance,
             0,
             std::mem::take(&mut canister.stable),
             std::mem::take(&mut canister.open_calls),

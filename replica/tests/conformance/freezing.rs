@@ -3,10 +3,11 @@
 
 use candid::Nat;
 use ic_management_canister_types::{CanisterSettings, CanisterStatusResult};
+use local_replica::fees;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
-use crate::harness::{T, World, config, expect_reject};
+use crate::harness::{T, World, expect_reject};
 use crate::puppet::{self, call, script};
 
 const HUGE: u64 = 1 << 60;
@@ -89,7 +90,7 @@ fn canister_created_with_the_largest_settings_is_frozen_but_can_be_seen_and_repa
 #[test]
 fn install_needs_the_cycles_for_the_most_instructions_that_it_may_take() {
     let mut world = World::new();
-    let needed = 5_000_000 + u128::from(config().limits.install_instructions);
+    let needed = fees::reserved_for_install(false);
     let id = world.create_with(needed - 1, threshold(0));
     let wasm = puppet::module(&[], "");
     let result = world.install(id, &wasm, &script().print("ran").0);
@@ -107,7 +108,7 @@ fn install_needs_the_cycles_for_the_most_instructions_that_it_may_take() {
     world.run(id, script().add(0, 1).reply()).unwrap();
     let version = world.state(id).version;
     let limit = world.state(id).balance - needed;
-    world.bind(id, limit * 2);
+    world.bind(id, limit + needed / 2);
     let balance = world.state(id).balance;
     let result = world.upgrade(id, &wasm, b"");
     expect_reject(result, SysTransient, CanisterOutOfCycles);

@@ -27,6 +27,7 @@ mod logging;
 mod low_memory;
 mod management;
 mod permissions;
+mod prices;
 mod replying;
 mod segments;
 mod submitting;
