@@ -28,7 +28,10 @@ const CALL_BASE: Cycles = 260_000;
 const CALL_BYTE: Cycles = 1_000;
 const INGRESS_BASE: Cycles = 1_200_000;
 const INGRESS_BYTE: Cycles = 2_000;
-const GIB_SECOND: Cycles = 127_000;
+/// Since May 2026.
+const GIB_SECOND: Cycles = 317_500;
+const COMPUTE_PERCENT_SECOND: Cycles = 10_000_000;
+const DAY: Cycles = 24 * 60 * 60;
 const GIB: u128 = 1024 * 1024 * 1024;
 
 /// The cost of this many instructions; with 64-bit memory each costs double.
@@ -78,10 +81,15 @@ pub fn reserved_for_response(memory64: bool) -> Cycles {
     response(RESPONSE_SIZE) + reserved_for_execution(memory64)
 }
 
-/// The cycles that storing `bytes` costs in `seconds`.
-pub fn storage(bytes: u64, seconds: u64) -> Cycles {
-    let byte_seconds = Cycles::from(bytes).saturating_mul(Cycles::from(seconds));
-    byte_seconds.saturating_mul(GIB_SECOND) / GIB
+/// What it costs for a day to store `bytes` and to have a compute allocation.
+pub fn idle_per_day(bytes: u64, compute_percent: u64) -> Cycles {
+    let storage = Cycles::from(bytes) * GIB_SECOND * DAY / GIB;
+    storage + Cycles::from(compute_percent) * COMPUTE_PERCENT_SECOND * DAY
+}
+
+/// What something costs in `seconds` that costs so much in a day.
+pub fn idle(per_day: Cycles, seconds: u64) -> Cycles {
+    per_day.saturating_mul(Cycles::from(seconds)) / DAY
 }
 
 /// The cost of an HTTPS outcall.

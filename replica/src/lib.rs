@@ -90,6 +90,7 @@ pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
+mod idle_costs;
 mod ingress;
 mod inspection;
 mod instances;

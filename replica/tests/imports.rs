@@ -33,7 +33,7 @@ const LAYERS: &[&[&str]] = &[
     // All canisters and all messages.
     &["replica"],
     &["call_contexts", "cycles_account"],
-    &["clock"],
+    &["clock", "idle_costs"],
     &["management"],
     &["processing", "query"],
     &["delivery"],

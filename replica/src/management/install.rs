@@ -19,7 +19,6 @@ use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
 use crate::module::MAX_MODULE_SIZE;
 use crate::rejects::{chunk_store, out_of_cycles};
 use crate::replica::Replica;
-use crate::stable_memory::StableMemory;
 
 /// What `install_code` is called with. The published type reads a module byte after byte.
 #[derive(CandidType, Deserialize)]
@@ -85,12 +84,7 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
     call.check_sender_version(replica, args.sender_canister_version)?;
     let time = replica.environment.time;
     let canister = controlled(replica, args.canister_id, call.caller)?;
-    canister.code = None;
-    canister.stable = StableMemory::default();
-    canister.certified_data.clear();
-    canister.global_timer = 0;
-    canister.chunks.clear();
-    canister.log.clear();
+    canister.uninstall();
     let origin = call.change_origin(args.sender_canister_version);
     canister.record_change(time, origin, ChangeDetails::CodeUninstall);
     replica.environment.instances.forget(args.canister_id);

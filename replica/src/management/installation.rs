@@ -13,7 +13,7 @@ use crate::message::{Cycles, ErrorCode, Reject};
 use crate::module::CanisterModule;
 use crate::rejects::out_of_cycles;
 use crate::system_api::{EntryPoint, SystemApi};
-use crate::wasm::{Allowance, Entry, Instance, PAGE_SIZE, State};
+use crate::wasm::{Allowance, Entry, Instance, State};
 
 /// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
@@ -142,8 +142,8 @@ impl Installation<'_> {
         let memory = new.instance.memory_size();
         let limit = Some(canister.settings.wasm_memory_limit).filter(|limit| *limit > 0);
         check_memory_limit(canister.id, memory, limit)?;
-        let stored = memory + new.module.size + canister.stable.pages() * PAGE_SIZE;
-        let stays = fees::storage(stored, canister.settings.freezing_threshold);
+        let stored = canister.memory_usage_of(Some(&new.module), memory).total();
+        let stays = canister.freezing_limit_of(stored);
         let cost = fees::execution(self.instructions, self.memory64);
         match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
             true => Ok(()),

@@ -10,7 +10,6 @@ use ic_management_canister_types::{
     ProvisionalCreateCanisterWithCyclesArgs,
 };
 use local_replica::canister::Canister;
-use local_replica::fees;
 use local_replica::limits::Limits;
 use local_replica::message::{CallResult, ErrorCode, IngressId, Reject, RejectCode};
 use local_replica::system_api::functions;
@@ -183,9 +182,8 @@ impl World {
 
     /// How long so many cycles pay for what a canister stores.
     fn seconds_that_cost(&self, id: Principal, cycles: u128) -> u128 {
-        const LONG: u64 = 1 << 30;
-        let cost = fees::storage(self.state(id).memory_size(), LONG);
-        cycles * u128::from(LONG) / cost
+        const DAY: u128 = 24 * 60 * 60;
+        cycles * DAY / self.state(id).idle_cost_per_day()
     }
 
     pub fn top_up(&mut self, canister_id: Principal, cycles: u128) {
