@@ -1,14 +1,10 @@
 //! One canister: code, state, settings, status, open calls, cycles and log.
 
-mod memory_usage;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
 use serde::{Deserialize, Serialize};
-
-pub use memory_usage::MemoryUsage;
 
 use crate::canister_log::CanisterLog;
 use crate::message::{
@@ -322,6 +318,11 @@ impl Canister {
     /// The last changes, oldest first, and how many there ever were.
     pub fn history(&self) -> (&VecDeque<Change>, u64) {
         (&self.history, self.total_changes)
+    }
+
+    /// What the history takes, in bytes.
+    pub fn history_size(&self) -> u64 {
+        self.history_size
     }
 
     /// When it was created.

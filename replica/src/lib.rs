@@ -111,6 +111,7 @@ mod rejects;
 mod replica;
 pub mod settings;
 pub mod stable_memory;
+pub mod storage;
 pub mod subnet;
 pub mod system_api;
 #[cfg(feature = "server")]

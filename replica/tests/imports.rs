@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["system_api"],
     &["module"],
     &["canister"],
-    &["canisters", "instances"],
+    &["canisters", "instances", "storage"],
     // One execution.
     &["environment"],
     &["execution", "non_replicated"],
@@ -43,7 +43,7 @@ const LAYERS: &[&[&str]] = &[
     &["owner"],
     &["http"],
     // The program.
-    &["launcher"],
+    &["launcher", "options"],
     &["main"],
 ];
 

@@ -1,6 +1,6 @@
 //! What a canister stores, and what it pays for that.
 
-use super::{CHUNK_SIZE, Canister};
+use crate::canister::{CHUNK_SIZE, Canister};
 use crate::fees;
 use crate::message::Cycles;
 use crate::module::CanisterModule;
@@ -62,7 +62,7 @@ impl Canister {
             globals: module.map_or(0, |module| GLOBAL_SIZE * module.mutable_globals),
             binary: module.map_or(0, |module| module.size),
             custom_sections: module.map_or(0, |module| module.custom_sections_size()),
-            history: self.history_size,
+            history: self.history_size(),
             chunks: (self.chunks.len() * CHUNK_SIZE) as u64,
             log: self.log.size(),
         }
