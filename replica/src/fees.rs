@@ -28,6 +28,11 @@ const CALL_BASE: Cycles = 260_000;
 const CALL_BYTE: Cycles = 1_000;
 const INGRESS_BASE: Cycles = 1_200_000;
 const INGRESS_BYTE: Cycles = 2_000;
+
+/// What an envelope has beside method and argument: sender, canister, expiry, nonce, key and
+/// signature.
+const ENVELOPE: usize = 285;
+
 /// Since May 2026.
 const GIB_SECOND: Cycles = 317_500;
 const COMPUTE_PERCENT_SECOND: Cycles = 10_000_000;
@@ -59,9 +64,14 @@ pub fn reserved_for_install(memory64: bool) -> Cycles {
     execution(INSTALL_INSTRUCTIONS, memory64)
 }
 
-/// The cost of taking in an ingress message.
-pub fn ingress(method: &str, argument: &[u8]) -> Cycles {
-    INGRESS_BASE + INGRESS_BYTE * (method.len() + argument.len()) as Cycles
+/// The cost of taking in an ingress message of this many bytes.
+pub fn ingress(bytes: usize) -> Cycles {
+    INGRESS_BASE + INGRESS_BYTE * bytes as Cycles
+}
+
+/// How many bytes a call by a user is, signed with an Ed25519 key and without a delegation.
+pub fn envelope_size(method: &str, argument: &[u8]) -> usize {
+    ENVELOPE + method.len() + argument.len()
 }
 
 /// The cost of sending a request, without its response.

@@ -136,5 +136,6 @@ fn read(effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
         receiver: canister_id,
         method: method_name,
         argument: arg,
+        size: body.len(),
     })
 }

@@ -68,9 +68,9 @@ impl Node {
 
     pub(super) fn take_in(&mut self, new: &NewRequest) -> Result<IngressId, Reject> {
         let (sender, receiver) = (new.sender, new.receiver);
-        let ingress = self
-            .replica
-            .submit(sender, receiver, &new.method, &new.argument)?;
+        let ingress =
+            self.replica
+                .submit_envelope(sender, receiver, &new.method, &new.argument, new.size)?;
         let request = Request {
             ingress,
             sender,

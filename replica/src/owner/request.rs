@@ -47,6 +47,8 @@ pub struct NewRequest {
     /// The method's argument.
     #[serde(with = "serde_bytes")]
     pub argument: Vec<u8>,
+    /// The bytes of its envelope, which are paid for.
+    pub size: usize,
 }
 
 impl Request {

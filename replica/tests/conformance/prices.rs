@@ -2,13 +2,15 @@
 //! which do not follow this replica's own limits.
 
 use candid::{Nat, Principal};
-use ic_management_canister_types::{CanisterSettings, CanisterStatusResult};
+use ic_management_canister_types::{
+    CanisterIdRecord, CanisterSettings, CanisterStatusResult, UpdateSettingsArgs,
+};
 use local_replica::fees;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
-use crate::harness::{T, World, expect_reject, imports, number, rejected};
-use crate::puppet::{self, Script, call, script};
+use crate::harness::{MANAGEMENT, T, World, expect_reject, imports, number, rejected};
+use crate::puppet::{self, Script, call, call_method, script};
 
 /// One billion cycles.
 const B: u128 = 1_000_000_000;
@@ -86,7 +88,7 @@ fn instructions_with_64_bit_memory_cost_double() {
         let id = deployed(&mut world, wide, T);
         let before = world.replica.cycles().consumed;
         world.call(id, "spin", b"").unwrap();
-        let ingress = fees::ingress("spin", b"");
+        let ingress = fees::ingress(fees::envelope_size("spin", b""));
         *cost = world.replica.cycles().consumed - before - ingress - BASE;
     }
     let [narrow, wide] = costs;
@@ -98,7 +100,8 @@ fn instructions_with_64_bit_memory_cost_double() {
 fn message_needs_the_cycles_for_40_billion_instructions_and_a_query_for_5() {
     let mut world = World::new();
     let id = world.puppet();
-    let ingress = |method: &str, script: &Script| fees::ingress(method, &script.0);
+    let ingress =
+        |method: &str, script: &Script| fees::ingress(fees::envelope_size(method, &script.0));
     for (method, needed) in [("run", 40 * B + BASE), ("ask", 5 * B + BASE)] {
         let tell = script().get("balance", 0).reply_cell(0);
         world.leave(id, needed + ingress(method, &tell) - 1);
@@ -288,4 +291,64 @@ fn canister_whose_cycles_run_out_is_uninstalled_and_its_callers_are_told() {
     world.top_up(b, 10 * T);
     world.install(b, &puppet::module(&[], ""), b"").unwrap();
     assert_eq!(world.cell(b, 0), 0);
+}
+
+#[test]
+fn user_s_call_of_the_management_canister_is_paid_for_by_the_canister_that_it_is_about() {
+    let mut world = World::new();
+    let id = world.puppet();
+    let argument = |id| candid::encode_one(CanisterIdRecord { canister_id: id }).unwrap();
+    for method in ["canister_status", "stop_canister", "start_canister"] {
+        let before = world.state(id).balance;
+        world.call(MANAGEMENT, method, &argument(id)).unwrap();
+        let bytes = 285 + method.len() + argument(id).len();
+        assert_eq!(
+            before - world.state(id).balance,
+            1_200_000 + 2_000 * bytes as u128
+        );
+    }
+    // Cycles made for a canister cost nothing, and nor does what another canister calls.
+    let balance = world.state(id).balance;
+    world.top_up(id, 7);
+    let other = world.puppet();
+    let deposit = call_method(MANAGEMENT, "deposit_cycles", &argument(id));
+    world.run(other, script().call(deposit.cycles(T))).unwrap();
+    assert_eq!(world.state(id).balance, balance + 7 + T);
+    let nowhere = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 9, 1, 1]);
+    let result = world.call(MANAGEMENT, "canister_status", &argument(nowhere));
+    expect_reject(result, DestinationInvalid, CanisterNotFound);
+}
+
+#[test]
+fn frozen_canister_pays_for_new_settings_after_they_freed_it() {
+    let mut world = World::new();
+    let id = world.puppet();
+    world.leave(id, 0);
+    let argument = candid::encode_one(CanisterIdRecord { canister_id: id }).unwrap();
+    for method in ["canister_status", "stop_canister", "uninstall_code"] {
+        let result = world.call(MANAGEMENT, method, &argument);
+        expect_reject(result, SysTransient, CanisterOutOfCycles);
+    }
+    let threshold = |seconds: u8| CanisterSettings {
+        freezing_threshold: Some(Nat::from(seconds)),
+        ..Default::default()
+    };
+    let before = world.state(id).balance;
+    world.settings(id, threshold(0)).unwrap();
+    let argument = candid::encode_one(UpdateSettingsArgs {
+        canister_id: id,
+        settings: threshold(0),
+        sender_canister_version: None,
+    });
+    let bytes = "update_settings".len() + argument.unwrap().len();
+    let paid = before - world.state(id).balance;
+    assert_eq!(paid, 1_200_000 + 2_000 * bytes as u128);
+    // A long argument is paid for before.
+    world.leave(id, 0);
+    let long = CanisterSettings {
+        controllers: Some((0..10).map(|n| Principal::from_slice(&[n; 29])).collect()),
+        ..threshold(0)
+    };
+    let result = world.settings(id, long);
+    expect_reject(result, SysTransient, CanisterOutOfCycles);
 }

@@ -128,6 +128,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
         receiver,
         method: method.to_owned(),
         argument,
+        size: 500,
     };
     // It may be refused.
     let _answered = node.submit(request);
