@@ -24,6 +24,7 @@ const INSTALL_INSTRUCTIONS: u64 = 300_000_000_000;
 const RESPONSE_SIZE: usize = 2 * 1024 * 1024;
 
 const EXECUTION_BASE: Cycles = 5_000_000;
+const COMPILED_INSTRUCTION: u64 = 6_000;
 const CALL_BASE: Cycles = 260_000;
 const CALL_BYTE: Cycles = 1_000;
 const INGRESS_BASE: Cycles = 1_200_000;
@@ -62,6 +63,11 @@ pub fn reserved_for_query(memory64: bool) -> Cycles {
 /// What is set aside for an installation.
 pub fn reserved_for_install(memory64: bool) -> Cycles {
     execution(INSTALL_INSTRUCTIONS, memory64)
+}
+
+/// What compiling costs in instructions, for so many instructions of a module.
+pub fn compilation(code_instructions: u64) -> u64 {
+    code_instructions.saturating_mul(COMPILED_INSTRUCTION)
 }
 
 /// The cost of taking in an ingress message of this many bytes.

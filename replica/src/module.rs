@@ -32,6 +32,8 @@ pub struct CanisterModule {
     pub size: u64,
     /// Whether addresses have 64 bits.
     pub memory64: bool,
+    /// How many instructions its code has: compiling is paid for by them.
+    pub code_instructions: u64,
     /// How many globals can change.
     pub mutable_globals: u64,
     /// The most pages that the module lets its memory have, if it says so.
@@ -75,6 +77,7 @@ impl CanisterModule {
             hash: Sha256::digest(bytes).into(),
             size: bytes.len() as u64,
             memory64: declared.memory64,
+            code_instructions: declared.instructions,
             mutable_globals: declared.mutable_globals.len() as u64,
             maximum_memory: declared.maximum_memory(),
             start: declared.start.map(|_| instrument::private("start", 0)),

@@ -15,7 +15,7 @@ use super::installation::Installation;
 use crate::canister::{Canister, MAX_CHUNKS};
 use crate::encoding::empty_reply;
 use crate::fees;
-use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
+use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::MAX_MODULE_SIZE;
 use crate::rejects::{chunk_store, out_of_cycles};
 use crate::replica::Replica;
@@ -102,13 +102,16 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         return Err(out_of_cycles(id));
     }
     check_mode(controlled(replica, id, call.caller)?, args.mode)?;
-    let environment = &mut replica.environment;
     let module = module.map_err(|fault| {
+        // Nobody knows how many instructions it has; on the network a byte counts as one.
+        let compilation = fees::compilation(args.wasm_module.len() as u64);
+        charge(replica, id, fees::execution(compilation, false));
         Reject::new(
             ErrorCode::CanisterInvalidWasm,
             format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
         )
     })?;
+    let environment = &mut replica.environment;
     let Some(canister) = replica.canisters.get_mut(&id) else {
         return Err(out_of_cycles(id));
     };
@@ -119,6 +122,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         caller: call.caller,
         memory64,
         instructions: 0,
+        compilation: 0,
         burned: 0,
         certified_data: None,
         global_timer: 0,
@@ -132,8 +136,8 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
             installation.fresh(module, args.arg)
         }
     };
+    let cost = installation.cost();
     let Installation {
-        instructions,
         burned,
         certified_data,
         global_timer,
@@ -147,7 +151,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
             .hook((id, call.caller), time, entry_point, instructions, trap);
     }
 
-    let cost = fees::execution(instructions, memory64).min(canister.balance);
+    let cost = cost.min(canister.balance);
     canister.balance -= cost;
     environment.consumed += cost;
     let code = result.inspect_err(|reject| {
@@ -181,6 +185,15 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
     replica.watch_timer(id);
     replica.notice_low_memory(id);
     Ok(empty_reply())
+}
+
+/// Takes a fee from a canister that has the cycles for it.
+fn charge(replica: &mut Replica, id: CanisterId, fee: Cycles) {
+    if let Some(canister) = replica.canisters.get_mut(&id) {
+        let fee = fee.min(canister.balance);
+        canister.balance -= fee;
+        replica.environment.consumed += fee;
+    }
 }
 
 /// Refuses what `mode` does not allow in the canister's present state.

@@ -28,6 +28,8 @@ pub(super) struct Installation<'a> {
     /// Whether the new code has 64-bit memory: its price is that of the whole installation.
     pub(super) memory64: bool,
     pub(super) instructions: u64,
+    /// What compiling the module costs, in instructions; 0 until it was compiled.
+    pub(super) compilation: u64,
     pub(super) burned: Cycles,
     pub(super) certified_data: Option<Vec<u8>>,
     pub(super) global_timer: u64,
@@ -144,14 +146,20 @@ impl Installation<'_> {
         check_memory_limit(canister.id, memory, limit)?;
         let stored = canister.memory_usage_of(Some(&new.module), memory).total();
         let stays = canister.freezing_limit_of(stored);
-        let cost = fees::execution(self.instructions, self.memory64);
+        let cost = self.cost();
         match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
             true => Ok(()),
             false => Err(out_of_cycles(canister.id)),
         }
     }
 
-    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+    /// What it has cost so far.
+    pub(super) fn cost(&self) -> Cycles {
+        fees::execution(self.instructions + self.compilation, self.memory64)
+    }
+
+    fn instantiate(&mut self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+        self.compilation = fees::compilation(module.code_instructions);
         let room = self.environment.room(&module);
         let instance = module.compiled.instantiate(room);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;

@@ -81,6 +81,8 @@ pub(super) struct Declarations {
     pub(super) metadata: BTreeMap<String, Metadata>,
     pub(super) mutates_tables: bool,
     pub(super) drops_segments: bool,
+    /// How many instructions all functions and the values of all globals have.
+    pub(super) instructions: u64,
 }
 
 impl Declarations {
@@ -157,6 +159,8 @@ impl Declarations {
                             matches!(ty.content_type, wasmparser::ValType::Ref(_));
                     }
                     self.globals += 1;
+                    // A value and its end.
+                    self.instructions += 2;
                 }
             }
             Payload::ExportSection(section) => {
@@ -178,6 +182,7 @@ impl Declarations {
 
     fn take_code(&mut self, body: &FunctionBody<'_>) -> Result<(), Fault> {
         for operator in body.get_operators_reader()? {
+            self.instructions += 1;
             match operator? {
                 Operator::TableSet { .. }
                 | Operator::TableGrow { .. }

@@ -119,7 +119,7 @@ fn install_needs_the_cycles_for_the_most_instructions_that_it_may_take() {
     world.top_up(id, 1 + fee_of_installing(id, &wasm, &add));
     world.install(id, &wasm, &add).unwrap();
     // What was not used came back.
-    assert!(world.state(id).balance > needed - 6_000_000);
+    assert!(world.state(id).balance > needed - T / 1000);
     assert_eq!(world.cell(id, 0), 1);
 
     world.top_up(id, needed);

@@ -3,12 +3,14 @@
 
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterSettings, CanisterStatusResult, UpdateSettingsArgs,
+    CanisterIdRecord, CanisterInstallMode, CanisterSettings, CanisterStatusResult,
+    UpdateSettingsArgs,
 };
 use local_replica::fees;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
+use crate::deploying::installation;
 use crate::harness::{MANAGEMENT, T, World, expect_reject, imports, number, rejected};
 use crate::puppet::{self, Script, call, call_method, script};
 
@@ -351,4 +353,38 @@ fn frozen_canister_pays_for_new_settings_after_they_freed_it() {
     };
     let result = world.settings(id, long);
     expect_reject(result, SysTransient, CanisterOutOfCycles);
+}
+
+#[test]
+fn compiling_costs_6000_instructions_for_each_of_the_module() {
+    for (wide, price) in [(false, 1), (true, 2)] {
+        let p = if wide { "i64" } else { "i32" };
+        let module = |more: &str| {
+            // A function has an end too, and a global a value and an end.
+            let text = format!(
+                "(module (memory {p} 1) (func nop nop nop {more}) (global i32 (i32.const 1)))"
+            );
+            wat::parse_str(text).unwrap()
+        };
+        let mut world = World::new();
+        let mut cost = |wasm: &[u8]| {
+            let id = world.create();
+            let before = world.replica.cycles().consumed;
+            let result = world.install(id, wasm, b"");
+            let argument = installation(id, wasm, CanisterInstallMode::Install, b"");
+            let ingress = fees::ingress(fees::envelope_size("install_code", &argument));
+            (result, world.replica.cycles().consumed - before - ingress)
+        };
+        let (installed, paid) = cost(&module(""));
+        installed.unwrap();
+        assert_eq!(paid, BASE + price * 6 * 6_000);
+        let (installed, paid) = cost(&module("nop nop"));
+        installed.unwrap();
+        assert_eq!(paid, BASE + price * 8 * 6_000);
+        // Of a module that is none, each byte counts as an instruction.
+        let broken = &module("")[..20];
+        let (refused, paid) = cost(broken);
+        expect_reject(refused, CanisterError, CanisterInvalidWasm);
+        assert_eq!(paid, BASE + 20 * 6_000);
+    }
 }
