@@ -6,6 +6,7 @@ mod bad_input;
 mod calls;
 mod cbor;
 mod certificates;
+mod clock;
 mod connections;
 mod control;
 mod cycles_ledger;
