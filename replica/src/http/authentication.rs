@@ -236,7 +236,9 @@ fn verify(key: &[u8], message: &[u8], signature: &[u8], what: &str) -> Result<()
         key.verify_signature(message, signature).is_ok()
     } else if let Ok(key) = k256::ecdsa::VerifyingKey::from_public_key_der(key) {
         use k256::ecdsa::signature::Verifier;
+        // Of the two signatures that this curve has for a message, the library takes only one.
         k256::ecdsa::Signature::from_slice(signature)
+            .map(|signature| signature.normalize_s().unwrap_or(signature))
             .is_ok_and(|signature| key.verify(message, &signature).is_ok())
     } else if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(key) {
         use p256::ecdsa::signature::Verifier;
