@@ -1,6 +1,7 @@
 //! Canister modules: what the specification demands of one, and what a replica has to add to it
 //! (Interface Specification, "Canister module format" and "WebAssembly module requirements").
 
+mod complexity;
 mod declarations;
 mod instrument;
 mod requirements;

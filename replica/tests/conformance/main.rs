@@ -26,6 +26,7 @@ mod limits;
 mod logging;
 mod low_memory;
 mod management;
+mod module_sizes;
 mod permissions;
 mod prices;
 mod replying;
