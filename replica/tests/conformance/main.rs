@@ -31,6 +31,7 @@ mod permissions;
 mod prices;
 mod replying;
 mod segments;
+mod storing;
 mod submitting;
 mod timeline;
 mod timers;
