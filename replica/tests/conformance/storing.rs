@@ -85,7 +85,7 @@ fn day_costs_317_500_cycles_a_gib_and_second_and_ten_million_a_percent_of_comput
     world.settings(id, settings(0, 0)).unwrap();
     let stored = u128::from(world.state(id).memory_size());
     let told = status(&mut world, id).idle_cycles_burned_per_day;
-    assert_eq!(told, Nat::from(stored * 317_500 * DAY >> 30));
+    assert_eq!(told, Nat::from((stored * 317_500 * DAY) >> 30));
 }
 
 #[test]
