@@ -25,6 +25,7 @@ const RESPONSE_SIZE: usize = 2 * 1024 * 1024;
 
 const EXECUTION_BASE: Cycles = 5_000_000;
 const COMPILED_INSTRUCTION: u64 = 6_000;
+const UPLOAD_INSTRUCTIONS: u64 = 200_000_000;
 const CALL_BASE: Cycles = 260_000;
 const CALL_BYTE: Cycles = 1_000;
 const INGRESS_BASE: Cycles = 1_200_000;
@@ -63,6 +64,11 @@ pub fn reserved_for_query(memory64: bool) -> Cycles {
 /// What is set aside for an installation.
 pub fn reserved_for_install(memory64: bool) -> Cycles {
     execution(INSTALL_INSTRUCTIONS, memory64)
+}
+
+/// The cost of putting a chunk into the chunk store.
+pub fn upload_chunk(memory64: bool) -> Cycles {
+    execution(UPLOAD_INSTRUCTIONS, memory64)
 }
 
 /// What compiling costs in instructions, for so many instructions of a module.

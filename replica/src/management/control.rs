@@ -55,14 +55,25 @@ fn change_settings(replica: &mut Replica, call: &Call<'_>, args: UpdateSettingsA
         )));
     }
     let before = std::mem::replace(&mut canister.settings, Arc::new(settings));
-    if canister.freezing_limit() > canister.balance
-        && canister.settings.memory_allocation > before.memory_allocation
-    {
-        canister.settings = before;
-        return Err(Reject::new(
-            ErrorCode::InsufficientCyclesInMemoryAllocation,
-            "Cannot increase memory allocation due to insufficient cycles.",
-        ));
+    if canister.freezing_limit() > canister.balance {
+        let now = &canister.settings;
+        let reject = if now.memory_allocation > before.memory_allocation {
+            Some(Reject::new(
+                ErrorCode::InsufficientCyclesInMemoryAllocation,
+                "Cannot increase memory allocation due to insufficient cycles.",
+            ))
+        } else if now.compute_allocation > before.compute_allocation {
+            Some(Reject::new(
+                ErrorCode::InsufficientCyclesInComputeAllocation,
+                "Cannot increase compute allocation due to insufficient cycles.",
+            ))
+        } else {
+            None
+        };
+        if let Some(reject) = reject {
+            canister.settings = before;
+            return Err(reject);
+        }
     }
     canister.log.trim(canister.settings.log_memory_limit);
     if controllers_given {

@@ -57,6 +57,26 @@ fn memory_allocation_that_can_t_be_paid_for_is_refused() {
 }
 
 #[test]
+fn compute_allocation_that_can_t_be_paid_for_is_refused() {
+    let mut world = World::new();
+    let id = world.puppet();
+    let before = world.state(id).settings.clone();
+    // A tenth of a subnet's compute for ten years.
+    let settings = CanisterSettings {
+        compute_allocation: Some(Nat::from(10u8)),
+        ..threshold(10 * 365 * 24 * 60 * 60)
+    };
+    let result = world.settings(id, settings);
+    expect_reject(result, CanisterError, InsufficientCyclesInComputeAllocation);
+    assert_eq!(world.state(id).settings, before);
+    let little = CanisterSettings {
+        compute_allocation: Some(Nat::from(1u8)),
+        ..Default::default()
+    };
+    world.settings(id, little).unwrap();
+}
+
+#[test]
 fn canister_frozen_by_its_threshold_refuses_calls_until_the_threshold_is_lowered() {
     let mut world = World::new();
     let id = world.puppet();

@@ -176,7 +176,8 @@ impl World {
             ..Default::default()
         };
         self.settings(id, settings).unwrap();
-        self.top_up(id, liquid - self.state(id).liquid_balance());
+        let canister = self.state(id);
+        self.top_up(id, canister.freezing_limit() + liquid - canister.balance);
         assert_eq!(self.state(id).liquid_balance(), liquid);
     }
 

@@ -3,7 +3,7 @@
 
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInstallMode, CanisterSettings, UpdateSettingsArgs,
+    CanisterIdRecord, CanisterInstallMode, CanisterSettings, UpdateSettingsArgs, UploadChunkArgs,
 };
 use local_replica::fees;
 use local_replica::message::ErrorCode::*;
@@ -224,4 +224,29 @@ fn compiling_costs_6000_instructions_for_each_of_the_module() {
         expect_reject(refused, CanisterError, CanisterInvalidWasm);
         assert_eq!(paid, BASE + 20 * 6_000);
     }
+}
+
+#[test]
+fn chunk_is_paid_for_as_200_million_instructions() {
+    let mut world = World::new();
+    let id = world.create();
+    let upload = UploadChunkArgs {
+        canister_id: id,
+        chunk: vec![7; 1000],
+    };
+    let argument = candid::encode_one(&upload).unwrap();
+    let ingress = fees::ingress(fees::envelope_size("upload_chunk", &argument));
+    // One that is there already costs nothing more.
+    for price in [BASE + 200_000_000, 0] {
+        let before = world.state(id).balance;
+        world.manage("upload_chunk", &upload).unwrap();
+        assert_eq!(before - world.state(id).balance, ingress + price);
+    }
+    world.leave(id, ingress + BASE + 200_000_000 - 1);
+    let other = UploadChunkArgs {
+        canister_id: id,
+        chunk: vec![8; 1000],
+    };
+    let result = world.manage("upload_chunk", &other);
+    expect_reject(result, SysTransient, CanisterOutOfCycles);
 }
