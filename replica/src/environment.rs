@@ -137,6 +137,7 @@ impl Environment {
             replicated: true,
             certified_data: None,
             freezing_limit: canister.freezing_limit(),
+            memory64: canister.memory64(),
             limits: Arc::clone(&self.limits),
         }
     }

@@ -6,7 +6,6 @@
 
 use crate::canister::Canister;
 use crate::environment::{Environment, check_memory_limit, enter, run};
-use crate::fees;
 use crate::message::{
     CallContextId, CallResult, CanisterId, Closure, Cycles, ErrorCode, Reject, RejectCode,
     SystemTask,
@@ -78,7 +77,7 @@ pub enum Task {
 
 impl Task {
     /// Whether it is a query, which is called like an update.
-    fn is_query(&self) -> bool {
+    pub(crate) fn is_query(&self) -> bool {
         matches!(self, Task::Method { kind, .. } if *kind != MethodKind::Update)
     }
 
@@ -119,7 +118,6 @@ impl Environment {
         balance: Cycles,
     ) -> Run {
         let (view, available) = self.view(canister, context, &mut task);
-        let freezing_limit = view.freezing_limit;
         let Some(mut code) = canister.code.take() else {
             unreachable!("a message is executed only where there is code");
         };
@@ -150,7 +148,13 @@ impl Environment {
             // enough to pay for the memory that it took.
             match task.is_response() || memory <= memory_before {
                 true => Ok(()),
-                false => check_liquid(canister, &effects, freezing_limit, memory - memory_before),
+                false => {
+                    let stored = canister
+                        .memory_usage_of(Some(&code.module), wasm_memory)
+                        .total();
+                    let stays = canister.freezing_limit_of(stored);
+                    check_liquid(canister, &effects, stays, memory - memory_before)
+                }
             }
         });
         let result = result.and_then(|()| self.trap_if_told(canister.id, &task));
@@ -198,6 +202,7 @@ impl Environment {
     fn allowance(&self, canister: &Canister, module: &CanisterModule, task: &Task) -> Allowance {
         let limit = self.limits.message_instructions;
         let instructions = match task {
+            Task::Method { .. } if task.is_query() => self.limits.query_instructions,
             Task::Method { .. } | Task::System(_) => limit,
             Task::Callback { .. } => limit - limit / CLEANUP_SHARE,
             Task::Cleanup { instructions, .. } => *instructions,
@@ -277,11 +282,10 @@ fn keep(canister: &mut Canister, effects: Effects) -> Effects {
 fn check_liquid(
     canister: &Canister,
     effects: &Effects,
-    freezing_limit: Cycles,
+    stays: Cycles,
     grown: u64,
 ) -> Result<(), Reject> {
-    let more = fees::storage(grown, canister.settings.freezing_threshold);
-    match effects.balance >= freezing_limit.saturating_add(more) {
+    match effects.balance >= stays {
         true => Ok(()),
         false => Err(Reject::new(
             ErrorCode::InsufficientCyclesInMemoryGrow,

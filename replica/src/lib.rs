@@ -91,6 +91,7 @@ pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
+mod idle_costs;
 mod ingress;
 mod inspection;
 mod instances;
@@ -111,6 +112,7 @@ mod rejects;
 mod replica;
 pub mod settings;
 pub mod stable_memory;
+pub mod storage;
 pub mod subnet;
 pub mod system_api;
 #[cfg(feature = "server")]

@@ -2,6 +2,7 @@
 //! network start` launches.
 
 mod launcher;
+mod options;
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ use clap::Parser;
 use local_replica::journal::Recovery;
 use local_replica::owner::Handle;
 use local_replica::{Config, Replica, http, system_canisters};
+use options::LimitOptions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -39,6 +41,9 @@ struct Arguments {
     /// The version of the launcher interface that `icp` speaks
     #[arg(long, hide = true)]
     interface_version: Option<String>,
+
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 fn main() -> ExitCode {
@@ -60,7 +65,10 @@ fn fail(error: &str) -> ExitCode {
 
 /// Serves until the program is told to stop.
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let config = Config::default();
+    let config = Config {
+        limits: arguments.limits.limits(),
+        ..Config::default()
+    };
     let mut replica = Replica::new(config.clone());
     system_canisters::add_to(&mut replica);
     let root_key = replica.root_key().to_vec();

@@ -3,6 +3,7 @@
 
 use candid::Principal;
 
+use crate::canister::Canister;
 use crate::execution::{Outcome, Run, Task};
 use crate::fees;
 use crate::message::{
@@ -39,16 +40,17 @@ impl Replica {
         step: Step,
         task: Task,
     ) {
-        let reserved = fees::execution(self.environment.limits.message_instructions);
         let Some(canister) = self.canisters.get_mut(&receiver) else {
             return;
         };
         let caller = context.origin.caller();
         let context = canister.open_call_context(context);
+        let memory64 = canister.memory64();
+        let reserved = reserved_for(&task, memory64);
         canister.balance -= reserved;
         let bill = Bill {
             reserved,
-            cost: &fees::execution,
+            cost: &|instructions| fees::execution(instructions, memory64),
         };
         self.process((receiver, context, caller), step, task, &bill, None);
     }
@@ -94,6 +96,8 @@ impl Replica {
             Outcome::Committed(_) => return callback,
         };
         let limit = self.environment.limits.message_instructions;
+        let canister = self.canisters.get(&whose.0);
+        let memory64 = canister.is_some_and(Canister::memory64);
         let task = Task::Cleanup {
             closure: cleanup.closure,
             reject: cleanup.reject,
@@ -101,7 +105,7 @@ impl Replica {
         };
         let bill = Bill {
             reserved: 0,
-            cost: &Cycles::from,
+            cost: &|instructions| fees::instructions(instructions, memory64),
         };
         let Some(run) = self.execute(whose, Step::Cleanup, task, &bill) else {
             unreachable!("the canister is still there");
@@ -182,5 +186,13 @@ impl Replica {
             self.respond(origin, receiver, result, refund);
         }
         self.close(receiver, context_id, trap);
+    }
+}
+
+/// The cycles that are set aside for a task that opens a call context.
+fn reserved_for(task: &Task, memory64: bool) -> Cycles {
+    match task.is_query() {
+        true => fees::reserved_for_query(memory64),
+        false => fees::reserved_for_execution(memory64),
     }
 }

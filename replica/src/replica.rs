@@ -98,6 +98,10 @@ pub struct Replica {
     pub(crate) minted: Cycles,
     pub(crate) burned: Cycles,
     pub(crate) lost: Cycles,
+    /// When canisters were charged last for the time that passed.
+    pub(crate) charged_at: Time,
+    /// How often that was done, counted for each canister.
+    pub(crate) charges: u64,
     pub(crate) seed: Arc<[u8]>,
     /// How many random numbers were drawn.
     pub(crate) drawn: u64,
@@ -146,6 +150,8 @@ impl Replica {
             minted: 0,
             burned: 0,
             lost: 0,
+            charged_at: config.time,
+            charges: 0,
             seed: config.seed.into(),
             drawn: 0,
             deleted: BTreeSet::new(),
@@ -179,6 +185,8 @@ impl Replica {
             minted: self.minted,
             burned: self.burned,
             lost: self.lost,
+            charged_at: self.charged_at,
+            charges: self.charges,
             seed: Arc::clone(&self.seed),
             drawn: self.drawn,
             deleted: self.deleted.clone(),

@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["system_api"],
     &["module"],
     &["canister"],
-    &["canisters", "instances"],
+    &["canisters", "instances", "storage"],
     // One execution.
     &["environment"],
     &["execution", "non_replicated"],
@@ -33,7 +33,7 @@ const LAYERS: &[&[&str]] = &[
     // All canisters and all messages.
     &["replica"],
     &["call_contexts", "cycles_account"],
-    &["clock"],
+    &["clock", "idle_costs"],
     &["management"],
     &["processing", "query"],
     &["delivery"],
@@ -44,7 +44,7 @@ const LAYERS: &[&[&str]] = &[
     &["owner"],
     &["http"],
     // The program.
-    &["launcher"],
+    &["launcher", "options"],
     &["main"],
 ];
 

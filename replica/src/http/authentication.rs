@@ -65,8 +65,8 @@ enum Use {
     Read,
 }
 
-/// Reads an envelope, and checks that its sender sent it and that it is not too old.
-pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
+/// Reads an envelope, and checks that its sender sent it and that it is not too old `now`.
+pub(super) fn authenticate(body: &Bytes, now: Time) -> Result<Authenticated, Failure> {
     let envelope: Envelope<'_> = decode(body)?;
     let content = envelope.content.into_owned();
     let mut id: RequestId = *content.to_request_id();
@@ -100,7 +100,7 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
     let sender = *content.sender();
     let is_anonymous = sender == Principal::anonymous();
     if used == Use::Call || !is_anonymous {
-        check_expiry(content.ingress_expiry())?;
+        check_expiry(content.ingress_expiry(), now)?;
     }
     let signed = (envelope.sender_pubkey, envelope.sender_sig);
     let delegations = envelope.sender_delegation.unwrap_or_default();
@@ -118,7 +118,7 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
                     "the sender {sender} is not the one that the public key belongs to"
                 )));
             }
-            let key = follow(key, &delegations, used, &mut targets)?;
+            let key = follow(key, &delegations, used, &mut targets, now)?;
             // Reading the state names no canister, but the paths do.
             target.map_or(Ok(()), |target| targets.check(&target))?;
             let mut signable = b"\x0Aic-request".to_vec();
@@ -168,17 +168,21 @@ fn nonce_beside(
     Ok(beside.content.nonce)
 }
 
-fn check_expiry(expiry: Time) -> Result<(), Failure> {
+/// Refuses a request that is too old, or lives too long.
+///
+/// Too long is said by the replica's clock. Too old is said by the machine's: most programs have no
+/// other clock, and would be shut out when the replica's is moved ahead.
+fn check_expiry(expiry: Time, replica_time: Time) -> Result<(), Failure> {
     let now = now();
     if expiry < now {
         return Err(Failure::bad_request(format!(
             "the request has expired: its ingress_expiry is {expiry}, and now is {now}"
         )));
     }
-    if expiry - now > MAX_EXPIRY {
+    if expiry.saturating_sub(replica_time) > MAX_EXPIRY {
         return Err(Failure::bad_request(format!(
-            "ingress_expiry {expiry} is too far in the future: now is {now}, and five minutes \
-             are allowed"
+            "ingress_expiry {expiry} is too far in the future: now is {replica_time}, and five \
+             minutes are allowed"
         )));
     }
     Ok(())
@@ -190,6 +194,7 @@ fn follow(
     delegations: &[SignedDelegation],
     used: Use,
     allowed: &mut Targets,
+    now: Time,
 ) -> Result<Vec<u8>, Failure> {
     if delegations.len() > MAX_DELEGATIONS {
         return Err(Failure::bad_request("there are more than 20 delegations"));
@@ -205,7 +210,7 @@ fn follow(
         if keys.contains(&delegation.pubkey) {
             return Err(Failure::bad_request("the delegations go in a circle"));
         }
-        if delegation.expiration < now() {
+        if delegation.expiration < now {
             return Err(Failure::forbidden("a delegation has expired"));
         }
         if let Some(targets) = &delegation.targets {
@@ -231,7 +236,9 @@ fn verify(key: &[u8], message: &[u8], signature: &[u8], what: &str) -> Result<()
         key.verify_signature(message, signature).is_ok()
     } else if let Ok(key) = k256::ecdsa::VerifyingKey::from_public_key_der(key) {
         use k256::ecdsa::signature::Verifier;
+        // Of the two signatures that this curve has for a message, the library takes only one.
         k256::ecdsa::Signature::from_slice(signature)
+            .map(|signature| signature.normalize_s().unwrap_or(signature))
             .is_ok_and(|signature| key.verify(message, &signature).is_ok())
     } else if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(key) {
         use p256::ecdsa::signature::Verifier;

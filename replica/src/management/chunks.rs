@@ -10,8 +10,9 @@ use super::call::Call;
 use super::canisters::{controlled, find};
 use crate::canister::{CHUNK_SIZE, Canister, MAX_CHUNKS};
 use crate::encoding::{empty_reply, encode};
+use crate::fees;
 use crate::message::{CallResult, CanisterId, Reject};
-use crate::rejects::chunk_store;
+use crate::rejects::{chunk_store, out_of_cycles};
 use crate::replica::Replica;
 
 /// The canister whose chunk store `caller` may use: one that it controls, or itself.
@@ -42,7 +43,13 @@ pub(super) fn upload_chunk(replica: &mut Replica, call: &mut Call<'_>) -> CallRe
                 "Wasm chunk store has reached its maximum of {MAX_CHUNKS} chunks"
             )));
         }
+        let fee = fees::upload_chunk(canister.memory64());
+        if canister.liquid_balance() < fee {
+            return Err(out_of_cycles(args.canister_id));
+        }
+        canister.balance -= fee;
         canister.chunks.insert(hash, Arc::new(args.chunk));
+        replica.environment.consumed += fee;
     }
     encode(&ChunkHash {
         hash: hash.to_vec(),

@@ -190,5 +190,6 @@ fn insert(
     let mut canister = Canister::new(id, settings, balance);
     let time = replica.environment.time;
     canister.record(time, origin, details);
+    canister.charged_until = time;
     replica.canisters.insert(id, canister);
 }

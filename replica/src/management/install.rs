@@ -17,11 +17,10 @@ use super::installation::{Installation, same_memory};
 use crate::canister::{Canister, MAX_CHUNKS};
 use crate::encoding::empty_reply;
 use crate::fees;
-use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
+use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::{CanisterModule, MAX_MODULE_SIZE};
 use crate::rejects::{chunk_store, out_of_cycles};
 use crate::replica::Replica;
-use crate::stable_memory::StableMemory;
 
 /// What `install_code` is called with. The published type reads a module byte after byte.
 #[derive(CandidType, Deserialize)]
@@ -87,12 +86,7 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
     call.check_sender_version(replica, args.sender_canister_version)?;
     let time = replica.environment.time;
     let canister = controlled(replica, args.canister_id, call.caller)?;
-    canister.code = None;
-    canister.stable = StableMemory::default();
-    canister.certified_data.clear();
-    canister.global_timer = 0;
-    canister.chunks.clear();
-    canister.log.clear();
+    canister.uninstall();
     let origin = call.change_origin(args.sender_canister_version);
     canister.record_change(time, origin, ChangeDetails::CodeUninstall);
     replica.environment.instances.forget(args.canister_id);
@@ -102,22 +96,23 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
 
 fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallResult {
     call.check_sender_version(replica, args.sender_canister_version)?;
-    let reserve = fees::execution(replica.environment.limits.install_instructions);
     let canister = controlled(replica, args.canister_id, call.caller)?;
-    let id = canister.id;
-    if canister.liquid_balance() < reserve {
+    let (id, liquid) = (canister.id, canister.liquid_balance());
+    let module = replica.environment.module(&args.wasm_module);
+    let memory64 = module.as_ref().is_ok_and(|module| module.memory64);
+    if liquid < fees::reserved_for_install(memory64) {
         return Err(out_of_cycles(id));
     }
-    check_mode(canister, args.mode)?;
-    let module = replica
-        .environment
-        .module(&args.wasm_module)
-        .map_err(|fault| {
-            Reject::new(
-                ErrorCode::CanisterInvalidWasm,
-                format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
-            )
-        })?;
+    check_mode(controlled(replica, id, call.caller)?, args.mode)?;
+    let module = module.map_err(|fault| {
+        // Nobody knows how many instructions it has; on the network a byte counts as one.
+        let compilation = fees::compilation(args.wasm_module.len() as u64);
+        charge(replica, id, fees::execution(compilation, false));
+        Reject::new(
+            ErrorCode::CanisterInvalidWasm,
+            format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
+        )
+    })?;
     let origin = call.change_origin(args.sender_canister_version);
     install_module(
         replica,
@@ -168,7 +163,9 @@ fn install_module(
         environment,
         canister,
         caller,
+        memory64: module.memory64,
         instructions: 0,
+        compilation: 0,
         burned: 0,
         certified_data: None,
         global_timer: 0,
@@ -182,8 +179,8 @@ fn install_module(
             installation.fresh(module, argument)
         }
     };
+    let cost = installation.cost();
     let Installation {
-        instructions,
         burned,
         certified_data,
         global_timer,
@@ -197,7 +194,7 @@ fn install_module(
             .hook((id, caller), time, entry_point, instructions, trap);
     }
 
-    let cost = fees::execution(instructions).min(canister.balance);
+    let cost = cost.min(canister.balance);
     canister.balance -= cost;
     environment.consumed += cost;
     let code = result.inspect_err(|reject| {
@@ -230,6 +227,15 @@ fn install_module(
     replica.watch_timer(id);
     replica.notice_low_memory(id);
     Ok(())
+}
+
+/// Takes a fee from a canister that has the cycles for it.
+fn charge(replica: &mut Replica, id: CanisterId, fee: Cycles) {
+    if let Some(canister) = replica.canisters.get_mut(&id) {
+        let fee = fee.min(canister.balance);
+        canister.balance -= fee;
+        replica.environment.consumed += fee;
+    }
 }
 
 /// Refuses what `mode` does not allow in the canister's present state.

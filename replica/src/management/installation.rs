@@ -13,7 +13,7 @@ use crate::message::{Cycles, ErrorCode, Reject};
 use crate::module::CanisterModule;
 use crate::rejects::out_of_cycles;
 use crate::system_api::{EntryPoint, SystemApi};
-use crate::wasm::{Allowance, Entry, Instance, PAGE_SIZE, State};
+use crate::wasm::{Allowance, Entry, Instance, State};
 
 /// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
@@ -25,7 +25,11 @@ pub(super) struct Installation<'a> {
     pub(super) canister: &'a mut Canister,
     /// Who installs.
     pub(super) caller: Principal,
+    /// Whether the new code has 64-bit memory: its price is that of the whole installation.
+    pub(super) memory64: bool,
     pub(super) instructions: u64,
+    /// What compiling the module costs, in instructions; 0 until it was compiled.
+    pub(super) compilation: u64,
     pub(super) burned: Cycles,
     pub(super) certified_data: Option<Vec<u8>>,
     pub(super) global_timer: u64,
@@ -140,16 +144,22 @@ impl Installation<'_> {
         let memory = new.instance.memory_size();
         let limit = Some(canister.settings.wasm_memory_limit).filter(|limit| *limit > 0);
         check_memory_limit(canister.id, memory, limit)?;
-        let stored = memory + new.module.size + canister.stable.pages() * PAGE_SIZE;
-        let stays = fees::storage(stored, canister.settings.freezing_threshold);
-        let cost = fees::execution(self.instructions);
+        let stored = canister.memory_usage_of(Some(&new.module), memory).total();
+        let stays = canister.freezing_limit_of(stored);
+        let cost = self.cost();
         match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
             true => Ok(()),
             false => Err(out_of_cycles(canister.id)),
         }
     }
 
-    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+    /// What it has cost so far.
+    pub(super) fn cost(&self) -> Cycles {
+        fees::execution(self.instructions + self.compilation, self.memory64)
+    }
+
+    fn instantiate(&mut self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+        self.compilation = fees::compilation(module.code_instructions);
         let room = self.environment.room(&module);
         let instance = module.compiled.instantiate(room);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;
@@ -185,9 +195,10 @@ impl Installation<'_> {
     ) -> Result<(), Reject> {
         let canister = &mut *self.canister;
         let caller = self.caller;
-        let view = self
+        let mut view = self
             .environment
             .bare_view(canister, entry_point, caller, argument);
+        view.memory64 = code.module.memory64;
         let soft_memory = match entry_point {
             EntryPoint::Init | EntryPoint::PostUpgrade => canister.settings.wasm_memory_limit,
             _ => 0,
@@ -202,9 +213,11 @@ impl Installation<'_> {
             EntryPoint::PreUpgrade => canister.global_timer,
             _ => self.global_timer,
         };
+        let reserved = fees::reserved_for_install(self.memory64);
+        let balance = canister.balance.saturating_sub(self.burned + reserved);
         let api = SystemApi::new(
             view,
-            canister.balance.saturating_sub(self.burned),
+            balance,
             0,
             std::mem::take(&mut canister.stable),
             std::mem::take(&mut canister.open_calls),

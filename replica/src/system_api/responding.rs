@@ -49,7 +49,10 @@ fn check_unanswered(api: &SystemApi, function: &str) -> Result<(), Trap> {
 }
 
 fn check_size(api: &SystemApi, function: &str, size: u64) -> Result<(), Trap> {
-    let limit = api.view.limits.response_size;
+    let limit = match api.view.replicated {
+        true => api.view.limits.response_size,
+        false => api.view.limits.query_response_size,
+    };
     match size <= limit as u64 {
         true => Ok(()),
         false => Err(Trap::violation(format!(

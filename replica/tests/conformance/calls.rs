@@ -1,6 +1,7 @@
 //! Canister interface, "Inter-canister method calls"; abstract behaviour, "Call context creation"
 //! to "Call context removal" and "Callback invocation".
 
+use local_replica::fees;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
@@ -38,7 +39,8 @@ fn call_perform_without_the_cycles_for_it_returns_2_and_calls_nobody() {
     let before = world.state(a).balance;
     let calling = call(b, script().add(0, 1).reply());
     // What is left can be spent, but is less than what is set aside for a response.
-    let all_but_little = before - world.state(a).freezing_limit() - T / 1000;
+    let message = fees::reserved_for_execution(false);
+    let all_but_little = before - world.state(a).freezing_limit() - message - T / 1000;
     let attached = script().assemble(calling).attach(all_but_little);
     let reply = world.run(a, attached.get("perform", 2).add(0, 1).reply_cell(2));
     assert_eq!(number(&reply.unwrap()), 2);

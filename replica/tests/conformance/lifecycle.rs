@@ -220,10 +220,13 @@ fn only_a_stopped_canister_can_be_deleted() {
         CanisterNotStopped,
     );
     world.command("stop_canister", b).unwrap();
-    let burned = world.replica.cycles().burned;
+    let before = world.replica.cycles();
     let balance = world.state(b).balance;
     world.command("delete_canister", b).unwrap();
-    assert_eq!(world.replica.cycles().burned, burned + balance);
+    // Taking the call in was paid for, and the rest went with the canister.
+    let after = world.replica.cycles();
+    let gone = after.burned - before.burned + after.consumed - before.consumed;
+    assert_eq!(gone, balance);
     expect_reject(
         world.run(b, script().reply()),
         DestinationInvalid,

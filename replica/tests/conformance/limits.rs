@@ -1,7 +1,7 @@
 //! The limits of an execution, and what Wasm itself traps on ("Execution errors").
 
 use candid::Nat;
-use ic_management_canister_types::CanisterSettings;
+use ic_management_canister_types::{CanisterSettings, CanisterStatusResult};
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
@@ -140,6 +140,27 @@ fn memory_limit_of_the_settings_stops_updates() {
         )
         .unwrap();
     assert_eq!(world.state(id).wasm_memory_size(), 5 * 65536);
+}
+
+#[test]
+fn memory_limit_is_3_gib_where_nobody_set_one() {
+    const LIMIT: u64 = 3 * 1024 * 1024 * 1024;
+    let mut world = World::new();
+    let id = world.canister(
+        r#"(memory 1)
+           (func (export "canister_update grow")
+             (call $reply_number (i64.extend_i32_s (memory.grow (i32.const 49152)))))"#,
+    );
+    let status = world.command("canister_status", id).unwrap();
+    let status: CanisterStatusResult = candid::decode_one(&status).unwrap();
+    assert_eq!(status.settings.wasm_memory_limit, Nat::from(LIMIT));
+    // One page and 3 GiB are too much.
+    let reject = expect_reject(
+        world.call(id, "grow", b""),
+        CanisterError,
+        CanisterWasmMemoryLimitExceeded,
+    );
+    assert!(reject.message.contains(&LIMIT.to_string()), "{reject}");
 }
 
 #[test]

@@ -218,3 +218,25 @@ async fn sender_info_is_refused_since_it_can_t_be_verified() {
     answer.expect(400, "sender_info needs a canister signature");
     expect_not_called(&network, counter).await;
 }
+
+/// Both `s` and its negative make a valid signature; many libraries don't care which they make.
+#[tokio::test]
+async fn signature_by_secp256k1_with_a_high_s_is_accepted() {
+    let (network, counter, path) = world().await;
+    let user = secp256k1(1);
+    let content = call(user.sender().unwrap(), counter, "add", b"");
+    let mut envelope = envelope(content, &user);
+    let signature = envelope.sender_sig.as_ref().unwrap();
+    let low = k256::ecdsa::Signature::from_slice(signature).unwrap();
+    let (r, s) = low.split_scalars();
+    let high = k256::ecdsa::Signature::from_scalars(*r, -*s).unwrap();
+    assert_ne!(low, high);
+    envelope.sender_sig = Some(high.to_bytes().to_vec());
+    let answer = network.post(&path, &envelope.encode_bytes()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    // Any other is refused.
+    let wrong = k256::ecdsa::Signature::from_scalars(*s, *r).unwrap();
+    envelope.sender_sig = Some(wrong.to_bytes().to_vec());
+    let answer = network.post(&path, &envelope.encode_bytes()).await;
+    answer.expect(403, "not valid");
+}
