@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use candid::Principal;
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +212,22 @@ impl Canister {
     /// The cycles that it can spend.
     pub fn liquid_balance(&self) -> Cycles {
         self.balance.saturating_sub(self.freezing_limit())
+    }
+
+    /// Refuses what it can't pay for.
+    ///
+    /// # Errors
+    ///
+    /// The reject that `caller` gets.
+    pub fn check_affordable(&self, cost: Cycles, caller: &Principal) -> Result<(), Reject> {
+        let needed = self.freezing_limit().saturating_add(cost);
+        match needed.saturating_sub(self.balance) {
+            0 => Ok(()),
+            missing => {
+                let told = self.settings.controllers.contains(caller);
+                Err(rejects::out_of_cycles(self.id, told.then_some(missing)))
+            }
+        }
     }
 
     /// Opens a call context.

@@ -12,7 +12,7 @@ use crate::message::{
 };
 use crate::module::MethodKind;
 use crate::processing::{Bill, Cleanup};
-use crate::rejects::{not_found, out_of_cycles};
+use crate::rejects::not_found;
 use crate::replica::Replica;
 use crate::timeline::Step;
 
@@ -115,6 +115,8 @@ impl Replica {
             return Err(not_found(receiver));
         };
         canister.check_running()?;
+        let cost = fees::execution(self.environment.limits.message_instructions);
+        canister.check_affordable(cost, &origin.caller())?;
         let kind = canister.find_method(method)?;
         if kind == MethodKind::CompositeQuery {
             return Err(Reject::new(
@@ -134,12 +136,7 @@ impl Replica {
                 ),
             ));
         }
-        match canister.liquid_balance()
-            >= fees::execution(self.environment.limits.message_instructions)
-        {
-            true => Ok(kind),
-            false => Err(out_of_cycles(receiver)),
-        }
+        Ok(kind)
     }
 
     pub(crate) fn answer_by_system(

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::canister::Canister;
 use crate::limits::Limits;
-use crate::message::{CanisterId, Closure, Cycles, Reject, Time};
+use crate::message::{Closure, Cycles, Time};
 use crate::module::CanisterModule;
 use crate::subnet::Subnet;
-use crate::system_api::{Effects, EntryPoint, SystemApi, View, reject_of_fault};
+use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View};
 use crate::wasm::{Allowance, Checkpoint, Engine, Entry, Fault, Instance};
 
 /// What executions share.
@@ -110,22 +110,16 @@ pub(crate) fn run(
     entry: Entry<'_>,
     api: SystemApi,
     limits: Allowance,
-) -> (SystemApi, Result<(), Reject>, u64) {
-    let canister = api.view.canister;
+) -> (SystemApi, Result<(), Fault<Trap>>, u64) {
     let (mut api, result, instructions) = instance.call(entry, api, limits);
     api.finish();
-    let result = result.map_err(|fault| reject_of_fault(canister, &fault));
     (api, result, instructions)
 }
 
 /// Refuses a memory that is larger than the canister's settings allow.
-pub(crate) fn check_memory_limit(
-    canister: CanisterId,
-    memory: u64,
-    limit: Option<u64>,
-) -> Result<(), Reject> {
+pub(crate) fn check_memory_limit(memory: u64, limit: Option<u64>) -> Result<(), Fault<Trap>> {
     match limit {
-        Some(limit) if memory > limit => Err(reject_of_fault(canister, &Fault::MemoryLimit(limit))),
+        Some(limit) if memory > limit => Err(Fault::MemoryLimit(limit)),
         _ => Ok(()),
     }
 }

@@ -7,13 +7,10 @@
 use crate::canister::Canister;
 use crate::environment::{Environment, check_memory_limit, enter, run};
 use crate::fees;
-use crate::message::{
-    CallContextId, CallResult, CanisterId, Closure, Cycles, ErrorCode, Reject, RejectCode,
-    SystemTask,
-};
+use crate::message::{CallContextId, CallResult, Closure, Cycles, Reject, RejectCode, SystemTask};
 use crate::module::{CanisterModule, MethodKind};
-use crate::system_api::{Effects, EntryPoint, SystemApi, View};
-use crate::wasm::{Allowance, Entry, Instance, PAGE_SIZE};
+use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault, trap_in_log};
+use crate::wasm::{Allowance, Entry, Fault, Instance, PAGE_SIZE};
 
 /// The part of a message's instructions that is kept for a cleanup callback: one in so many.
 const CLEANUP_SHARE: u64 = 20;
@@ -92,7 +89,7 @@ impl Task {
         instance: &mut Instance<SystemApi>,
         api: SystemApi,
         allowance: Allowance,
-    ) -> (SystemApi, Result<(), Reject>, u64) {
+    ) -> (SystemApi, Result<(), Fault<Trap>>, u64) {
         let name;
         let entry = match self {
             Task::Method { kind, name: n, .. } => {
@@ -143,7 +140,7 @@ impl Environment {
         let wasm_memory = code.instance.memory_size();
         let memory = wasm_memory + canister.stable.pages() * PAGE_SIZE;
         let result = result.and_then(|()| {
-            check_memory_limit(canister.id, wasm_memory, allowance.soft_memory)?;
+            check_memory_limit(wasm_memory, allowance.soft_memory)?;
             // A response is processed even if it freezes the canister; everything else must leave
             // enough to pay for the memory that it took.
             match task.is_response() || memory <= memory_before {
@@ -151,7 +148,7 @@ impl Environment {
                 false => check_liquid(canister, &effects, freezing_limit, memory - memory_before),
             }
         });
-        let result = result.and_then(|()| self.trap_if_told(canister.id, &task));
+        let result = result.and_then(|()| self.trap_if_told(&task));
         let changed_memory = self.observe_memory
             && !task.is_query()
             && (canister.stable.has_changes() || code.instance.memory_differs(&checkpoint));
@@ -166,7 +163,7 @@ impl Environment {
         canister.code = Some(code);
         let outcome = match result {
             Ok(()) => Outcome::Committed(keep(canister, effects)),
-            Err(reject) => self.undo(canister, effects, reject),
+            Err(fault) => self.undo(canister, effects, &fault),
         };
         Run {
             outcome,
@@ -176,17 +173,12 @@ impl Environment {
     }
 
     /// The fault that somebody who tests may ask for: a trap in place of the normal end.
-    fn trap_if_told(&mut self, canister: CanisterId, task: &Task) -> Result<(), Reject> {
+    fn trap_if_told(&mut self, task: &Task) -> Result<(), Fault<Trap>> {
         if matches!(task, Task::Cleanup { .. }) || !std::mem::take(&mut self.trap_at_end) {
             return Ok(());
         }
-        Err(Reject::new(
-            ErrorCode::CanisterCalledTrap,
-            format!(
-                "Error from Canister {canister}: Canister called `ic0.trap` with message: \
-                 'trapped because the local replica was told so'"
-            ),
-        ))
+        let why = "trapped because the local replica was told so";
+        Err(Fault::Host(Trap::Called(why.to_owned())))
     }
 
     /// How much a task may use.
@@ -208,12 +200,14 @@ impl Environment {
 
     /// Forgets what a message did, after its state was put back. Only the log stays: it is how one
     /// learns why.
-    fn undo(&self, canister: &mut Canister, discarded: Effects, reject: Reject) -> Outcome {
+    fn undo(&self, canister: &mut Canister, discarded: Effects, fault: &Fault<Trap>) -> Outcome {
         for call in &discarded.calls {
             canister.close_call(call.receiver);
         }
-        let text = format!("[TRAP]: {}", reject.message);
-        canister.write_log(self.time, text.into_bytes());
+        if let Some(why) = trap_in_log(fault) {
+            canister.write_log(self.time, format!("[TRAP]: {why}").into_bytes());
+        }
+        let reject = reject_of_fault(canister.id, fault, None);
         Outcome::Undone { reject, discarded }
     }
 
@@ -274,17 +268,10 @@ fn check_liquid(
     effects: &Effects,
     freezing_limit: Cycles,
     grown: u64,
-) -> Result<(), Reject> {
+) -> Result<(), Fault<Trap>> {
     let more = fees::storage(grown, canister.settings.freezing_threshold);
     match effects.balance >= freezing_limit.saturating_add(more) {
         true => Ok(()),
-        false => Err(Reject::new(
-            ErrorCode::InsufficientCyclesInMemoryGrow,
-            format!(
-                "Error from Canister {}: Canister cannot grow memory by {grown} bytes due to \
-                 insufficient cycles.",
-                canister.id
-            ),
-        )),
+        false => Err(Fault::Host(Trap::InsufficientCyclesForMemory(grown))),
     }
 }

@@ -10,7 +10,7 @@ use crate::message::{
     CallResult, CanisterId, ErrorCode, IngressId, IngressMessage, Message, Reject,
 };
 use crate::query;
-use crate::rejects::{not_found, out_of_cycles};
+use crate::rejects::not_found;
 use crate::replica::{IngressStatus, Replica};
 
 impl Replica {
@@ -65,11 +65,10 @@ impl Replica {
         let Some(canister) = self.canisters.get_mut(&receiver) else {
             return Err(not_found(receiver));
         };
-        inspect(&mut self.environment, canister, sender, method, argument)?;
+        canister.check_running()?;
         let fee = fees::ingress(method, argument);
-        if canister.liquid_balance() < fee {
-            return Err(out_of_cycles(receiver));
-        }
+        canister.check_affordable(fee, &sender)?;
+        inspect(&mut self.environment, canister, sender, method, argument)?;
         canister.balance -= fee;
         self.environment.consumed += fee;
         Ok(())

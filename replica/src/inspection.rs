@@ -7,6 +7,7 @@ use crate::canister::Canister;
 use crate::environment::Environment;
 use crate::message::{Cycles, ErrorCode, Reject};
 use crate::non_replicated::{put_back, run_in_place};
+use crate::rejects::no_module_to_take_in;
 use crate::system_api::{EntryPoint, SystemApi, View};
 use crate::wasm::Entry;
 
@@ -19,14 +20,11 @@ pub(crate) fn inspect(
     argument: &[u8],
 ) -> Result<(), Reject> {
     const HOOK: &str = "canister_inspect_message";
-    canister.check_running()?;
-    let kind = canister.find_method(method);
-    let hooked = canister
-        .code
-        .as_ref()
-        .is_some_and(|c| c.module.has_hook(HOOK));
-    if !hooked {
-        return kind.map(|_| ());
+    let Some(code) = &canister.code else {
+        return Err(no_module_to_take_in());
+    };
+    if !code.module.has_hook(HOOK) {
+        return canister.find_method(method).map(|_| ());
     }
     let entry_point = EntryPoint::InspectMessage;
     let mut view = environment.bare_view(canister, entry_point, sender, argument.to_vec());

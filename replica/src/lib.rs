@@ -84,6 +84,7 @@ mod delivery;
 mod encoding;
 pub mod environment;
 pub mod execution;
+mod explanations;
 pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::canister::Canister;
 use crate::environment::run;
 use crate::message::{Cycles, Reject};
-use crate::system_api::{SystemApi, View};
+use crate::system_api::{SystemApi, View, reject_of_fault};
 use crate::wasm::{Allowance, Checkpoint, Entry};
 
 /// Runs something on a canister and leaves its state as it became.
@@ -29,6 +29,7 @@ pub(crate) fn run_in_place(
     let api = SystemApi::new(view, balance, 0, stable, BTreeMap::new(), timer);
     let (mut api, result, instructions) = run(&mut code.instance, entry, api, limits);
     canister.stable = std::mem::take(&mut api.stable);
+    let result = result.map_err(|fault| reject_of_fault(canister.id, &fault, None));
     (api, result, instructions)
 }
 

@@ -89,7 +89,7 @@ impl Replica {
     /// Runs the cleanup of a callback, if that trapped. The cleanup's changes stay, but the callback
     /// stays undone. Returns how the two together ended.
     fn clean_up(&mut self, whose: Whose, cleanup: Cleanup, callback: Run) -> Run {
-        let (trap, discarded) = match callback.outcome {
+        let (mut trap, discarded) = match callback.outcome {
             Outcome::Undone { reject, discarded } => (reject, discarded),
             Outcome::Committed(_) => return callback,
         };
@@ -106,21 +106,18 @@ impl Replica {
         let Some(run) = self.execute(whose, Step::Cleanup, task, &bill) else {
             unreachable!("the canister is still there");
         };
-        let reject = match &run.outcome {
-            Outcome::Committed(_) => trap,
-            Outcome::Undone { reject, .. } => Reject {
-                message: format!(
-                    "{}\ncall_on_cleanup also failed: {}",
-                    trap.message, reject.message
-                ),
-                ..trap
-            },
-        };
+        if let Outcome::Undone { reject, .. } = &run.outcome {
+            trap.message += "\n\ncall_on_cleanup also failed:\n\n";
+            trap.message += &reject.message;
+        }
         let (receiver, ..) = whose;
         self.watch_timer(receiver);
         self.notice_low_memory(receiver);
         Run {
-            outcome: Outcome::Undone { reject, discarded },
+            outcome: Outcome::Undone {
+                reject: trap,
+                discarded,
+            },
             instructions: callback.instructions + run.instructions,
             changed_memory: run.changed_memory,
         }

@@ -10,7 +10,7 @@ use crate::management;
 use crate::message::{CallResult, CanisterId, ErrorCode, OutgoingCall, Reject};
 use crate::module::MethodKind;
 use crate::non_replicated::{put_back, run_in_place};
-use crate::rejects::{did_not_reply, no_query_method, not_found, out_of_cycles};
+use crate::rejects::{did_not_reply, frozen, no_query_method, not_found};
 use crate::replica::Replica;
 use crate::stable_memory::Changes;
 use crate::system_api::{Effects, EntryPoint, View};
@@ -78,7 +78,7 @@ impl Evaluation<'_> {
             _ => return Err(no_query_method(receiver, method)),
         };
         if canister.liquid_balance() == 0 {
-            return Err(out_of_cycles(receiver));
+            return Err(frozen(receiver));
         }
         let request_bytes = argument.len() as u64;
         let instructions_before = self.instructions_left;
@@ -153,7 +153,7 @@ impl Evaluation<'_> {
             let mut view = self.view(receiver, entry_point, caller)?;
             match response {
                 Ok(reply) => view.argument = reply,
-                Err(reject) => view.reject = Some((reject.code, reject.message_for_canister())),
+                Err(reject) => view.reject = Some((reject.code, reject.message_in_query())),
             }
             let before = self.checkpoint(receiver);
             let (mut effects, result) = self.enter(receiver, enter(closure), view, &mut used)?;

@@ -3,10 +3,12 @@
 //! Nothing outside this room knows which engine runs. It knows nothing of canisters either: the
 //! functions that a module may import are given to [`Engine::new`] as a table.
 
+mod backtrace;
 mod engine;
 mod host;
 mod instance;
 
+pub use backtrace::Backtrace;
 pub use engine::{CompiledModule, Engine};
 pub use host::{
     Allowance, Entry, Fault, Host, HostCall, HostCallback, HostFunction, PAGE_SIZE, PRIVATE_EXPORT,

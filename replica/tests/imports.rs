@@ -14,12 +14,13 @@ const LAYERS: &[&[&str]] = &[
     &[
         "canister_log",
         "certificate",
+        "explanations",
         "fees",
         "pool",
-        "rejects",
         "stable_memory",
     ],
-    &["encoding", "settings", "subnet"],
+    &["rejects", "settings", "subnet"],
+    &["encoding"],
     // What code can do, code, and who has it.
     &["system_api"],
     &["module"],

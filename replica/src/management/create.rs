@@ -11,6 +11,7 @@ use super::call::Call;
 use super::canisters::find;
 use crate::canister::Canister;
 use crate::encoding::{empty_reply, encode};
+use crate::explanations::with_help;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::rejects::{invalid_argument, invalid_settings};
@@ -25,14 +26,16 @@ pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
     let args: CreateCanisterArgs = call.decode()?;
     call.check_sender_version(replica, args.sender_canister_version)?;
     if call.cycles < fees::CREATE_CANISTER {
-        return Err(Reject::new(
+        return Err(with_help(
             ErrorCode::InsufficientCyclesForCreateCanister,
-            format!(
+            &format!(
                 "Creating a canister requires a fee of {} that is deducted from the canister's \
                  initial balance but only {} cycles were received with the create_canister request.",
                 fees::CREATE_CANISTER,
                 call.cycles
             ),
+            "Try sending more cycles with the request.",
+            "create-canister-not-enough-cycles",
         ));
     }
     let settings = settings(call.caller, args.settings)?;

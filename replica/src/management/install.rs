@@ -11,13 +11,14 @@ use sha2::{Digest, Sha256};
 use super::call::Call;
 use super::canisters::controlled;
 use super::chunks;
-use super::installation::Installation;
+use super::installation::{Installation, out_of_cycles};
 use crate::canister::{Canister, MAX_CHUNKS};
 use crate::encoding::empty_reply;
+use crate::explanations::with_help;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
 use crate::module::MAX_MODULE_SIZE;
-use crate::rejects::{chunk_store, out_of_cycles};
+use crate::rejects::{chunk_store, no_module};
 use crate::replica::Replica;
 use crate::stable_memory::StableMemory;
 
@@ -102,8 +103,9 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
     let reserve = fees::execution(replica.environment.limits.install_instructions);
     let canister = controlled(replica, args.canister_id, call.caller)?;
     let id = canister.id;
-    if canister.liquid_balance() < reserve {
-        return Err(out_of_cycles(id));
+    let needed = canister.freezing_limit().saturating_add(reserve);
+    if needed > canister.balance {
+        return Err(out_of_cycles(id, needed - canister.balance));
     }
     check_mode(canister, args.mode)?;
     let environment = &mut replica.environment;
@@ -114,7 +116,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         )
     })?;
     let Some(canister) = replica.canisters.get_mut(&id) else {
-        return Err(out_of_cycles(id));
+        unreachable!("it was found above");
     };
     let log_begins = canister.log.next_index();
     let mut installation = Installation {
@@ -126,6 +128,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         certified_data: None,
         global_timer: 0,
         executed: Vec::new(),
+        trap: None,
     };
     let result = match args.mode {
         CanisterInstallMode::Upgrade(flags) => {
@@ -141,6 +144,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         certified_data,
         global_timer,
         executed,
+        trap,
         ..
     } = installation;
     for (entry_point, instructions, trap) in executed {
@@ -153,11 +157,11 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
     let cost = fees::execution(instructions).min(canister.balance);
     canister.balance -= cost;
     environment.consumed += cost;
-    let code = result.inspect_err(|reject| {
+    if let Some(why) = trap {
         // As for every message that traps: the log stays.
-        let text = format!("[TRAP]: {}", reject.message).into_bytes();
-        canister.write_log(environment.time, text);
-    })?;
+        canister.write_log(environment.time, format!("[TRAP]: {why}").into_bytes());
+    }
+    let code = result?;
     let burned = burned.min(canister.balance);
     canister.balance -= burned;
     replica.burned += burned;
@@ -190,20 +194,16 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
 fn check_mode(canister: &Canister, mode: CanisterInstallMode) -> Result<(), Reject> {
     let id = canister.id;
     match (mode, &canister.code) {
-        (CanisterInstallMode::Install, Some(_)) => Err(Reject::new(
+        (CanisterInstallMode::Install, Some(_)) => Err(with_help(
             ErrorCode::CanisterNonEmpty,
-            format!(
+            &format!(
                 "Canister {id} cannot be installed because the canister is not empty. Try \
                  installing with mode='reinstall' instead."
             ),
+            "Check that you want to overwrite the canister and, if so, use mode='reinstall'.",
+            "canister-not-empty",
         )),
-        (CanisterInstallMode::Upgrade(_), None) => Err(Reject::new(
-            ErrorCode::CanisterWasmModuleNotFound,
-            format!(
-                "Error from Canister {id}: Attempted to upgrade, but the canister contains no \
-                 Wasm module."
-            ),
-        )),
+        (CanisterInstallMode::Upgrade(_), None) => Err(no_module(id)),
         _ => Ok(()),
     }
 }

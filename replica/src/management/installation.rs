@@ -8,11 +8,12 @@ use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 
 use crate::canister::{Canister, Code};
 use crate::environment::{Environment, check_memory_limit, run};
+use crate::explanations::with_help;
 use crate::fees;
-use crate::message::{Cycles, ErrorCode, Reject};
+use crate::message::{CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::CanisterModule;
-use crate::rejects::out_of_cycles;
-use crate::system_api::{EntryPoint, SystemApi};
+use crate::rejects;
+use crate::system_api::{EntryPoint, SystemApi, reject_of_fault, trap_in_log};
 use crate::wasm::{Allowance, Checkpoint, Entry, Instance, PAGE_SIZE};
 
 /// The private custom section of modules that keep their memory in upgrades.
@@ -31,6 +32,8 @@ pub(super) struct Installation<'a> {
     pub(super) global_timer: u64,
     /// What was executed, in how many instructions, and why it trapped if it did.
     pub(super) executed: Vec<(EntryPoint, u64, Option<Reject>)>,
+    /// Why it trapped, in the words of the canister's log.
+    pub(super) trap: Option<String>,
 }
 
 impl Installation<'_> {
@@ -117,13 +120,15 @@ impl Installation<'_> {
         let canister = &*self.canister;
         let memory = code.instance.memory_size();
         let limit = Some(canister.settings.wasm_memory_limit).filter(|limit| *limit > 0);
-        check_memory_limit(canister.id, memory, limit)?;
+        check_memory_limit(memory, limit)
+            .map_err(|fault| reject_of_fault(canister.id, &fault, None))?;
         let stored = memory + code.module.size + canister.stable.pages() * PAGE_SIZE;
         let stays = fees::storage(stored, canister.settings.freezing_threshold);
         let cost = fees::execution(self.instructions);
-        match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
-            true => Ok(()),
-            false => Err(out_of_cycles(canister.id)),
+        let balance = canister.balance.saturating_sub(self.burned);
+        match stays.saturating_add(cost).saturating_sub(balance) {
+            0 => Ok(()),
+            missing => Err(out_of_cycles(canister.id, missing)),
         }
     }
 
@@ -197,6 +202,11 @@ impl Installation<'_> {
         let instance: &mut Instance<SystemApi> = &mut code.instance;
         let (api, result, instructions) = run(instance, Entry::Export(export), api, limits);
         self.instructions += instructions;
+        if let Some(why) = result.as_ref().err().and_then(trap_in_log) {
+            self.trap = Some(why.to_owned());
+        }
+        let id = canister.id;
+        let result = result.map_err(|fault| reject_of_fault(id, &fault, None));
         let trap = result.as_ref().err().cloned();
         self.executed.push((entry_point, instructions, trap));
         let effects = self.environment.take_back(canister, api);
@@ -223,6 +233,18 @@ impl Installation<'_> {
             ),
         )
     }
+}
+
+/// Refuses an installation that the canister can't pay for. Its controller, who installs, is told how
+/// much is missing.
+pub(super) fn out_of_cycles(canister: CanisterId, missing: Cycles) -> Reject {
+    let Reject { message, .. } = rejects::out_of_cycles(canister, Some(missing));
+    with_help(
+        ErrorCode::CanisterOutOfCycles,
+        &format!("Canister installation failed with `{message}`."),
+        "Top up the canister with more cycles.",
+        "install-code-not-enough-cycles",
+    )
 }
 
 /// Whether an upgrade keeps the memory, if the modules and the options agree about it.

@@ -29,6 +29,7 @@ mod permissions;
 mod replying;
 mod segments;
 mod submitting;
+mod texts;
 mod timeline;
 mod timers;
 mod upgrading;
