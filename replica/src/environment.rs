@@ -27,6 +27,8 @@ pub struct Environment {
     pub limits: Arc<Limits>,
     /// Cycles that fees have consumed.
     pub consumed: Cycles,
+    /// Whether to find out where messages trap.
+    pub backtraces: bool,
     /// Whether to look for changes of the memory, for the timeline.
     pub observe_memory: bool,
     /// The modules that canisters run, by hash: each is compiled once.
@@ -54,10 +56,12 @@ impl Environment {
         Ok(module)
     }
 
-    /// Puts back what an execution borrowed of the canister, and returns what it did.
-    pub(crate) fn take_back(&self, canister: &mut Canister, api: SystemApi) -> Effects {
+    /// Puts back what an execution borrowed of the canister, and returns what it did and
+    /// what it saw.
+    pub(crate) fn take_back(&self, canister: &mut Canister, api: SystemApi) -> (Effects, View) {
         let SystemApi {
             effects,
+            view,
             stable,
             open_calls,
             log,
@@ -69,7 +73,7 @@ impl Environment {
         for content in log.lines {
             canister.write_log(self.time, content);
         }
-        effects
+        (effects, view)
     }
 
     /// The view of an execution that belongs to no call context.

@@ -4,13 +4,14 @@
 //! "Message execution"): a message that ends normally takes effect as a whole; a message that
 //! traps leaves no trace but its log.
 
+use crate::backtraces::Failed;
 use crate::canister::Canister;
 use crate::environment::{Environment, check_memory_limit, enter, run};
 use crate::fees;
 use crate::message::{CallContextId, CallResult, Closure, Cycles, Reject, RejectCode, SystemTask};
 use crate::module::{CanisterModule, MethodKind};
-use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault, trap_in_log};
-use crate::wasm::{Allowance, Entry, Fault, Instance, PAGE_SIZE};
+use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault};
+use crate::wasm::{Allowance, Backtrace, Entry, Fault, PAGE_SIZE};
 
 /// The part of a message's instructions that is kept for a cleanup callback: one in so many.
 const CLEANUP_SHARE: u64 = 20;
@@ -83,23 +84,21 @@ impl Task {
         matches!(self, Task::Callback { .. } | Task::Cleanup { .. })
     }
 
-    /// Calls what is to be executed.
-    fn run(
-        &self,
-        instance: &mut Instance<SystemApi>,
-        api: SystemApi,
-        allowance: Allowance,
-    ) -> (SystemApi, Result<(), Fault<Trap>>, u64) {
-        let name;
-        let entry = match self {
-            Task::Method { kind, name: n, .. } => {
-                name = kind.export(n);
-                Entry::Export(&name)
-            }
+    /// The name of the exported method, if it is one.
+    fn method(&self) -> String {
+        match self {
+            Task::Method { kind, name, .. } => kind.export(name),
+            _ => String::new(),
+        }
+    }
+
+    /// What is to be called, given the name of the exported method.
+    fn entry<'a>(&self, method: &'a str) -> Entry<'a> {
+        match self {
+            Task::Method { .. } => Entry::Export(method),
             Task::Callback { closure, .. } | Task::Cleanup { closure, .. } => enter(*closure),
             Task::System(task) => Entry::Export(task.export()),
-        };
-        run(instance, entry, api, allowance)
+        }
     }
 }
 
@@ -134,8 +133,10 @@ impl Environment {
             std::mem::take(&mut canister.open_calls),
             canister.global_timer,
         );
-        let (api, result, instructions) = task.run(&mut code.instance, api, allowance);
-        let effects = self.take_back(canister, api);
+        let method = task.method();
+        let entry = task.entry(&method);
+        let (api, result, instructions) = run(&mut code.instance, entry, api, allowance);
+        let (effects, view) = self.take_back(canister, api);
 
         let wasm_memory = code.instance.memory_size();
         let memory = wasm_memory + canister.stable.pages() * PAGE_SIZE;
@@ -159,12 +160,32 @@ impl Environment {
             code.instance.roll_back(&checkpoint);
             canister.stable.roll_back();
         }
-        self.checkpoint = checkpoint;
-        canister.code = Some(code);
         let outcome = match result {
             Ok(()) => Outcome::Committed(keep(canister, effects)),
-            Err(fault) => self.undo(canister, effects, &fault),
+            Err(fault) => {
+                let failed = Failed {
+                    module: &code.module,
+                    before: &checkpoint,
+                    used: Allowance {
+                        instructions,
+                        ..allowance
+                    },
+                    fault: &fault,
+                };
+                let may_know = view.settings.may_read_log(&view.caller);
+                undo(canister, &effects);
+                let backtrace = self.locate(canister, &failed, entry, view, (balance, available));
+                let told = backtrace.as_ref().filter(|_| may_know);
+                let reject = reject_of_fault(canister.id, &fault, told);
+                self.log_trap(canister, &fault, backtrace.as_ref());
+                Outcome::Undone {
+                    reject,
+                    discarded: effects,
+                }
+            }
         };
+        self.checkpoint = checkpoint;
+        canister.code = Some(code);
         Run {
             outcome,
             instructions,
@@ -198,17 +219,26 @@ impl Environment {
         }
     }
 
-    /// Forgets what a message did, after its state was put back. Only the log stays: it is how one
-    /// learns why.
-    fn undo(&self, canister: &mut Canister, discarded: Effects, fault: &Fault<Trap>) -> Outcome {
-        for call in &discarded.calls {
-            canister.close_call(call.receiver);
+    /// Finds out where a message trapped, after all that it did was put back.
+    fn locate(
+        &self,
+        canister: &mut Canister,
+        failed: &Failed<'_>,
+        entry: Entry<'_>,
+        view: View,
+        (balance, available): (Cycles, Cycles),
+    ) -> Option<Backtrace> {
+        if !self.can_trace(failed.module, failed.fault) {
+            return None;
         }
-        if let Some(why) = trap_in_log(fault) {
-            canister.write_log(self.time, format!("[TRAP]: {why}").into_bytes());
-        }
-        let reject = reject_of_fault(canister.id, fault, None);
-        Outcome::Undone { reject, discarded }
+        let stable = std::mem::take(&mut canister.stable);
+        let open_calls = canister.open_calls.clone();
+        let timer = canister.global_timer;
+        let api = SystemApi::new(view, balance, available, stable, open_calls, timer);
+        let (api, backtrace) = self.trace(failed, entry, api);
+        canister.stable = api.stable;
+        canister.stable.roll_back();
+        backtrace
     }
 
     /// What `task` may see, and the cycles that it may accept. Takes the bytes out of the task.
@@ -246,6 +276,13 @@ impl Environment {
             Task::System(_) => {}
         }
         (view, context.available_cycles)
+    }
+}
+
+/// Forgets the calls that a message made, after its state was put back.
+fn undo(canister: &mut Canister, discarded: &Effects) {
+    for call in &discarded.calls {
+        canister.close_call(call.receiver);
     }
 }
 

@@ -71,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backtraces;
 mod call_contexts;
 pub mod canister;
 pub mod canister_log;

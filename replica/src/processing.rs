@@ -6,7 +6,7 @@ use candid::Principal;
 use crate::execution::{Outcome, Run, Task};
 use crate::fees;
 use crate::message::{
-    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, Reject, RejectCode,
+    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, RejectCode,
 };
 use crate::replica::Replica;
 use crate::timeline::Step;

@@ -33,10 +33,13 @@ pub struct Config {
     pub limits: Limits,
     /// How many events the timeline keeps; 0 turns it off.
     pub timeline_capacity: usize,
+    /// Whether the log and the reject of a message that trapped say where, as on the network. The
+    /// message is executed once more for it.
+    pub backtraces: bool,
 }
 
 impl Default for Config {
-    /// The limits of [`Limits::default`], and a timeline of 10,000 events.
+    /// The limits of [`Limits::default`], a timeline of 10,000 events, and backtraces.
     fn default() -> Self {
         Config {
             seed: b"local-replica".to_vec(),
@@ -44,6 +47,7 @@ impl Default for Config {
             time: 1_767_225_600_000_000_000,
             limits: Limits::default(),
             timeline_capacity: 10_000,
+            backtraces: true,
         }
     }
 }
@@ -124,6 +128,7 @@ impl Replica {
                 time: config.time,
                 limits: Arc::new(config.limits),
                 consumed: 0,
+                backtraces: config.backtraces,
                 observe_memory: config.timeline_capacity > 0,
                 modules: BTreeMap::new(),
                 checkpoint: Checkpoint::default(),

@@ -7,6 +7,7 @@ mod backtrace;
 mod engine;
 mod host;
 mod instance;
+mod trace;
 
 pub use backtrace::Backtrace;
 pub use engine::{CompiledModule, Engine};
@@ -15,3 +16,4 @@ pub use host::{
     ValueType,
 };
 pub use instance::{Checkpoint, Instance};
+pub use trace::{TRACE_DEPTH, TRACE_STACK, TRACE_STACK_PAGES, Trace};

@@ -27,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["canister"],
     // One execution.
     &["environment"],
+    &["backtraces"],
     &["execution", "non_replicated"],
     &["inspection", "timeline"],
     // All canisters and all messages.

@@ -209,7 +209,7 @@ impl Installation<'_> {
         let result = result.map_err(|fault| reject_of_fault(id, &fault, None));
         let trap = result.as_ref().err().cloned();
         self.executed.push((entry_point, instructions, trap));
-        let effects = self.environment.take_back(canister, api);
+        let (effects, _) = self.environment.take_back(canister, api);
         self.burned += effects.burned;
         if effects.certified_data.is_some() {
             self.certified_data = effects.certified_data;

@@ -11,8 +11,8 @@ use super::host::{Allowance, Entry, Fault, Host, PAGE_SIZE, PRIVATE_EXPORT};
 /// An instance of a module: its memory, globals and tables.
 pub struct Instance<H: Host> {
     compiled: CompiledModule<H>,
-    store: Store<HostState<H>>,
-    instance: wasmi::Instance,
+    pub(super) store: Store<HostState<H>>,
+    pub(super) instance: wasmi::Instance,
     memory: Option<Memory>,
     globals: Vec<Global>,
     tables: Vec<Table>,
@@ -42,6 +42,7 @@ impl<H: Host> CompiledModule<H> {
                 host: None,
                 memory: None,
                 instruction_limit: 0,
+                failed_import: None,
                 growth: growth_limits(memory_limit, None),
             },
         );
@@ -280,8 +281,12 @@ impl<H: Host> Instance<H> {
     /// An engine's memories and tables can grow but not shrink, so what grew is undone by a new
     /// instance.
     fn restore_in_new_instance(&mut self, checkpoint: &Checkpoint) {
-        let mut fresh = self
-            .compiled
+        *self = Instance::at(&self.compiled, checkpoint);
+    }
+
+    /// A new instance, in the state of `checkpoint`, which is one of this module's.
+    pub(super) fn at(compiled: &CompiledModule<H>, checkpoint: &Checkpoint) -> Self {
+        let mut fresh = compiled
             .instantiate(u64::MAX)
             .expect("the same module was instantiated before");
         fresh
@@ -300,7 +305,7 @@ impl<H: Host> Instance<H> {
             }
         }
         fresh.restore_references(checkpoint);
-        *self = fresh;
+        fresh
     }
 }
 

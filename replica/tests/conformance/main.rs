@@ -8,6 +8,7 @@ mod puppet;
 
 mod anything;
 mod atomicity;
+mod backtraces;
 mod bad_input;
 mod bounded_wait;
 mod callbacks;
