@@ -8,8 +8,8 @@ use crate::environment::Environment;
 use crate::message::{Cycles, ErrorCode, Reject};
 use crate::non_replicated::{put_back, run_in_place};
 use crate::rejects::no_module_to_take_in;
-use crate::system_api::{EntryPoint, SystemApi, View};
-use crate::wasm::Entry;
+use crate::system_api::{EntryPoint, SystemApi, Trap, View, reject_of_fault};
+use crate::wasm::{Entry, Fault};
 
 /// Asks `canister_inspect_message` whether a message from a user is accepted.
 pub(crate) fn inspect(
@@ -40,7 +40,7 @@ pub(crate) fn inspect(
         balance,
         limit,
     );
-    result?;
+    result.map_err(|fault| reject_of_fault(canister.id, &fault, None))?;
     match api.effects.accepted {
         true => Ok(()),
         false => Err(Reject::new(
@@ -58,7 +58,7 @@ fn run_and_discard(
     view: View,
     balance: Cycles,
     limit: u64,
-) -> (SystemApi, Result<(), Reject>, u64) {
+) -> (SystemApi, Result<(), Fault<Trap>>, u64) {
     let Some(code) = &mut canister.code else {
         unreachable!("only canisters with code are inspected");
     };

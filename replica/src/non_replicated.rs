@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::canister::Canister;
 use crate::environment::run;
-use crate::message::{Cycles, Reject};
-use crate::system_api::{SystemApi, View, reject_of_fault};
-use crate::wasm::{Allowance, Checkpoint, Entry};
+use crate::message::Cycles;
+use crate::system_api::{SystemApi, Trap, View};
+use crate::wasm::{Allowance, Checkpoint, Entry, Fault};
 
 /// Runs something on a canister and leaves its state as it became.
 pub(crate) fn run_in_place(
@@ -15,7 +15,7 @@ pub(crate) fn run_in_place(
     view: View,
     balance: Cycles,
     limit: u64,
-) -> (SystemApi, Result<(), Reject>, u64) {
+) -> (SystemApi, Result<(), Fault<Trap>>, u64) {
     let Some(code) = &mut canister.code else {
         unreachable!("only canisters with code are queried");
     };
@@ -29,7 +29,6 @@ pub(crate) fn run_in_place(
     let api = SystemApi::new(view, balance, 0, stable, BTreeMap::new(), timer);
     let (mut api, result, instructions) = run(&mut code.instance, entry, api, limits);
     canister.stable = std::mem::take(&mut api.stable);
-    let result = result.map_err(|fault| reject_of_fault(canister.id, &fault, None));
     (api, result, instructions)
 }
 

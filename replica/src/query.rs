@@ -1,9 +1,11 @@
 //! Queries and composite queries, whose changes are discarded (Interface Specification, "Query call").
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use candid::Principal;
 
+use crate::backtraces::Failed;
 use crate::canister::Canister;
 use crate::environment::enter;
 use crate::management;
@@ -13,8 +15,8 @@ use crate::non_replicated::{put_back, run_in_place};
 use crate::rejects::{did_not_reply, frozen, no_query_method, not_found};
 use crate::replica::Replica;
 use crate::stable_memory::Changes;
-use crate::system_api::{Effects, EntryPoint, View};
-use crate::wasm::{Checkpoint, Entry};
+use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault};
+use crate::wasm::{Allowance, Backtrace, Checkpoint, Entry, Fault};
 
 /// How deep composite queries may call each other.
 const MAX_DEPTH: usize = 6;
@@ -93,7 +95,8 @@ impl Evaluation<'_> {
             self.under_way[older].1 = original;
         }
         self.under_way.push((receiver, found));
-        let result = self.run_to_the_end(caller, receiver, kind, method, argument);
+        let begun = older.unwrap_or(self.under_way.len() - 1);
+        let result = self.run_to_the_end(caller, receiver, kind, method, argument, begun);
         let Some((_, found)) = self.under_way.pop() else {
             return result;
         };
@@ -113,7 +116,7 @@ impl Evaluation<'_> {
     }
 
     /// Runs the method, then the callbacks of its calls, until there is an answer or nothing that
-    /// could give one.
+    /// could give one. `begun` is whose state it begins with, of those under way.
     fn run_to_the_end(
         &mut self,
         caller: Principal,
@@ -121,6 +124,7 @@ impl Evaluation<'_> {
         kind: MethodKind,
         method: &str,
         argument: Vec<u8>,
+        begun: usize,
     ) -> CallResult {
         let entry_point = match kind {
             MethodKind::CompositeQuery => EntryPoint::CompositeQuery,
@@ -134,8 +138,11 @@ impl Evaluation<'_> {
         view.certified_data = certified_data;
         view.argument = argument;
         let export = kind.export(method);
-        let (mut effects, result) =
-            self.enter(receiver, Entry::Export(&export), view, &mut used)?;
+        let before = std::mem::take(&mut self.under_way[begun].1);
+        let entry = Entry::Export(&export);
+        let entered = self.enter(receiver, entry, view, &mut used, &before);
+        self.under_way[begun].1 = before;
+        let (mut effects, result) = entered?;
         result?;
         let mut open: VecDeque<OutgoingCall> = effects.calls.drain(..).collect();
         let mut answer = effects.response.take();
@@ -156,7 +163,8 @@ impl Evaluation<'_> {
                 Err(reject) => view.reject = Some((reject.code, reject.message_in_query())),
             }
             let before = self.checkpoint(receiver);
-            let (mut effects, result) = self.enter(receiver, enter(closure), view, &mut used)?;
+            let (mut effects, result) =
+                self.enter(receiver, enter(closure), view, &mut used, &before)?;
             match result {
                 Ok(()) => {
                     open.extend(effects.calls.drain(..));
@@ -166,7 +174,8 @@ impl Evaluation<'_> {
                     self.back_to(receiver, &before);
                     if let Some(closure) = call.on_cleanup {
                         let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
-                        let (_, result) = self.enter(receiver, enter(closure), view, &mut used)?;
+                        let (_, result) =
+                            self.enter(receiver, enter(closure), view, &mut used, &before)?;
                         // A cleanup that traps as well has no one left to tell.
                         if result.is_err() {
                             self.back_to(receiver, &before);
@@ -186,6 +195,7 @@ impl Evaluation<'_> {
         entry: Entry<'_>,
         mut view: View,
         used: &mut u64,
+        before: &State,
     ) -> Result<(Effects, Result<(), Reject>), Reject> {
         // Counted are the instructions of this canister in this call alone.
         view.context_instructions = *used;
@@ -197,7 +207,49 @@ impl Evaluation<'_> {
         let (api, result, instructions) = run_in_place(canister, entry, view, balance, limit);
         self.instructions_left -= instructions;
         *used += instructions;
-        Ok((api.effects, result))
+        let SystemApi { effects, view, .. } = api;
+        let result = result.map_err(|fault| {
+            let backtrace = self.locate(receiver, entry, view, instructions, &fault, before);
+            reject_of_fault(receiver, &fault, backtrace.as_ref())
+        });
+        Ok((effects, result))
+    }
+
+    /// Finds out where an execution trapped, for a caller who may know. What it changed is put back.
+    fn locate(
+        &mut self,
+        receiver: CanisterId,
+        entry: Entry<'_>,
+        view: View,
+        used: u64,
+        fault: &Fault<Trap>,
+        before: &State,
+    ) -> Option<Backtrace> {
+        let code = self.replica.canisters.get(&receiver)?.code.as_ref()?;
+        let module = Arc::clone(&code.module);
+        let can_trace = self.replica.environment.can_trace(&module, fault);
+        if !can_trace || !view.settings.may_read_log(&view.caller) {
+            return None;
+        }
+        self.back_to(receiver, before);
+        let canister = self.replica.canisters.get_mut(&receiver)?;
+        let stable = std::mem::take(&mut canister.stable);
+        let (balance, timer) = (canister.balance, canister.global_timer);
+        let failed = Failed {
+            module: &module,
+            before: &before.instance,
+            used: Allowance {
+                instructions: used,
+                memory: module.memory_limit(&view.limits),
+                soft_memory: None,
+            },
+            fault,
+        };
+        let api = SystemApi::new(view, balance, 0, stable, BTreeMap::new(), timer);
+        let (api, backtrace) = self.replica.environment.trace(&failed, entry, api);
+        self.replica.canisters.get_mut(&receiver)?.stable = api.stable;
+        self.back_to(receiver, before);
+        backtrace
     }
 
     fn view(

@@ -157,9 +157,9 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
     let cost = fees::execution(instructions).min(canister.balance);
     canister.balance -= cost;
     environment.consumed += cost;
-    if let Some(why) = trap {
+    if let Some((fault, backtrace)) = trap {
         // As for every message that traps: the log stays.
-        canister.write_log(environment.time, format!("[TRAP]: {why}").into_bytes());
+        environment.log_trap(canister, &fault, backtrace.as_ref());
     }
     let code = result?;
     let burned = burned.min(canister.balance);

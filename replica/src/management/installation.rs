@@ -1,11 +1,13 @@
 //! One installation or upgrade (the specification's section "Canister upgrades"): as a whole or not at
 //! all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candid::Principal;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 
+use crate::backtraces::Failed;
 use crate::canister::{Canister, Code};
 use crate::environment::{Environment, check_memory_limit, run};
 use crate::explanations::with_help;
@@ -13,8 +15,8 @@ use crate::fees;
 use crate::message::{CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::CanisterModule;
 use crate::rejects;
-use crate::system_api::{EntryPoint, SystemApi, reject_of_fault, trap_in_log};
-use crate::wasm::{Allowance, Checkpoint, Entry, Instance, PAGE_SIZE};
+use crate::system_api::{EntryPoint, SystemApi, Trap, reject_of_fault};
+use crate::wasm::{Allowance, Backtrace, Checkpoint, Entry, Fault, PAGE_SIZE};
 
 /// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
@@ -32,8 +34,8 @@ pub(super) struct Installation<'a> {
     pub(super) global_timer: u64,
     /// What was executed, in how many instructions, and why it trapped if it did.
     pub(super) executed: Vec<(EntryPoint, u64, Option<Reject>)>,
-    /// Why it trapped, in the words of the canister's log.
-    pub(super) trap: Option<String>,
+    /// Why it trapped, and where.
+    pub(super) trap: Option<(Fault<Trap>, Option<Backtrace>)>,
 }
 
 impl Installation<'_> {
@@ -191,25 +193,52 @@ impl Installation<'_> {
             EntryPoint::PreUpgrade => canister.global_timer,
             _ => self.global_timer,
         };
-        let api = SystemApi::new(
-            view,
-            canister.balance.saturating_sub(self.burned),
-            0,
-            std::mem::take(&mut canister.stable),
-            std::mem::take(&mut canister.open_calls),
-            global_timer,
-        );
-        let instance: &mut Instance<SystemApi> = &mut code.instance;
-        let (api, result, instructions) = run(instance, Entry::Export(export), api, limits);
+        // To find out where it traps, if it does.
+        let may_trace = self.environment.backtraces && code.module.traceable.is_some();
+        let before = may_trace.then(|| {
+            let mut before = Checkpoint::default();
+            code.instance.begin(&mut before);
+            let changes = canister.stable.set_aside();
+            canister.stable.make_again(changes.clone());
+            (before, changes)
+        });
+        let balance = canister.balance.saturating_sub(self.burned);
+        let stable = std::mem::take(&mut canister.stable);
+        let open_calls = std::mem::take(&mut canister.open_calls);
+        let api = SystemApi::new(view, balance, 0, stable, open_calls, global_timer);
+        let entry = Entry::Export(export);
+        let (api, result, instructions) = run(&mut code.instance, entry, api, limits);
         self.instructions += instructions;
-        if let Some(why) = result.as_ref().err().and_then(trap_in_log) {
-            self.trap = Some(why.to_owned());
-        }
-        let id = canister.id;
-        let result = result.map_err(|fault| reject_of_fault(id, &fault, None));
+        let (effects, view) = self.environment.take_back(canister, api);
+        let result = result.map_err(|fault| {
+            let may_know = view.settings.may_read_log(&view.caller);
+            let located = before.filter(|_| self.environment.can_trace(&code.module, &fault));
+            let backtrace = located.and_then(|(before, changes)| {
+                canister.stable.roll_back();
+                canister.stable.make_again(changes);
+                let stable = std::mem::take(&mut canister.stable);
+                let open_calls = BTreeMap::new();
+                let api = SystemApi::new(view, balance, 0, stable, open_calls, global_timer);
+                let failed = Failed {
+                    module: &code.module,
+                    before: &before,
+                    used: Allowance {
+                        instructions,
+                        ..limits
+                    },
+                    fault: &fault,
+                };
+                let (api, backtrace) = self.environment.trace(&failed, entry, api);
+                canister.stable = api.stable;
+                backtrace
+            });
+            let told = backtrace.as_ref().filter(|_| may_know);
+            let reject = reject_of_fault(canister.id, &fault, told);
+            self.trap = Some((fault, backtrace));
+            reject
+        });
         let trap = result.as_ref().err().cloned();
         self.executed.push((entry_point, instructions, trap));
-        let (effects, _) = self.environment.take_back(canister, api);
         self.burned += effects.burned;
         if effects.certified_data.is_some() {
             self.certified_data = effects.certified_data;

@@ -93,6 +93,65 @@ fn function_that_was_called_through_the_table_is_in_the_backtrace() {
 }
 
 #[test]
+fn query_says_where_it_trapped_and_leaves_no_line() {
+    let (mut world, id) = deployed(config());
+    let reject = world.query(id, "ask", b"").unwrap_err();
+    let backtrace = format!("Canister Backtrace:\n{DEEP}ask\n");
+    assert!(reject.message.contains(&backtrace), "{reject}");
+    let reject = world.replica.query(STRANGER, id, "ask", b"").unwrap_err();
+    assert!(!reject.message.contains("Backtrace"), "{reject}");
+    assert!(world.log(id).is_empty());
+    world.call(id, "count", b"").unwrap();
+}
+
+#[test]
+fn installation_says_where_it_trapped() {
+    let mut world = World::new();
+    let id = world.create();
+    let bad = module(
+        r#"(memory 1)
+           (func $"canister_init" (export "canister_init") (call $setup))
+           (func $setup
+             (drop (call $stable64_grow (i64.const 1)))
+             (if (i64.ne (call $stable64_size) (i64.const 1)) (then (call $impossible)))
+             unreachable)
+           (func $impossible unreachable)"#,
+    );
+    let reject = world.install(id, &bad, b"").unwrap_err();
+    let backtrace = "Canister Backtrace:\nsetup\ncanister_init\n";
+    assert!(reject.message.contains(backtrace), "{reject}");
+    assert_eq!(world.log(id), [format!("[TRAP]: unreachable\n{backtrace}")]);
+    assert_eq!(world.state(id).stable.pages(), 0);
+}
+
+#[test]
+fn upgrade_says_where_it_trapped_and_sees_what_the_old_code_saved() {
+    let mut world = World::new();
+    let id = world.create();
+    let old = module(
+        r#"(memory 1) (func (export "canister_pre_upgrade")
+             (drop (call $stable64_grow (i64.const 1)))
+             (call $stable64_write (i64.const 0) (i64.const 0) (i64.const 8)))
+           (data (i32.const 0) "saved...")"#,
+    );
+    world.install(id, &old, b"").unwrap();
+    let new = module(
+        r#"(memory 1) (func $after (export "canister_post_upgrade")
+             (call $stable64_read (i64.const 16) (i64.const 0) (i64.const 8))
+             (if (i32.eq (i32.load8_u (i32.const 16)) (i32.const 0x73)) (then (call $found_it))))
+           (func $found_it unreachable)"#,
+    );
+    let reject = world.upgrade(id, &new, b"").unwrap_err();
+    assert!(
+        reject
+            .message
+            .contains("Canister Backtrace:\nfound_it\nafter\n"),
+        "{reject}"
+    );
+    assert_eq!(world.state(id).stable.pages(), 0);
+}
+
+#[test]
 fn what_is_no_trap_has_no_backtrace() {
     let (mut world, id) = deployed(config());
     for method in ["loop", "wrong"] {
@@ -105,9 +164,6 @@ fn what_is_no_trap_has_no_backtrace() {
 #[test]
 fn module_without_names_has_no_backtrace() {
     let mut world = World::new();
-    let id = world.canister(r#"(memory 1) (func (export "canister_update run") unreachable)"#);
-    // The imports have names in the text, so the canister is stripped of them.
-    let _ = id;
     let bare =
         wat::parse_str(r#"(module (func (export "canister_update run") unreachable))"#).unwrap();
     let id = world.create();

@@ -30,7 +30,7 @@ fn cleanup_runs_when_a_callback_traps_and_its_effects_stay() {
     let reject = world.run(a, script().add(0, 1).call(reply)).unwrap_err();
     assert_eq!(reject.error_code, CanisterCalledTrap);
     assert!(
-        reject.message.contains("with message: 'boom'.\n"),
+        reject.message.contains("with message: 'boom'\n"),
         "{reject}"
     );
     assert_eq!(

@@ -1,16 +1,25 @@
 //! What users and canisters read when something fails: word for word as on the network.
 
 use ic_management_canister_types::CanisterSettings;
+use local_replica::Config;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
-use crate::harness::{STRANGER, T, USER, World, expect_reject, rejected};
+use crate::harness::{STRANGER, T, USER, World, config, expect_reject, rejected};
 use crate::puppet::{call, call_method, script, tell_reject};
 
 const DOCUMENTATION: &str = "https://internetcomputer.org/docs/current/references/execution-errors";
 
 const TRAP_ADVICE: &str = "Consider gracefully handling failures from this canister or altering the \
      canister to handle exceptions. See documentation:";
+
+/// A replica that does not say where messages trap: see `backtraces.rs`.
+fn world() -> World {
+    World::with(Config {
+        backtraces: false,
+        ..config()
+    })
+}
 
 /// What a puppet sees when its call of another one is rejected.
 fn seen(world: &mut World, callee: candid::Principal, argument: crate::puppet::Script) -> String {
@@ -21,7 +30,7 @@ fn seen(world: &mut World, callee: candid::Principal, argument: crate::puppet::S
 
 #[test]
 fn trap_is_explained_to_users_and_to_canisters() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.puppet();
     let reject = world.run(id, script().trap("boom")).unwrap_err();
     let text = format!(
@@ -35,7 +44,7 @@ fn trap_is_explained_to_users_and_to_canisters() {
 
 #[test]
 fn instruction_that_traps_is_explained() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.canister("(memory 1) (func (export \"canister_update run\") unreachable)");
     let reject = world.call(id, "run", b"").unwrap_err();
     assert_eq!(
@@ -49,7 +58,7 @@ fn instruction_that_traps_is_explained() {
 
 #[test]
 fn log_says_of_a_trap_only_what_the_canister_said() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.puppet();
     world.run(id, script().trap("boom")).unwrap_err();
     world.run(id, script().trap("")).unwrap_err();
@@ -74,7 +83,7 @@ fn log_says_of_a_trap_only_what_the_canister_said() {
 
 #[test]
 fn limit_of_instructions_is_explained() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.canister("(memory 1) (func (export \"canister_update run\") (loop (br 0)))");
     let reject = world.call(id, "run", b"").unwrap_err();
     assert_eq!(
@@ -90,7 +99,7 @@ fn limit_of_instructions_is_explained() {
 
 #[test]
 fn broken_contract_points_at_the_toolchain() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.puppet();
     let reject = world.run(id, script().reply().append(b"x")).unwrap_err();
     assert_eq!(
@@ -108,7 +117,7 @@ fn broken_contract_points_at_the_toolchain() {
 
 #[test]
 fn function_called_from_where_it_cannot_be_is_explained() {
-    let mut world = World::new();
+    let mut world = world();
     let id =
         world.canister("(memory 1) (func (export \"canister_update run\") (call $accept_message))");
     let reject = world.call(id, "run", b"").unwrap_err();
@@ -125,7 +134,7 @@ fn function_called_from_where_it_cannot_be_is_explained() {
 
 #[test]
 fn missing_method_is_explained() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.puppet();
     let text = |kind| {
         format!(
@@ -146,7 +155,7 @@ fn missing_method_is_explained() {
 
 #[test]
 fn system_s_own_rejects_have_no_error_code_in_front_for_canisters() {
-    let mut world = World::new();
+    let mut world = world();
     let silent = world.puppet();
     assert_eq!(seen(&mut world, silent, script()), "No response");
     let nobody = candid::Principal::from_slice(&[0x80, 0, 0, 0, 0, 0x77, 0, 0, 1, 1]);
@@ -164,7 +173,7 @@ fn system_s_own_rejects_have_no_error_code_in_front_for_canisters() {
 
 #[test]
 fn user_is_told_which_canister_did_not_reply() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.puppet();
     let reject = expect_reject(world.run(id, script()), CanisterError, CanisterDidNotReply);
     assert_eq!(
@@ -175,7 +184,7 @@ fn user_is_told_which_canister_did_not_reply() {
 
 #[test]
 fn deadline_has_no_error_code_in_front() {
-    let mut world = World::new();
+    let mut world = world();
     let (caller, callee) = (world.puppet(), world.puppet());
     let later = call(callee, script().reply()).timeout(1);
     let id = world.submit(caller, script().call(later.on_reject(tell_reject())));
@@ -188,7 +197,7 @@ fn deadline_has_no_error_code_in_front() {
 
 #[test]
 fn empty_canister_is_told_in_the_network_s_words() {
-    let mut world = World::new();
+    let mut world = world();
     let empty = world.create();
     let advice = format!(
         "Error from Canister {empty}: Attempted to execute a message, but the canister contains no \
@@ -211,7 +220,7 @@ fn empty_canister_is_told_in_the_network_s_words() {
 
 #[test]
 fn empty_canister_without_cycles_is_out_of_cycles_first() {
-    let mut world = World::new();
+    let mut world = world();
     let empty = world.create_with(0, CanisterSettings::default());
     expect_reject(
         world.call(empty, "run", b""),
@@ -224,7 +233,7 @@ fn empty_canister_without_cycles_is_out_of_cycles_first() {
 
 #[test]
 fn controllers_alone_are_told_how_many_cycles_are_missing() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.create_with(1_000_000, CanisterSettings::default());
     let missing = world.state(id).freezing_limit() + 1_200_000 + 2_000 * 3 - 1_000_000;
     let as_who = |world: &mut World, who| world.call_as(who, id, "run", b"").unwrap_err().message;
@@ -248,7 +257,7 @@ fn controllers_alone_are_told_how_many_cycles_are_missing() {
 
 #[test]
 fn frozen_canister_answers_no_queries_and_says_why() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.puppet();
     world.bind(id, 1000 * T);
     let reject = expect_reject(
@@ -267,7 +276,7 @@ fn frozen_canister_answers_no_queries_and_says_why() {
 
 #[test]
 fn strangers_are_told_who_controls() {
-    let mut world = World::new();
+    let mut world = world();
     let id = world.puppet();
     let args = ic_management_canister_types::CanisterIdRecord { canister_id: id };
     let reject = world
