@@ -86,6 +86,21 @@ pub struct QueryStatistics {
     pub response_bytes: u64,
 }
 
+/// The cycles that a canister has paid since it was created, by what for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumed {
+    /// For messages of users that it took in.
+    pub ingress: Cycles,
+    /// For executions.
+    pub instructions: Cycles,
+    /// For requests that it sent, and the responses.
+    pub transmission: Cycles,
+    /// For its creation.
+    pub creation: Cycles,
+    /// What it burned itself.
+    pub burned: Cycles,
+}
+
 /// One canister.
 pub struct Canister {
     /// Its id.
@@ -98,6 +113,8 @@ pub struct Canister {
     pub version: u64,
     /// Its cycles.
     pub balance: Cycles,
+    /// What it has paid.
+    pub consumed: Consumed,
     /// Its code, unless it is empty.
     pub code: Option<Code>,
     /// Its stable memory.
@@ -136,6 +153,7 @@ impl Canister {
             status: Status::Running,
             version: 0,
             balance,
+            consumed: Consumed::default(),
             code: None,
             stable: StableMemory::default(),
             certified_data: Vec::new(),

@@ -70,6 +70,7 @@ impl Replica {
         canister.check_affordable(fee, &sender)?;
         inspect(&mut self.environment, canister, sender, method, argument)?;
         canister.balance -= fee;
+        canister.consumed.ingress += fee;
         self.environment.consumed += fee;
         Ok(())
     }

@@ -134,9 +134,15 @@ impl Replica {
             self.burned += effects.burned;
             let fees: Cycles = effects.calls.iter().map(|call| call.fee).sum();
             self.environment.consumed += fees;
+            canister.consumed.transmission += fees;
+            canister.consumed.burned += effects.burned;
         }
         let cost = cost.min(canister.balance + reserve);
         canister.balance = canister.balance + reserve - cost;
+        // What is not for the execution is for the response that was executed.
+        let executed = cost.min(fees::execution(run.instructions));
+        canister.consumed.instructions += executed;
+        canister.consumed.transmission += cost - executed;
         self.environment.consumed += cost;
     }
 

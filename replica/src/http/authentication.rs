@@ -9,6 +9,7 @@ use ic_transport_types::{
 };
 use k256::pkcs8::DecodePublicKey;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::answer::Failure;
 use super::envelope::decode;
@@ -170,18 +171,35 @@ fn nonce_beside(
 
 fn check_expiry(expiry: Time) -> Result<(), Failure> {
     let now = now();
-    if expiry < now {
-        return Err(Failure::bad_request(format!(
-            "the request has expired: its ingress_expiry is {expiry}, and now is {now}"
-        )));
+    let latest = now.saturating_add(MAX_EXPIRY);
+    match (now..=latest).contains(&expiry) {
+        true => Ok(()),
+        // With these words agents see that their clock is wrong.
+        false => Err(Failure::bad_request(format!(
+            "Invalid request expiry: Specified ingress_expiry not within expected range: Minimum \
+             allowed expiry: {}, Maximum allowed expiry: {}, Provided expiry: {}",
+            utc(now),
+            utc(latest),
+            utc(expiry)
+        ))),
     }
-    if expiry - now > MAX_EXPIRY {
-        return Err(Failure::bad_request(format!(
-            "ingress_expiry {expiry} is too far in the future: now is {now}, and five minutes \
-             are allowed"
-        )));
+}
+
+/// A point in time for a person to read.
+fn utc(time: Time) -> String {
+    match OffsetDateTime::from_unix_timestamp_nanos(i128::from(time)) {
+        Ok(t) => format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:09} UTC",
+            t.year(),
+            u8::from(t.month()),
+            t.day(),
+            t.hour(),
+            t.minute(),
+            t.second(),
+            t.nanosecond()
+        ),
+        Err(_) => format!("{time} ns since 1970"),
     }
-    Ok(())
 }
 
 /// The key at the end of a chain of delegations, which narrows the targets.

@@ -43,7 +43,9 @@ pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
     let balance = std::mem::take(&mut call.cycles) - fees::CREATE_CANISTER;
     replica.environment.consumed += fees::CREATE_CANISTER;
     let origin = call.change_origin(args.sender_canister_version);
-    insert(replica, origin, id, settings, balance);
+    insert(replica, origin, id, settings, balance)
+        .consumed
+        .creation = fees::CREATE_CANISTER;
     encode(&CanisterIdRecord { canister_id: id })
 }
 
@@ -109,7 +111,9 @@ pub(crate) fn by_system(
         id,
         settings,
         cycles - fees::CREATE_CANISTER,
-    );
+    )
+    .consumed
+    .creation = fees::CREATE_CANISTER;
     Ok(id)
 }
 
@@ -170,7 +174,7 @@ fn insert(
     id: CanisterId,
     settings: Settings,
     balance: Cycles,
-) {
+) -> &mut Canister {
     let variables = &settings.environment_variables;
     let environment_variables_hash = (!variables.is_empty()).then(|| {
         let mut hashes: Vec<Vec<u8>> = variables
@@ -190,8 +194,16 @@ fn insert(
         controllers: settings.controllers.iter().copied().collect(),
         environment_variables_hash,
     });
+    // A canister takes the place of a stand-in that had its id.
+    if let Some(stand_in) = replica.native.remove(&id) {
+        replica.burned += stand_in.cycles();
+    }
     let mut canister = Canister::new(id, settings, balance);
     let time = replica.environment.time;
     canister.record(time, origin, details);
-    replica.canisters.insert(id, canister);
+    replica
+        .canisters
+        .entry(id)
+        .insert_entry(canister)
+        .into_mut()
 }

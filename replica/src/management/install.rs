@@ -156,6 +156,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
 
     let cost = fees::execution(instructions).min(canister.balance);
     canister.balance -= cost;
+    canister.consumed.instructions += cost;
     environment.consumed += cost;
     if let Some((fault, backtrace)) = trap {
         // As for every message that traps: the log stays.
@@ -164,6 +165,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
     let code = result?;
     let burned = burned.min(canister.balance);
     canister.balance -= burned;
+    canister.consumed.burned += burned;
     replica.burned += burned;
     let (mode, fresh) = match args.mode {
         CanisterInstallMode::Install => (CodeDeploymentMode::Install, true),

@@ -16,6 +16,7 @@ use crate::harness::{World, import};
 /// of an HTTPS outcall) is left out, because a local replica has none.
 const SPECIFIED: &str = "
 msg_arg_data_size I U RQ NRQ CQ Ry CRy F
+mint_cycles128 U Ry Rt T
 msg_arg_data_copy I U RQ NRQ CQ Ry CRy F
 msg_caller_size *
 msg_caller_copy *
@@ -69,6 +70,7 @@ in_replicated_execution * s
 cost_call * s
 cost_create_canister * s
 cost_http_request * s
+cost_http_request_v2 * s
 cost_sign_with_ecdsa * s
 cost_sign_with_schnorr * s
 cost_vetkd_derive_key * s

@@ -1,18 +1,20 @@
 //! The stand-ins for the canisters that tools expect of every network.
 
 use candid::utils::ArgumentEncoder;
-use candid::{CandidType, Nat, Principal, encode_args};
+use candid::{CandidType, Nat, Principal, decode_one, encode_args};
 use ic_agent::identity::AnonymousIdentity;
 use ic_agent::{Agent, Identity};
 use ic_ledger_types::{
     AccountBalanceArgs, AccountIdentifier, DEFAULT_SUBACCOUNT, Memo, Tokens, TransferArgs,
     TransferError as IcpTransferError,
 };
+use ic_management_canister_types::{CanisterIdRecord, ProvisionalCreateCanisterWithCyclesArgs};
 use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 use serde::de::DeserializeOwned;
 
-use crate::harness::{Network, certified, uncertified};
+use crate::canisters::COUNTER;
+use crate::harness::{MANAGEMENT, Network, add, certified, get, install, uncertified};
 use crate::identities::ed25519;
 
 pub const T: u64 = 1_000_000_000_000;
@@ -248,4 +250,31 @@ async fn method_or_argument_that_is_not_there_is_said() {
         .with_arg(b"not candid");
     let reject = certified(call.await);
     assert!(reject.reject_message.contains("candid"), "{reject:?}");
+}
+
+#[tokio::test]
+async fn canister_with_the_id_of_a_stand_in_takes_its_place() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let args = ProvisionalCreateCanisterWithCyclesArgs {
+        specified_id: Some(cycles_ledger()),
+        ..Default::default()
+    };
+    let created: CanisterIdRecord = decode_one(
+        &agent
+            .update(&MANAGEMENT, "provisional_create_canister_with_cycles")
+            .with_effective_canister_id(cycles_ledger())
+            .with_arg(encode_args((args,)).unwrap())
+            .await
+            .unwrap(),
+    )
+    .unwrap();
+    assert_eq!(created.canister_id, cycles_ledger());
+    install(&agent, cycles_ledger(), COUNTER).await;
+    assert_eq!(add(&agent, cycles_ledger()).await, 1);
+    assert_eq!(get(&agent, cycles_ledger()).await, 1);
+    let reject = uncertified(agent.query(&cycles_ledger(), "icrc1_fee").await);
+    assert!(!reject.reject_message.contains("stand-in"), "{reject:?}");
+    // The others are still there.
+    let _: Nat = query(&agent, icp_ledger(), "icrc1_fee", ()).await;
 }
