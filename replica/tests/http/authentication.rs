@@ -6,7 +6,6 @@ use candid::Principal;
 use ic_agent::Identity;
 use ic_agent::identity::AnonymousIdentity;
 use ic_transport_types::{EnvelopeContent, SenderInfo};
-use local_replica::owner::now;
 
 use crate::harness::{Network, counter, get};
 use crate::identities::{ed25519, p256, secp256k1};

@@ -15,6 +15,7 @@ mod encodings;
 mod fuzz;
 mod harness;
 mod identities;
+mod ledgers;
 mod load;
 mod polling;
 mod raw;

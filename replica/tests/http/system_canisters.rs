@@ -1,20 +1,21 @@
 //! The stand-ins for the canisters that tools expect of every network.
 
 use candid::utils::ArgumentEncoder;
-use candid::{CandidType, Nat, Principal, decode_one, encode_args};
+use candid::{CandidType, Nat, Principal, encode_args};
 use ic_agent::identity::AnonymousIdentity;
 use ic_agent::{Agent, Identity};
 use ic_ledger_types::{
     AccountBalanceArgs, AccountIdentifier, DEFAULT_SUBACCOUNT, Memo, Tokens, TransferArgs,
     TransferError as IcpTransferError,
 };
-use ic_management_canister_types::{CanisterIdRecord, ProvisionalCreateCanisterWithCyclesArgs};
+use ic_management_canister_types::{CanisterInstallMode, ProvisionalCreateCanisterWithCyclesArgs};
 use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 use serde::de::DeserializeOwned;
 
 use crate::canisters::COUNTER;
-use crate::harness::{MANAGEMENT, Network, add, certified, get, install, uncertified};
+use crate::deploying::{CREATE, MANAGEMENT, created, creation};
+use crate::harness::{Network, add, certified, get, install_code, uncertified};
 use crate::identities::ed25519;
 
 pub const T: u64 = 1_000_000_000_000;
@@ -29,7 +30,7 @@ pub fn cycles_ledger() -> Principal {
     Principal::from_text("um5iw-rqaaa-aaaaq-qaaba-cai").unwrap()
 }
 
-fn icp_ledger() -> Principal {
+pub fn icp_ledger() -> Principal {
     Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap()
 }
 
@@ -260,21 +261,21 @@ async fn canister_with_the_id_of_a_stand_in_takes_its_place() {
         specified_id: Some(cycles_ledger()),
         ..Default::default()
     };
-    let created: CanisterIdRecord = decode_one(
-        &agent
-            .update(&MANAGEMENT, "provisional_create_canister_with_cycles")
-            .with_effective_canister_id(cycles_ledger())
-            .with_arg(encode_args((args,)).unwrap())
-            .await
-            .unwrap(),
-    )
-    .unwrap();
-    assert_eq!(created.canister_id, cycles_ledger());
-    install(&agent, cycles_ledger(), COUNTER).await;
+    let reply = agent
+        .update(&MANAGEMENT, CREATE)
+        .with_effective_canister_id(cycles_ledger())
+        .with_arg(creation(args))
+        .await
+        .unwrap();
+    assert_eq!(created(&reply), cycles_ledger());
+    let mode = CanisterInstallMode::Install;
+    install_code(&agent, cycles_ledger(), COUNTER, mode).await;
     assert_eq!(add(&agent, cycles_ledger()).await, 1);
     assert_eq!(get(&agent, cycles_ledger()).await, 1);
     let reject = uncertified(agent.query(&cycles_ledger(), "icrc1_fee").await);
     assert!(!reject.reject_message.contains("stand-in"), "{reject:?}");
+    let account = network.owner.with(|node| node.replica.cycles()).await;
+    assert!(account.unwrap().is_balanced());
     // The others are still there.
     let _: Nat = query(&agent, icp_ledger(), "icrc1_fee", ()).await;
 }
