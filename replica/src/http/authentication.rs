@@ -7,12 +7,12 @@ use candid::Principal;
 use ic_transport_types::{
     DelegationPermissions, Envelope, EnvelopeContent, SignedDelegation, to_request_id,
 };
-use k256::pkcs8::DecodePublicKey;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::answer::Failure;
 use super::envelope::decode;
+use super::signatures::verify;
 use crate::message::{CanisterId, Time};
 use crate::owner::{RequestId, now};
 
@@ -66,8 +66,9 @@ enum Use {
     Read,
 }
 
-/// Reads an envelope, and checks that its sender sent it and that it is not too old.
-pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
+/// Reads an envelope, and checks that its sender sent it and that it is not too old. `root_key` is the
+/// network's.
+pub(super) fn authenticate(body: &Bytes, root_key: &[u8]) -> Result<Authenticated, Failure> {
     let envelope: Envelope<'_> = decode(body)?;
     let content = envelope.content.into_owned();
     let mut id: RequestId = *content.to_request_id();
@@ -92,7 +93,7 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
     };
     if sender_info.is_some() {
         return Err(Failure::bad_request(
-            "sender_info needs a canister signature, which a local replica can't verify",
+            "a local replica does not know sender_info",
         ));
     }
     if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
@@ -119,12 +120,12 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
                     "the sender {sender} is not the one that the public key belongs to"
                 )));
             }
-            let key = follow(key, &delegations, used, &mut targets)?;
+            let key = follow(key, &delegations, used, root_key, &mut targets)?;
             // Reading the state names no canister, but the paths do.
             target.map_or(Ok(()), |target| targets.check(&target))?;
             let mut signable = b"\x0Aic-request".to_vec();
             signable.extend_from_slice(&id);
-            verify(&key, &signable, &signature, "the request")?;
+            verify(&key, &signable, &signature, root_key, "the request")?;
         }
         _ => {
             return Err(Failure::forbidden(format!(
@@ -207,6 +208,7 @@ fn follow(
     first: Vec<u8>,
     delegations: &[SignedDelegation],
     used: Use,
+    root_key: &[u8],
     allowed: &mut Targets,
 ) -> Result<Vec<u8>, Failure> {
     if delegations.len() > MAX_DELEGATIONS {
@@ -219,7 +221,8 @@ fn follow(
     } in delegations
     {
         let key = &keys[keys.len() - 1];
-        verify(key, &delegation.signable(), signature, "a delegation")?;
+        let signable = delegation.signable();
+        verify(key, &signable, signature, root_key, "a delegation")?;
         if keys.contains(&delegation.pubkey) {
             return Err(Failure::bad_request("the delegations go in a circle"));
         }
@@ -241,30 +244,4 @@ fn follow(
         keys.push(delegation.pubkey.clone());
     }
     Ok(keys.swap_remove(keys.len() - 1))
-}
-
-/// Checks a signature by a DER-encoded key of any kind that users have.
-fn verify(key: &[u8], message: &[u8], signature: &[u8], what: &str) -> Result<(), Failure> {
-    let valid = if let Ok(key) = ic_ed25519::PublicKey::deserialize_rfc8410_der(key) {
-        key.verify_signature(message, signature).is_ok()
-    } else if let Ok(key) = k256::ecdsa::VerifyingKey::from_public_key_der(key) {
-        use k256::ecdsa::signature::Verifier;
-        k256::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
-    } else if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(key) {
-        use p256::ecdsa::signature::Verifier;
-        p256::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
-    } else {
-        return Err(Failure::bad_request(format!(
-            "the key that signed {what} is none that is known here: Ed25519, or ECDSA on P-256 or \
-             secp256k1, DER-encoded"
-        )));
-    };
-    match valid {
-        true => Ok(()),
-        false => Err(Failure::forbidden(format!(
-            "the signature of {what} is not valid"
-        ))),
-    }
 }

@@ -35,7 +35,7 @@ pub(super) async fn at_subnet(
 }
 
 async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Response, Failure> {
-    let request = authenticate(body)?;
+    let request = authenticate(body, shared.owner.subnet().public_key())?;
     let EnvelopeContent::Query {
         sender,
         canister_id,

@@ -43,7 +43,7 @@ pub(super) async fn subnet(
 }
 
 async fn answer(shared: Shared, effective: Effective, body: Bytes) -> Result<Response, Failure> {
-    let request = authenticate(&body)?;
+    let request = authenticate(&body, shared.owner.subnet().public_key())?;
     let targets = request.targets;
     let EnvelopeContent::ReadState { sender, paths, .. } = request.content else {
         return Err(Failure::bad_request(

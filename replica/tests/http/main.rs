@@ -4,6 +4,7 @@
 mod authentication;
 mod bad_input;
 mod calls;
+mod canister_signatures;
 mod cbor;
 mod certificates;
 mod connections;
