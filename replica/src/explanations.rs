@@ -18,6 +18,9 @@ pub(crate) enum Help {
 pub(crate) const HANDLE_FAILURES: &str = "Consider gracefully handling failures from this canister or \
      altering the canister to handle exceptions.";
 
+/// The network's page about errors.
+const DOCUMENTATION: &str = "https://internetcomputer.org/docs/current/references/execution-errors";
+
 /// What is said about a canister that calls what it can't have meant to call.
 const BUILT_WRONG: &str = "If you are running this canister in a test environment (e.g., dfx), make \
      sure the test environment is up to date. Otherwise, this is likely an error with the \
@@ -25,16 +28,21 @@ const BUILT_WRONG: &str = "If you are running this canister in a test environmen
      the forum: https://forum.dfinity.org and include which language/CDK was used to create the \
      canister.";
 
+/// An error's text without what can be done about it.
+pub(crate) fn without_help(text: &str) -> &str {
+    match text.rsplit_once(".\n") {
+        Some((error, help)) if help.contains(DOCUMENTATION) || help == BUILT_WRONG => error,
+        _ => text,
+    }
+}
+
 /// An error with advice, and the section of the network's page about errors.
 pub(crate) fn with_help(code: ErrorCode, error: &str, advice: &str, section: &str) -> Reject {
     Reject::new(code, format!("{error}\n{}", advise(advice, section)))
 }
 
 fn advise(advice: &str, section: &str) -> String {
-    format!(
-        "{advice} See documentation: \
-         https://internetcomputer.org/docs/current/references/execution-errors#{section}"
-    )
+    format!("{advice} See documentation: {DOCUMENTATION}#{section}")
 }
 
 /// The error of a canister as the one that it gives its callers.

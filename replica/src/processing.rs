@@ -4,6 +4,7 @@
 use candid::Principal;
 
 use crate::execution::{Outcome, Run, Task};
+use crate::explanations::without_help;
 use crate::fees;
 use crate::message::{
     CallContext, CallContextId, CanisterId, Closure, Cycles, Message, RejectCode,
@@ -107,8 +108,11 @@ impl Replica {
             unreachable!("the canister is still there");
         };
         if let Outcome::Undone { reject, .. } = &run.outcome {
-            trap.message += "\n\ncall_on_cleanup also failed:\n\n";
-            trap.message += &reject.message;
+            // Nothing is said about what to do, and the canister is named once.
+            let (first, second) = (without_help(&trap.message), without_help(&reject.message));
+            let begin = format!("Error from Canister {}: ", whose.0);
+            let second = second.strip_prefix(&begin).unwrap_or(second);
+            trap.message = format!("{first}\n\ncall_on_cleanup also failed:\n\n{second}");
         }
         let (receiver, ..) = whose;
         self.watch_timer(receiver);

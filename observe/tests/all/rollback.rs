@@ -159,7 +159,7 @@ fn a_missing_method_is_a_reject_with_code_5() {
 fn a_missing_canister_is_a_reject_with_code_3() {
     let story = story("increment_then_call_missing_canister");
     assert_eq!(story.grown, grown(2, 0, 0));
-    assert_saw(&story, 3, "IC0301: Canister ");
+    assert_saw(&story, 3, "Canister ghzi7-pdon5-3wqzl-smuqq-cai not found");
     assert_eq!(
         story.steps,
         [

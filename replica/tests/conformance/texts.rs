@@ -43,6 +43,24 @@ fn trap_is_explained_to_users_and_to_canisters() {
 }
 
 #[test]
+fn trap_in_cleanup_is_told_after_the_first() {
+    let mut world = world();
+    let (a, b) = (world.puppet(), world.puppet());
+    let made = call(b, script().reply())
+        .on_reply(script().trap("one"))
+        .cleanup(script().trap("two"));
+    let reject = world.run(a, script().call(made)).unwrap_err();
+    assert_eq!(
+        reject.message,
+        format!(
+            "Error from Canister {a}: Canister called `ic0.trap` with message: 'one'\n\n\
+             call_on_cleanup also failed:\n\n\
+             Canister called `ic0.trap` with message: 'two'"
+        )
+    );
+}
+
+#[test]
 fn instruction_that_traps_is_explained() {
     let mut world = world();
     let id = world.canister("(memory 1) (func (export \"canister_update run\") unreachable)");
