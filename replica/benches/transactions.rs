@@ -24,7 +24,7 @@ use local_replica::settings::Settings;
 use local_replica::stable_memory::StableMemory;
 use local_replica::subnet::Subnet;
 use local_replica::system_api::{EntryPoint, SystemApi, View, functions};
-use local_replica::wasm::{Allowance, Engine, Entry};
+use local_replica::wasm::{Allowance, Engine, Entry, Room};
 use local_replica::{Config, Replica};
 
 use deploying::{CREATE, MANAGEMENT, created, creation};
@@ -118,10 +118,11 @@ fn increment(criterion: &mut Criterion) {
 
     let engine: Engine<SystemApi> = Engine::new("ic0", functions());
     let module = CanisterModule::new(&engine, &wasm).expect("a module");
-    let mut instance = module
-        .compiled
-        .instantiate(4096 * MIB)
-        .expect("an instance");
+    let room = Room {
+        memory: 4096 * MIB,
+        mapped: true,
+    };
+    let mut instance = module.compiled.instantiate(room).expect("an instance");
     let subnet = Arc::new(Subnet::from_seed(b"bench"));
     let settings = Arc::new(Settings::controlled_by(USER));
     group.bench_function("bare Wasm call", |bencher| {

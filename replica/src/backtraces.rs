@@ -5,13 +5,13 @@ use crate::environment::Environment;
 
 use crate::module::CanisterModule;
 use crate::system_api::{SystemApi, Trap, trap_in_log};
-use crate::wasm::{Allowance, Backtrace, Checkpoint, Entry, Fault};
+use crate::wasm::{Allowance, Backtrace, Entry, Fault, State};
 
 /// A message that ended with a fault.
 pub(crate) struct Failed<'a> {
     pub(crate) module: &'a CanisterModule,
     /// The state that it began with.
-    pub(crate) before: &'a Checkpoint,
+    pub(crate) before: &'a State,
     /// What it used.
     pub(crate) used: Allowance,
     pub(crate) fault: &'a Fault<Trap>,
@@ -40,30 +40,23 @@ impl Environment {
         self.backtraces && module.traceable.is_some() && trap_in_log(fault).is_some()
     }
 
-    /// Runs a message that trapped once more, to find where. `api` is as it was at first; given back is
-    /// what it became, for nothing of it stays. There is no backtrace if the message does not trap
-    /// again in the same way, which is so if it looks at the performance counter.
+    /// Runs a message that trapped once more, to find where. `api` is as it was at first; nothing of
+    /// what happens to it stays. There is no backtrace if the message does not trap again in the same
+    /// way, as one can that looks at the performance counter.
     pub(crate) fn trace(
         &self,
         failed: &Failed<'_>,
         entry: Entry<'_>,
         api: SystemApi,
-    ) -> (SystemApi, Option<Backtrace>) {
-        let traceable = failed.module.traceable.as_ref();
-        let traced = traceable.and_then(|traceable| {
-            let compiled = traceable.compiled(&self.engine, &failed.module.compiled)?;
-            Some((traceable, compiled))
-        });
-        let Some((traceable, compiled)) = traced else {
-            return (api, None);
-        };
-        let (api, result, trace) = compiled.trace(failed.before, entry, api, failed.used);
-        let again = result.as_ref().err().and_then(trap_in_log);
-        let backtrace = (again == trap_in_log(failed.fault)).then(|| {
-            // The network implements access to stable memory within the module.
-            let in_import = matches!(failed.fault, Fault::Host(Trap::StableMemoryOutOfBounds));
-            traceable.backtrace(&trace, in_import)
-        });
-        (api, backtrace.flatten())
+    ) -> Option<Backtrace> {
+        let traceable = failed.module.traceable.as_ref()?;
+        let compiled = traceable.compiled(&self.engine, &failed.module.compiled)?;
+        let (_, result, trace) = compiled.trace(failed.before, entry, api, failed.used);
+        if result.as_ref().err().and_then(trap_in_log) != trap_in_log(failed.fault) {
+            return None;
+        }
+        // The network implements access to stable memory within the module.
+        let in_import = matches!(failed.fault, Fault::Host(Trap::StableMemoryOutOfBounds));
+        traceable.backtrace(&trace, in_import)
     }
 }

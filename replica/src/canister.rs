@@ -17,8 +17,7 @@ use crate::module::{CanisterModule, MethodKind};
 use crate::rejects;
 use crate::settings::Settings;
 use crate::stable_memory::StableMemory;
-use crate::system_api::SystemApi;
-use crate::wasm::{Instance, PAGE_SIZE};
+use crate::wasm::{PAGE_SIZE, State};
 
 /// The most chunks in a chunk store (`CHUNK_STORE_SIZE`).
 pub const MAX_CHUNKS: usize = 100;
@@ -30,11 +29,12 @@ pub const CHUNK_SIZE: usize = 1024 * 1024;
 const MAX_CHANGES: usize = 100;
 
 /// What a canister runs.
+#[derive(Clone)]
 pub struct Code {
     /// The module; canisters with the same code share it.
     pub module: Arc<CanisterModule>,
-    /// Its instance, between messages.
-    pub instance: Instance<SystemApi>,
+    /// The state of its instance, between messages.
+    pub state: State,
 }
 
 /// Whether a canister takes calls.
@@ -101,7 +101,8 @@ pub struct Consumed {
     pub burned: Cycles,
 }
 
-/// One canister.
+/// One canister: plain data. A clone shares its memory until one of the two changes it.
+#[derive(Clone)]
 pub struct Canister {
     /// Its id.
     pub id: CanisterId,
@@ -132,12 +133,12 @@ pub struct Canister {
     /// What its queries have used.
     pub query_statistics: QueryStatistics,
     /// Chunks of modules to install, by hash.
-    pub chunks: BTreeMap<[u8; 32], Vec<u8>>,
+    pub chunks: BTreeMap<[u8; 32], Arc<Vec<u8>>>,
     /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
     pub low_memory_noticed: bool,
     /// What its messages printed, and why they trapped.
     pub log: CanisterLog,
-    history: VecDeque<Change>,
+    history: Arc<VecDeque<Change>>,
     total_changes: u64,
     created_at: Time,
     installed_at: Time,
@@ -165,7 +166,7 @@ impl Canister {
             chunks: BTreeMap::new(),
             low_memory_noticed: false,
             log: CanisterLog::default(),
-            history: VecDeque::new(),
+            history: Arc::default(),
             total_changes: 0,
             created_at: 0,
             installed_at: 0,
@@ -207,7 +208,7 @@ impl Canister {
     /// The size of its Wasm memory in bytes.
     pub fn wasm_memory_size(&self) -> u64 {
         let code = self.code.as_ref();
-        code.map_or(0, |code| code.instance.memory_size())
+        code.map_or(0, |code| code.state.memory_size())
     }
 
     /// Everything that it stores, in bytes.
@@ -322,15 +323,16 @@ impl Canister {
             ChangeDetails::CodeDeployment(_) => self.installed_at = time,
             _ => {}
         }
-        self.history.push_back(Change {
+        let history = Arc::make_mut(&mut self.history);
+        history.push_back(Change {
             timestamp_nanos: time,
             canister_version: self.version,
             origin,
             details: Some(details),
         });
         self.total_changes += 1;
-        if self.history.len() > MAX_CHANGES {
-            self.history.pop_front();
+        if history.len() > MAX_CHANGES {
+            history.pop_front();
         }
     }
 

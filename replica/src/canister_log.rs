@@ -1,6 +1,7 @@
 //! A canister's log: what messages printed, and why they trapped. The oldest lines give way.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::message::Time;
 
@@ -24,9 +25,9 @@ fn size_of(content: &[u8]) -> u64 {
 }
 
 /// The log of one canister.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct CanisterLog {
-    records: VecDeque<LogRecord>,
+    records: Arc<VecDeque<LogRecord>>,
     size: u64,
     next_index: u64,
 }
@@ -52,7 +53,7 @@ impl CanisterLog {
         let longest = limit.saturating_sub(RECORD_SIZE);
         content.truncate(usize::try_from(longest).unwrap_or(usize::MAX));
         self.size += size_of(&content);
-        self.records.push_back(LogRecord {
+        Arc::make_mut(&mut self.records).push_back(LogRecord {
             index: self.next_index,
             time,
             content,
@@ -71,25 +72,24 @@ impl CanisterLog {
 
     /// Drops the oldest lines until it has at most `limit` bytes.
     pub fn trim(&mut self, limit: u64) {
-        while self.size > limit
-            && let Some(oldest) = self.records.pop_front()
-        {
-            self.size -= size_of(&oldest.content);
-        }
+        while self.size > limit && self.drop_oldest() {}
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let oldest = Arc::make_mut(&mut self.records).pop_front();
+        self.size -= oldest.as_ref().map_or(0, |oldest| size_of(&oldest.content));
+        oldest.is_some()
     }
 
     /// Forgets the lines before the one with this index.
     pub fn forget_before(&mut self, index: u64) {
-        while self.records.front().is_some_and(|r| r.index < index)
-            && let Some(oldest) = self.records.pop_front()
-        {
-            self.size -= size_of(&oldest.content);
-        }
+        let is_before = |log: &Self| log.records.front().is_some_and(|r| r.index < index);
+        while is_before(self) && self.drop_oldest() {}
     }
 
     /// Forgets all lines.
     pub fn clear(&mut self) {
-        self.records.clear();
+        self.records = Arc::default();
         self.size = 0;
     }
 }

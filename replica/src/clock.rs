@@ -34,7 +34,7 @@ impl Replica {
             self.notice_low_memory(canister);
         }
         let task = SystemTask::Heartbeat;
-        for canister in self.canisters.values() {
+        for canister in self.canisters.iter() {
             let code = canister.code.as_ref();
             let has_heartbeat = code.is_some_and(|code| code.module.has_hook(task.export()));
             if has_heartbeat && canister.is_running() && !self.pool.has_task(canister.id, task) {
@@ -76,11 +76,21 @@ impl Replica {
     /// stopping.
     fn expire_stop_calls(&mut self) {
         let now = self.environment.time;
+        let late = |call: &StopCall| now - call.since >= STOP_TIMEOUT;
+        let stopping = self
+            .canisters
+            .iter()
+            .filter(|canister| match &canister.status {
+                Status::Stopping { waiting } => waiting.iter().any(late),
+                Status::Running | Status::Stopped => false,
+            });
+        let stopping: Vec<CanisterId> = stopping.map(|canister| canister.id).collect();
         let mut expired = Vec::new();
-        for canister in self.canisters.values_mut() {
-            if let Status::Stopping { waiting } = &mut canister.status {
-                let late = |call: &mut StopCall| now - call.since >= STOP_TIMEOUT;
-                expired.extend(waiting.extract_if(.., late));
+        for id in stopping {
+            if let Some(canister) = self.canisters.get_mut(&id)
+                && let Status::Stopping { waiting } = &mut canister.status
+            {
+                expired.extend(waiting.extract_if(.., |call| late(call)));
             }
         }
         let reject = Reject::new(
@@ -125,7 +135,7 @@ impl Replica {
 
     /// Has `canister_on_low_wasm_memory` run next if the memory has become scarce.
     pub(crate) fn notice_low_memory(&mut self, id: CanisterId) {
-        let Some(canister) = self.canisters.get_mut(&id) else {
+        let Some(canister) = self.canisters.get(&id) else {
             return;
         };
         let (Some(code), threshold) = (&canister.code, canister.settings.wasm_memory_threshold)
@@ -141,9 +151,14 @@ impl Replica {
             limit => limit,
         };
         let low = limit.saturating_sub(canister.wasm_memory_size()) < threshold;
-        if low && !canister.low_memory_noticed {
+        if low == canister.low_memory_noticed {
+            return;
+        }
+        if low {
             self.pool.push_first(Message::Task(id, task));
         }
-        canister.low_memory_noticed = low;
+        if let Some(canister) = self.canisters.get_mut(&id) {
+            canister.low_memory_noticed = low;
+        }
     }
 }

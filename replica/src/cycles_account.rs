@@ -40,7 +40,7 @@ impl Replica {
             ..CyclesAccount::default()
         };
         account.balances = self.native.values().map(|native| native.cycles()).sum();
-        for canister in self.canisters.values() {
+        for canister in self.canisters.iter() {
             account.balances += canister.balance;
             let contexts = canister.call_contexts.values();
             account.in_flight += contexts.map(|c| c.available_cycles).sum::<Cycles>();
@@ -50,7 +50,7 @@ impl Replica {
             let callbacks = canister.callbacks.values();
             account.in_flight += callbacks.map(|c| c.prepaid).sum::<Cycles>();
         }
-        for (_, message) in self.pool.iter() {
+        for message in self.pool.iter() {
             account.in_flight += match message {
                 Message::Request(request) => request.cycles,
                 Message::Response(response) => response.refund,

@@ -23,10 +23,10 @@ impl Replica {
         if self.holding {
             return false;
         }
-        let Some(sequence) = self.policy.next(&self.pool) else {
+        let Some(name) = self.policy.next(&self.pool) else {
             return false;
         };
-        let Some(message) = self.pool.take(sequence) else {
+        let Some(message) = self.pool.take(name) else {
             return false;
         };
         self.deliver(message);

@@ -2,23 +2,24 @@
 //! execution gets what it may see of a canister, and how a canister gets back what was borrowed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use candid::Principal;
 use sha2::{Digest, Sha256};
 
-use crate::canister::Canister;
+use crate::canister::{Canister, Code};
+use crate::instances::Instances;
 use crate::limits::Limits;
-use crate::message::{Closure, Cycles, Time};
+use crate::message::{CanisterId, Closure, Cycles, Time};
 use crate::module::CanisterModule;
 use crate::subnet::Subnet;
 use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View};
-use crate::wasm::{Allowance, Checkpoint, Engine, Entry, Fault, Instance};
+use crate::wasm::{Allowance, Engine, Entry, Fault, Instance, Room};
 
 /// What executions share.
 pub struct Environment {
     /// Compiles and instantiates modules.
-    pub engine: Engine<SystemApi>,
+    pub engine: Arc<Engine<SystemApi>>,
     /// The subnet.
     pub subnet: Arc<Subnet>,
     /// The replica's clock.
@@ -31,33 +32,68 @@ pub struct Environment {
     pub backtraces: bool,
     /// Whether to look for changes of the memory, for the timeline.
     pub observe_memory: bool,
-    /// The modules that canisters run, by hash: each is compiled once.
-    pub(crate) modules: BTreeMap<[u8; 32], Weak<CanisterModule>>,
-    /// Where the state before the running message is kept. One buffer serves all canisters.
-    pub(crate) checkpoint: Checkpoint,
+    /// The modules that canisters run, by hash: each is compiled once, for all forks.
+    pub(crate) modules: Arc<Mutex<BTreeMap<[u8; 32], Weak<CanisterModule>>>>,
+    /// Where canisters run.
+    pub(crate) instances: Instances,
+    /// Whether the operating system is asked which memory a message touched.
+    pub(crate) mapped_memory: bool,
     /// Whether the next execution, other than a cleanup, is to end with a trap.
     pub(crate) trap_at_end: bool,
 }
 
 impl Environment {
+    /// The same for a fork, in which no canister has run yet.
+    pub(crate) fn fork(&self) -> Self {
+        Environment {
+            engine: Arc::clone(&self.engine),
+            subnet: Arc::clone(&self.subnet),
+            time: self.time,
+            limits: Arc::clone(&self.limits),
+            consumed: self.consumed,
+            backtraces: self.backtraces,
+            observe_memory: self.observe_memory,
+            modules: Arc::clone(&self.modules),
+            instances: Instances::default(),
+            mapped_memory: self.mapped_memory,
+            trap_at_end: self.trap_at_end,
+        }
+    }
+
     /// Compiles a module, or finds it if a canister runs it already.
     ///
     /// # Errors
     ///
     /// As of [`CanisterModule::new`].
-    pub(crate) fn module(&mut self, bytes: &[u8]) -> Result<Arc<CanisterModule>, String> {
+    pub(crate) fn module(&self, bytes: &[u8]) -> Result<Arc<CanisterModule>, String> {
         let hash: [u8; 32] = Sha256::digest(bytes).into();
-        if let Some(known) = self.modules.get(&hash).and_then(Weak::upgrade) {
+        let modules = || self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = modules().get(&hash).and_then(Weak::upgrade) {
             return Ok(known);
         }
         let module = Arc::new(CanisterModule::new(&self.engine, bytes)?);
-        self.modules.retain(|_, module| module.strong_count() > 0);
-        self.modules.insert(hash, Arc::downgrade(&module));
+        let mut modules = modules();
+        modules.retain(|_, module| module.strong_count() > 0);
+        modules.insert(hash, Arc::downgrade(&module));
         Ok(module)
     }
 
-    /// Puts back what an execution borrowed of the canister, and returns what it did and
-    /// what it saw.
+    /// The room that an instance of a module gets.
+    pub(crate) fn room(&self, module: &CanisterModule) -> Room {
+        Room {
+            memory: module.memory_limit(&self.limits),
+            mapped: self.mapped_memory,
+        }
+    }
+
+    /// An instance with a canister's code and state, to be given back to [`Environment::instances`].
+    pub(crate) fn instance(&mut self, canister: CanisterId, code: &Code) -> Instance<SystemApi> {
+        let room = self.room(&code.module);
+        self.instances.take(canister, code, room)
+    }
+
+    /// Puts back what an execution borrowed of the canister, and returns what it did and what it
+    /// saw.
     pub(crate) fn take_back(&self, canister: &mut Canister, api: SystemApi) -> (Effects, View) {
         let SystemApi {
             effects,

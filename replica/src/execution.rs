@@ -11,7 +11,7 @@ use crate::fees;
 use crate::message::{CallContextId, CallResult, Closure, Cycles, Reject, RejectCode, SystemTask};
 use crate::module::{CanisterModule, MethodKind};
 use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault};
-use crate::wasm::{Allowance, Backtrace, Entry, Fault, PAGE_SIZE};
+use crate::wasm::{Allowance, Entry, Fault, PAGE_SIZE};
 
 /// The part of a message's instructions that is kept for a cleanup callback: one in so many.
 const CLEANUP_SHARE: u64 = 20;
@@ -35,7 +35,8 @@ pub struct Run {
     pub outcome: Outcome,
     /// The instructions that it took.
     pub instructions: u64,
-    /// Whether it changed Wasm or stable memory, kept or not; `false` if nobody wants to know.
+    /// Whether it changed Wasm or stable memory, kept or not; of what was undone, only where somebody
+    /// wants to know.
     pub changed_memory: bool,
 }
 
@@ -120,10 +121,11 @@ impl Environment {
         };
         let allowance = self.allowance(canister, &code.module, &task);
 
-        // Before the message: remember everything that it could change.
-        let mut checkpoint = std::mem::take(&mut self.checkpoint);
-        code.instance.begin(&mut checkpoint);
-        let memory_before = code.instance.memory_size() + canister.stable.pages() * PAGE_SIZE;
+        // It runs in an instance, on a copy of stable memory. Until it is over, the canister's state is
+        // not touched; the copies share with it what the message does not change.
+        let mut instance = self.instance(canister.id, &code);
+        let stable_before = canister.stable.clone();
+        let memory_before = code.state.memory_size() + stable_before.pages() * PAGE_SIZE;
 
         let api = SystemApi::new(
             view,
@@ -135,10 +137,10 @@ impl Environment {
         );
         let method = task.method();
         let entry = task.entry(&method);
-        let (api, result, instructions) = run(&mut code.instance, entry, api, allowance);
+        let (api, result, instructions) = run(&mut instance, entry, api, allowance);
         let (effects, view) = self.take_back(canister, api);
 
-        let wasm_memory = code.instance.memory_size();
+        let wasm_memory = instance.memory_size();
         let memory = wasm_memory + canister.stable.pages() * PAGE_SIZE;
         let result = result.and_then(|()| {
             check_memory_limit(wasm_memory, allowance.soft_memory)?;
@@ -150,22 +152,27 @@ impl Environment {
             }
         });
         let result = result.and_then(|()| self.trap_if_told(&task));
-        let changed_memory = self.observe_memory
-            && !task.is_query()
-            && (canister.stable.has_changes() || code.instance.memory_differs(&checkpoint));
+        let changed_stable = !canister.stable.is_same(&stable_before);
 
         // After it: all or nothing. (A query changes nothing but cycles, also when it is called
         // like an update.)
-        if result.is_err() || task.is_query() {
-            code.instance.roll_back(&checkpoint);
-            canister.stable.roll_back();
-        }
+        let changed_memory = match result.is_ok() && !task.is_query() {
+            true => instance.commit(&mut code.state) || changed_stable,
+            false => {
+                canister.stable = stable_before;
+                self.observe_memory
+                    && !task.is_query()
+                    && (changed_stable || instance.memory_differs(&code.state))
+            }
+        };
+        self.instances.keep(canister.id, &code.module, instance);
         let outcome = match result {
             Ok(()) => Outcome::Committed(keep(canister, effects)),
             Err(fault) => {
+                undo(canister, &effects);
                 let failed = Failed {
                     module: &code.module,
-                    before: &checkpoint,
+                    before: &code.state,
                     used: Allowance {
                         instructions,
                         ..allowance
@@ -173,8 +180,14 @@ impl Environment {
                     fault: &fault,
                 };
                 let may_know = view.settings.may_read_log(&view.caller);
-                undo(canister, &effects);
-                let backtrace = self.locate(canister, &failed, entry, view, (balance, available));
+                let backtrace = self.can_trace(&code.module, &fault).then(|| {
+                    let stable = canister.stable.clone();
+                    let open_calls = canister.open_calls.clone();
+                    let timer = canister.global_timer;
+                    let api = SystemApi::new(view, balance, available, stable, open_calls, timer);
+                    self.trace(&failed, entry, api)
+                });
+                let backtrace = backtrace.flatten();
                 let told = backtrace.as_ref().filter(|_| may_know);
                 let reject = reject_of_fault(canister.id, &fault, told);
                 self.log_trap(canister, &fault, backtrace.as_ref());
@@ -184,7 +197,6 @@ impl Environment {
                 }
             }
         };
-        self.checkpoint = checkpoint;
         canister.code = Some(code);
         Run {
             outcome,
@@ -217,28 +229,6 @@ impl Environment {
             memory: module.memory_limit(&self.limits),
             soft_memory: wasm_memory_limit.filter(|_| is_update),
         }
-    }
-
-    /// Finds out where a message trapped, after all that it did was put back.
-    fn locate(
-        &self,
-        canister: &mut Canister,
-        failed: &Failed<'_>,
-        entry: Entry<'_>,
-        view: View,
-        (balance, available): (Cycles, Cycles),
-    ) -> Option<Backtrace> {
-        if !self.can_trace(failed.module, failed.fault) {
-            return None;
-        }
-        let stable = std::mem::take(&mut canister.stable);
-        let open_calls = canister.open_calls.clone();
-        let timer = canister.global_timer;
-        let api = SystemApi::new(view, balance, available, stable, open_calls, timer);
-        let (api, backtrace) = self.trace(failed, entry, api);
-        canister.stable = api.stable;
-        canister.stable.roll_back();
-        backtrace
     }
 
     /// What `task` may see, and the cycles that it may accept. Takes the bytes out of the task.
@@ -288,7 +278,6 @@ fn undo(canister: &mut Canister, discarded: &Effects) {
 
 /// Keeps what a message did; what it sends is for the caller to deliver.
 fn keep(canister: &mut Canister, effects: Effects) -> Effects {
-    canister.stable.commit();
     if let Some(data) = &effects.certified_data {
         canister.certified_data.clone_from(data);
     }

@@ -1,13 +1,15 @@
 //! Messages that are held back, and delivered one by one: in an order that is chosen, and with the
 //! faults that a network may have.
 
+use std::collections::BTreeSet;
+
 use candid::Principal;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{
     CallOrigin, CallbackId, CanisterId, ErrorCode, Message, Reject, Request, Response, Time,
 };
-use crate::pool::Sequence;
+use crate::message_name::MessageName;
 use crate::replica::Replica;
 
 /// How a message that was held back is delivered.
@@ -44,8 +46,8 @@ pub enum Kind {
 /// A message that was sent and not delivered yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingMessage {
-    /// Messages are numbered in the order in which they were sent; urgent ones count down from -1.
-    pub number: Sequence,
+    /// What it is called.
+    pub name: MessageName,
     /// What it is.
     pub kind: Kind,
     /// Who sent it; of a task, the canister itself.
@@ -74,17 +76,17 @@ impl Replica {
 
     /// The messages that were sent and not delivered yet, in the order in which they were sent.
     pub fn waiting_messages(&self) -> Vec<WaitingMessage> {
-        let deliverable: Vec<Sequence> = self.pool.deliverable().map(|(n, _)| n).collect();
-        let waiting = self.pool.iter().map(|(number, message)| {
+        let deliverable: BTreeSet<_> = self.pool.deliverable().map(Message::name).collect();
+        let waiting = self.pool.iter().map(|message| {
             let (kind, from, method, bounded_wait) = self.describe(message);
             WaitingMessage {
-                number,
+                name: message.name(),
                 kind,
                 from,
                 to: message.receiver(),
                 method,
                 bounded_wait,
-                deliverable: deliverable.contains(&number),
+                deliverable: deliverable.contains(&message.name()),
             }
         });
         waiting.collect()
@@ -126,16 +128,15 @@ impl Replica {
     ///
     /// If there is no such message, it may not go next, or it can't be delivered in this way. Then
     /// nothing happens.
-    pub fn deliver_message(&mut self, number: Sequence, how: Delivery) -> Result<(), String> {
-        let waiting = self.pool.deliverable().find(|(other, _)| *other == number);
-        let Some((_, message)) = waiting else {
+    pub fn deliver_message(&mut self, name: MessageName, how: Delivery) -> Result<(), String> {
+        let Some(message) = self.pool.deliverable_message(name) else {
             return Err(format!(
-                "no message with the number {number} may go next: it does not wait, or a request \
-                 before it must go first"
+                "the message '{name}' can't go next: it does not wait, or a request before it must \
+                 go first"
             ));
         };
         self.check(message, how)?;
-        let Some(message) = self.pool.take(number) else {
+        let Some(message) = self.pool.take(name) else {
             unreachable!("it was there");
         };
         match (how, message) {

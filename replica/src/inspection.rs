@@ -5,16 +5,16 @@ use candid::Principal;
 
 use crate::canister::Canister;
 use crate::environment::Environment;
-use crate::message::{Cycles, ErrorCode, Reject};
-use crate::non_replicated::{put_back, run_in_place};
+use crate::message::{ErrorCode, Reject};
+use crate::non_replicated::Found;
 use crate::rejects::no_module_to_take_in;
-use crate::system_api::{EntryPoint, SystemApi, Trap, View, reject_of_fault};
-use crate::wasm::{Entry, Fault};
+use crate::system_api::EntryPoint;
+use crate::wasm::Entry;
 
 /// Asks `canister_inspect_message` whether a message from a user is accepted.
 pub(crate) fn inspect(
     environment: &mut Environment,
-    canister: &mut Canister,
+    canister: &Canister,
     sender: Principal,
     method: &str,
     argument: &[u8],
@@ -31,41 +31,15 @@ pub(crate) fn inspect(
     view.method = method.to_owned();
     view.replicated = false;
     let limit = environment.limits.inspect_instructions;
-    let balance = canister.balance;
-    let (api, result, _) = run_and_discard(
-        environment,
-        canister,
-        Entry::Export(HOOK),
-        view,
-        balance,
-        limit,
-    );
-    result.map_err(|fault| reject_of_fault(canister.id, &fault, None))?;
-    match api.effects.accepted {
+    let Some(found) = Found::of(canister) else {
+        unreachable!("only canisters with code are inspected");
+    };
+    let (result, _) = found.run(environment, Entry::Export(HOOK), view, limit);
+    match result?.accepted {
         true => Ok(()),
         false => Err(Reject::new(
             ErrorCode::CanisterRejectedMessage,
             format!("Canister {} rejected the message", canister.id),
         )),
     }
-}
-
-/// Runs something on a canister and puts everything back.
-fn run_and_discard(
-    environment: &mut Environment,
-    canister: &mut Canister,
-    entry: Entry<'_>,
-    view: View,
-    balance: Cycles,
-    limit: u64,
-) -> (SystemApi, Result<(), Fault<Trap>>, u64) {
-    let Some(code) = &mut canister.code else {
-        unreachable!("only canisters with code are inspected");
-    };
-    let mut before = std::mem::take(&mut environment.checkpoint);
-    code.instance.begin(&mut before);
-    let ended = run_in_place(canister, entry, view, balance, limit);
-    put_back(canister, &before);
-    environment.checkpoint = before;
-    ended
 }

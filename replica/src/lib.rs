@@ -72,9 +72,11 @@
 //! ```
 
 mod backtraces;
+mod blocks;
 mod call_contexts;
 pub mod canister;
 pub mod canister_log;
+mod canisters;
 #[cfg(feature = "certificates")]
 mod cbor;
 #[cfg(feature = "certificates")]
@@ -92,11 +94,13 @@ pub mod hold;
 pub mod http;
 mod ingress;
 mod inspection;
+mod instances;
 #[cfg(feature = "server")]
 pub mod journal;
 pub mod limits;
 mod management;
 pub mod message;
+mod message_name;
 pub mod module;
 mod non_replicated;
 #[cfg(feature = "server")]
@@ -116,4 +120,5 @@ pub mod timeline;
 pub mod wasm;
 
 pub use cycles_account::CyclesAccount;
+pub use message_name::MessageName;
 pub use replica::{Config, IngressStatus, NativeCanister, Replica};

@@ -3,99 +3,85 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message::{CallbackId, CanisterId, Message, Request, SystemTask};
-
-/// Numbers messages in the order in which they were sent. Urgent ones count down from -1, all others
-/// up from 0.
-pub type Sequence = i64;
+use crate::message_name::MessageName;
 
 /// Chooses which deliverable message goes next. Replace it to see other interleavings.
 pub trait Policy: Send {
     /// One of `pool`'s deliverable messages, or none to let all wait. A message that is not
     /// deliverable counts as none.
-    fn next(&mut self, pool: &Pool) -> Option<Sequence>;
+    fn next(&mut self, pool: &Pool) -> Option<MessageName>;
 }
 
 /// Delivers messages in the order in which they were sent.
 pub struct OldestFirst;
 
 impl Policy for OldestFirst {
-    fn next(&mut self, pool: &Pool) -> Option<Sequence> {
-        pool.messages
-            .first_key_value()
-            .map(|(sequence, _)| *sequence)
+    fn next(&mut self, pool: &Pool) -> Option<MessageName> {
+        pool.messages.values().next().map(Message::name)
     }
 }
 
 /// All messages that were sent and not delivered yet.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Pool {
-    messages: BTreeMap<Sequence, Message>,
-    /// Where the requests are, by the callback that waits.
-    requests: BTreeMap<(CanisterId, CallbackId), Sequence>,
-    /// For which callbacks a response is on its way.
-    responses: BTreeSet<(CanisterId, CallbackId)>,
-    tasks: BTreeSet<(CanisterId, SystemTask)>,
-    first: Sequence,
-    next: Sequence,
+    /// In the order in which they were sent. Urgent ones count down from -1, all others up from 0.
+    messages: BTreeMap<i64, Message>,
+    places: BTreeMap<MessageName, i64>,
+    first: i64,
+    next: i64,
 }
 
 impl Pool {
-    /// Adds a message.
+    /// Adds a message. A task that waits already is not added again.
     pub fn push(&mut self, message: Message) {
-        let sequence = self.next;
+        let place = self.next;
         self.next += 1;
-        self.insert(sequence, message);
+        self.insert(place, message);
     }
 
-    /// Adds a message in front of all others.
+    /// Adds a message in front of all others. A task that waits already is not added again.
     pub fn push_first(&mut self, message: Message) {
         self.first -= 1;
         self.insert(self.first, message);
     }
 
-    fn insert(&mut self, sequence: Sequence, message: Message) {
-        match &message {
-            Message::Request(request) => {
-                let key = (request.sender, request.callback);
-                self.requests.insert(key, sequence);
-            }
-            Message::Response(response) => {
-                self.responses
-                    .insert((response.receiver, response.callback));
-            }
-            Message::Task(canister, task) => {
-                self.tasks.insert((*canister, *task));
-            }
-            Message::Ingress(_) => {}
+    fn insert(&mut self, place: i64, message: Message) {
+        let name = message.name();
+        if let MessageName::Task(..) = name
+            && self.places.contains_key(&name)
+        {
+            return;
         }
-        self.messages.insert(sequence, message);
+        self.places.insert(name, place);
+        self.messages.insert(place, message);
     }
 
-    fn remove(&mut self, sequence: Sequence) -> Option<Message> {
-        let message = self.messages.remove(&sequence)?;
-        match &message {
-            Message::Request(request) => {
-                self.requests.remove(&(request.sender, request.callback));
-            }
-            Message::Response(response) => {
-                self.responses
-                    .remove(&(response.receiver, response.callback));
-            }
-            Message::Task(canister, task) => {
-                self.tasks.remove(&(*canister, *task));
-            }
-            Message::Ingress(_) => {}
-        }
-        Some(message)
+    fn remove(&mut self, name: MessageName) -> Option<Message> {
+        let place = self.places.remove(&name)?;
+        self.messages.remove(&place)
     }
 
     /// Takes out a message to deliver it, if it may go next.
-    pub fn take(&mut self, sequence: Sequence) -> Option<Message> {
-        let is_first = self.messages.first_key_value().map(|(first, _)| *first) == Some(sequence);
-        match is_first || self.deliverable().any(|(other, _)| other == sequence) {
-            true => self.remove(sequence),
-            false => None,
+    pub fn take(&mut self, name: MessageName) -> Option<Message> {
+        self.deliverable_message(name)?;
+        self.remove(name)
+    }
+
+    /// A message, if it may go next.
+    pub fn deliverable_message(&self, name: MessageName) -> Option<&Message> {
+        let place = *self.places.get(&name)?;
+        let message = &self.messages[&place];
+        if let Message::Request(request) = message {
+            let mut before = self.messages.range(..place);
+            let is_first = !before.any(|(_, other)| match other {
+                Message::Request(other) => {
+                    (other.sender, other.receiver) == (request.sender, request.receiver)
+                }
+                _ => false,
+            });
+            return is_first.then_some(message);
         }
+        Some(message)
     }
 
     /// Whether nothing is on its way.
@@ -109,15 +95,15 @@ impl Pool {
     }
 
     /// All messages in the order in which they were sent.
-    pub fn iter(&self) -> impl Iterator<Item = (Sequence, &Message)> {
-        self.messages.iter().map(|(sequence, m)| (*sequence, m))
+    pub fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.messages.values()
     }
 
     /// The messages that may go next. Requests from one canister to another go in the order in
     /// which they were sent; everything else goes in any order.
-    pub fn deliverable(&self) -> impl Iterator<Item = (Sequence, &Message)> {
+    pub fn deliverable(&self) -> impl Iterator<Item = &Message> {
         let mut started = BTreeSet::new();
-        self.iter().filter(move |(_, message)| match message {
+        self.iter().filter(move |message| match message {
             Message::Request(request) => started.insert((request.sender, request.receiver)),
             _ => true,
         })
@@ -125,8 +111,7 @@ impl Pool {
 
     /// Takes out the request that belongs to a callback, if it was not delivered yet.
     pub fn take_request(&mut self, sender: CanisterId, callback: CallbackId) -> Option<Request> {
-        let sequence = *self.requests.get(&(sender, callback))?;
-        match self.remove(sequence) {
+        match self.remove(MessageName::Request(sender, callback)) {
             Some(Message::Request(request)) => Some(request),
             _ => None,
         }
@@ -134,12 +119,13 @@ impl Pool {
 
     /// Whether the response for a callback is on its way.
     pub fn has_response(&self, receiver: CanisterId, callback: CallbackId) -> bool {
-        self.responses.contains(&(receiver, callback))
+        self.places
+            .contains_key(&MessageName::Response(receiver, callback))
     }
 
     /// Whether a system task of a canister is due.
     pub fn has_task(&self, canister: CanisterId, task: SystemTask) -> bool {
-        self.tasks.contains(&(canister, task))
+        self.places.contains_key(&MessageName::Task(canister, task))
     }
 }
 
@@ -171,16 +157,22 @@ mod tests {
         ] {
             pool.push(message);
         }
-        let sequences: Vec<_> = pool.iter().map(|(sequence, _)| sequence).collect();
-        let deliverable = |pool: &Pool| -> Vec<Sequence> {
-            pool.deliverable().map(|(sequence, _)| sequence).collect()
-        };
-        assert_eq!(
-            deliverable(&pool),
-            [sequences[0], sequences[2], sequences[3]]
-        );
-        assert!(pool.take(sequences[1]).is_none());
-        assert!(pool.take(sequences[0]).is_some());
-        assert_eq!(deliverable(&pool), sequences[1..]);
+        let names: Vec<_> = pool.iter().map(Message::name).collect();
+        let deliverable =
+            |pool: &Pool| -> Vec<MessageName> { pool.deliverable().map(Message::name).collect() };
+        assert_eq!(deliverable(&pool), [names[0], names[2], names[3]]);
+        assert!(pool.take(names[1]).is_none());
+        assert!(pool.take(names[0]).is_some());
+        assert_eq!(deliverable(&pool), names[1..]);
+    }
+
+    #[test]
+    fn task_that_waits_already_is_not_added_again() {
+        let mut pool = Pool::default();
+        let task = Message::Task(Principal::from_slice(&[1]), SystemTask::OnLowWasmMemory);
+        pool.push(task.clone());
+        pool.push_first(task.clone());
+        assert_eq!(pool.len(), 1);
+        assert!(pool.take(task.name()).is_some() && pool.is_empty());
     }
 }

@@ -8,7 +8,9 @@ use candid::Principal;
 use serde::Serialize;
 
 use crate::canister::{Canister, QueryStatistics};
+use crate::canisters::Canisters;
 use crate::environment::Environment;
+use crate::instances::Instances;
 use crate::limits::Limits;
 use crate::message::{CallResult, CallbackId, CanisterId, Cycles, IngressId, Time};
 use crate::pool::{OldestFirst, Policy, Pool};
@@ -16,7 +18,7 @@ use crate::rejects::no_query_method;
 use crate::subnet::Subnet;
 use crate::system_api::functions;
 use crate::timeline::Timeline;
-use crate::wasm::{Checkpoint, Engine};
+use crate::wasm::Engine;
 
 /// The first canister id that a replica gives out. The ids below belong to the system canisters of
 /// the network.
@@ -36,6 +38,9 @@ pub struct Config {
     /// Whether the log and the reject of a message that trapped say where, as on the network. The
     /// message is executed once more for it.
     pub backtraces: bool,
+    /// Whether the operating system is asked which memory a message touched. Where it can't tell, or
+    /// is not asked, all of a canister's memory is compared after each message.
+    pub mapped_memory: bool,
 }
 
 impl Default for Config {
@@ -48,6 +53,7 @@ impl Default for Config {
             limits: Limits::default(),
             timeline_capacity: 10_000,
             backtraces: true,
+            mapped_memory: true,
         }
     }
 }
@@ -82,18 +88,21 @@ pub trait NativeCanister: Send {
 
     /// The cycles that it holds for others.
     fn cycles(&self) -> Cycles;
+
+    /// Another one, as this one is now.
+    fn fork(&self) -> Box<dyn NativeCanister>;
 }
 
 /// A subnet of one node, with all its canisters.
 pub struct Replica {
     pub(crate) environment: Environment,
-    pub(crate) canisters: BTreeMap<CanisterId, Canister>,
+    pub(crate) canisters: Canisters,
     pub(crate) pool: Pool,
     pub(crate) timeline: Timeline,
     pub(crate) minted: Cycles,
     pub(crate) burned: Cycles,
     pub(crate) lost: Cycles,
-    pub(crate) seed: Vec<u8>,
+    pub(crate) seed: Arc<[u8]>,
     /// How many random numbers were drawn.
     pub(crate) drawn: u64,
     /// The canisters that were deleted. Their ids are never used again.
@@ -123,24 +132,25 @@ impl Replica {
     pub fn new(config: Config) -> Self {
         Replica {
             environment: Environment {
-                engine: Engine::new("ic0", functions()),
+                engine: Arc::new(Engine::new("ic0", functions())),
                 subnet: Arc::new(Subnet::from_seed(&config.seed)),
                 time: config.time,
                 limits: Arc::new(config.limits),
                 consumed: 0,
                 backtraces: config.backtraces,
                 observe_memory: config.timeline_capacity > 0,
-                modules: BTreeMap::new(),
-                checkpoint: Checkpoint::default(),
+                modules: Arc::default(),
+                instances: Instances::default(),
+                mapped_memory: config.mapped_memory,
                 trap_at_end: false,
             },
-            canisters: BTreeMap::new(),
+            canisters: Canisters::default(),
             pool: Pool::default(),
             timeline: Timeline::new(config.timeline_capacity),
             minted: 0,
             burned: 0,
             lost: 0,
-            seed: config.seed,
+            seed: config.seed.into(),
             drawn: 0,
             deleted: BTreeSet::new(),
             policy: Box::new(OldestFirst),
@@ -156,6 +166,39 @@ impl Replica {
             postponed: BTreeSet::new(),
             native: BTreeMap::new(),
             queried: BTreeMap::new(),
+        }
+    }
+
+    /// A replica that is in the same state, and goes on by itself: nothing that happens to one of the
+    /// two is seen in the other. It costs little: what the two have in common they share.
+    ///
+    /// The fork delivers the oldest message first, whatever policy this replica has.
+    pub fn fork(&self) -> Self {
+        let native = self.native.iter().map(|(id, native)| (*id, native.fork()));
+        Replica {
+            environment: self.environment.fork(),
+            canisters: self.canisters.clone(),
+            pool: self.pool.clone(),
+            timeline: self.timeline.clone(),
+            minted: self.minted,
+            burned: self.burned,
+            lost: self.lost,
+            seed: Arc::clone(&self.seed),
+            drawn: self.drawn,
+            deleted: self.deleted.clone(),
+            policy: Box::new(OldestFirst),
+            holding: self.holding,
+            ingress: self.ingress.clone(),
+            answered: self.answered.clone(),
+            answers_size: self.answers_size,
+            next_ingress: self.next_ingress,
+            next_canister: self.next_canister,
+            timers: self.timers.clone(),
+            deadlines: self.deadlines.clone(),
+            watched: self.watched.clone(),
+            postponed: self.postponed.clone(),
+            native: native.collect(),
+            queried: self.queried.clone(),
         }
     }
 
@@ -229,7 +272,7 @@ impl Replica {
 
     /// All canisters.
     pub fn canisters(&self) -> impl Iterator<Item = &Canister> {
-        self.canisters.values()
+        self.canisters.iter()
     }
 
     /// Messages that were sent and not delivered yet.
@@ -251,7 +294,7 @@ impl Replica {
             self.next_canister += 1;
             let id = Principal::from_slice(&bytes);
             let is_native = self.native.contains_key(&id);
-            if !is_native && !self.canisters.contains_key(&id) && !self.deleted.contains(&id) {
+            if !is_native && !self.canisters.contains(&id) && !self.deleted.contains(&id) {
                 return id;
             }
         }

@@ -1,31 +1,13 @@
-//! Stable memory: what a canister keeps across upgrades, with an undo of the running message.
+//! Stable memory: what a canister keeps across upgrades.
 
-use std::collections::BTreeMap;
-
+use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::wasm::PAGE_SIZE;
 
-/// The unit in which changes are kept for the undo, in bytes.
-const BLOCK_SIZE: u64 = 4096;
-
-type Block = Box<[u8; BLOCK_SIZE as usize]>;
-
-/// A canister's stable memory. Blocks that were never written take no space.
-///
-/// Changes can be undone back to the last [`StableMemory::commit`].
-#[derive(Default)]
+/// A canister's stable memory. A clone shares with it what neither changes.
+#[derive(Clone, Default)]
 pub struct StableMemory {
     pages: u64,
-    blocks: BTreeMap<u64, Block>,
-    committed_pages: u64,
-    /// The blocks changed since the last commit, as they were then.
-    before: BTreeMap<u64, Option<Block>>,
-}
-
-/// The changes since a commit, taken out of a stable memory.
-#[derive(Clone)]
-pub struct Changes {
-    pages: u64,
-    blocks: BTreeMap<u64, Block>,
+    blocks: Blocks,
 }
 
 /// An access outside the stable memory.
@@ -57,13 +39,10 @@ impl StableMemory {
         let mut position = offset;
         let mut rest = buffer;
         while !rest.is_empty() {
-            let (index, start) = (position / BLOCK_SIZE, (position % BLOCK_SIZE) as usize);
-            let length = rest.len().min(BLOCK_SIZE as usize - start);
+            let (index, start) = place(position);
+            let length = rest.len().min(BLOCK_SIZE - start);
             let (part, tail) = rest.split_at_mut(length);
-            match self.blocks.get(&index) {
-                Some(block) => part.copy_from_slice(&block[start..start + length]),
-                None => part.fill(0),
-            }
+            part.copy_from_slice(&self.blocks.read(index)[start..start + length]);
             position += length as u64;
             rest = tail;
         }
@@ -80,67 +59,19 @@ impl StableMemory {
         let mut position = offset;
         let mut rest = bytes;
         while !rest.is_empty() {
-            let (index, start) = (position / BLOCK_SIZE, (position % BLOCK_SIZE) as usize);
-            let length = rest.len().min(BLOCK_SIZE as usize - start);
+            let (index, start) = place(position);
+            let length = rest.len().min(BLOCK_SIZE - start);
             let (part, tail) = rest.split_at(length);
-            if !self.before.contains_key(&index) {
-                self.before.insert(index, self.blocks.get(&index).cloned());
-            }
-            let block = self
-                .blocks
-                .entry(index)
-                .or_insert_with(|| Box::new([0; BLOCK_SIZE as usize]));
-            block[start..start + length].copy_from_slice(part);
+            self.blocks.write(index)[start..start + length].copy_from_slice(part);
             position += length as u64;
             rest = tail;
         }
         Ok(())
     }
 
-    /// Whether anything was written or grown since the last commit.
-    pub fn has_changes(&self) -> bool {
-        self.pages != self.committed_pages || !self.before.is_empty()
-    }
-
-    /// Keeps the changes since the last commit.
-    pub fn commit(&mut self) {
-        self.before.clear();
-        self.committed_pages = self.pages;
-    }
-
-    /// Undoes the changes since the last commit.
-    pub fn roll_back(&mut self) {
-        for (index, block) in std::mem::take(&mut self.before) {
-            match block {
-                Some(block) => self.blocks.insert(index, block),
-                None => self.blocks.remove(&index),
-            };
-        }
-        self.pages = self.committed_pages;
-    }
-
-    /// Undoes the changes since the last commit and returns them.
-    pub fn set_aside(&mut self) -> Changes {
-        let pages = std::mem::replace(&mut self.pages, self.committed_pages);
-        let mut blocks = BTreeMap::new();
-        for (index, before) in std::mem::take(&mut self.before) {
-            let changed = match before {
-                Some(block) => self.blocks.insert(index, block),
-                None => self.blocks.remove(&index),
-            };
-            blocks.extend(changed.map(|block| (index, block)));
-        }
-        Changes { pages, blocks }
-    }
-
-    /// Makes `changes` again, in place of all others since the last commit.
-    pub fn make_again(&mut self, changes: Changes) {
-        self.roll_back();
-        self.pages = changes.pages;
-        for (index, block) in changes.blocks {
-            let before = self.blocks.insert(index, block);
-            self.before.insert(index, before);
-        }
+    /// Whether nothing was written or grown since one was cloned from the other.
+    pub fn is_same(&self, other: &StableMemory) -> bool {
+        self.pages == other.pages && self.blocks.is_same(&other.blocks)
     }
 
     fn check(&self, offset: u64, length: usize) -> Result<(), OutOfBounds> {
@@ -152,26 +83,31 @@ impl StableMemory {
     }
 }
 
+/// The block that a byte is in, and where.
+fn place(position: u64) -> (usize, usize) {
+    let size = BLOCK_SIZE as u64;
+    ((position / size) as usize, (position % size) as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn roll_back_undoes_writes_and_growth_since_the_commit() {
+    fn clone_stays_as_it_was() {
         let mut memory = StableMemory::default();
         assert_eq!(memory.grow(1, 9), Some(0));
         memory.write(4090, b"committed").unwrap();
-        memory.commit();
+        let before = memory.clone();
+        assert!(memory.is_same(&before));
         memory.write(4094, b"undone").unwrap();
         assert_eq!(memory.grow(2, 9), Some(1));
         memory.write(2 * PAGE_SIZE, b"undone").unwrap();
-        assert!(memory.has_changes());
-        memory.roll_back();
-        assert_eq!(memory.pages(), 1);
+        assert!(!memory.is_same(&before));
+        assert_eq!(before.pages(), 1);
         let mut read = [0; 11];
-        memory.read(4090, &mut read).unwrap();
+        before.read(4090, &mut read).unwrap();
         assert_eq!(&read, b"committed\0\0");
-        assert!(!memory.has_changes());
     }
 
     #[test]
@@ -187,14 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rolled_back_and_grown_again_reads_as_zeros() {
+    fn what_was_never_written_reads_as_zeros() {
         let mut memory = StableMemory::default();
-        memory.grow(1, 9);
-        memory.write(0, b"x").unwrap();
-        memory.roll_back();
-        memory.grow(1, 9);
-        let mut read = [1; 1];
-        memory.read(0, &mut read).unwrap();
-        assert_eq!(read, [0]);
+        memory.grow(2, 9);
+        memory.write(PAGE_SIZE, b"x").unwrap();
+        let mut read = [1; 2];
+        memory.read(PAGE_SIZE - 1, &mut read).unwrap();
+        assert_eq!(read, [0, b'x']);
     }
 }

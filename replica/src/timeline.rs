@@ -115,6 +115,7 @@ pub struct CallMade {
 }
 
 /// The last events of a replica.
+#[derive(Clone)]
 pub struct Timeline {
     events: VecDeque<Event>,
     capacity: usize,

@@ -121,11 +121,11 @@ fn trap_at_answer(stage: &mut Stage, number: usize) -> Result<()> {
     let trapping = loop {
         let waiting = stage.waiting()?;
         if let Some(answer) = waiting.iter().filter(|one| is_answer(one)).nth(number - 1) {
-            break answer.number;
+            break answer.name;
         }
         stage.deliver_next()?;
     };
-    stage.deliver(|message| message.number == trapping, Delivery::Trap)?;
+    stage.deliver(|message| message.name == trapping, Delivery::Trap)?;
     stage.deliver_all()
 }
 

@@ -205,8 +205,8 @@ fn ask_prices_reversed(stage: &mut Stage, method: &str) -> Result<String> {
     stage.deliver_call("price")?;
     stage.deliver_call("price")?;
     let waiting = stage.waiting()?;
-    let second = waiting.last().context("no response waits")?.number;
-    stage.deliver(|message| message.number == second, Delivery::Normally)?;
+    let second = waiting.last().context("no response waits")?.name;
+    stage.deliver(|message| message.name == second, Delivery::Normally)?;
     stage.release()?;
     prices(&stage.answer(&sent)?)
 }
@@ -234,7 +234,7 @@ fn round_trips(stage: &mut Stage, method: &str) -> Result<usize> {
             break;
         }
         for message in &waiting {
-            stage.deliver(|other| other.number == message.number, Delivery::Normally)?;
+            stage.deliver(|other| other.name == message.name, Delivery::Normally)?;
         }
         rounds += 1;
     }

@@ -7,7 +7,7 @@ use candid::Principal;
 use local_replica::hold::{Delivery, WaitingMessage};
 use local_replica::message::{CallResult, IngressId};
 use local_replica::timeline::Event;
-use local_replica::{Config, IngressStatus, Replica};
+use local_replica::{Config, IngressStatus, MessageName, Replica};
 
 use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State};
 
@@ -127,8 +127,8 @@ impl Controls for Embedded {
         Ok(self.replica.waiting_messages())
     }
 
-    fn deliver(&mut self, number: i64, how: Delivery) -> Result<()> {
-        let delivered = self.replica.deliver_message(number, how);
+    fn deliver(&mut self, message: MessageName, how: Delivery) -> Result<()> {
+        let delivered = self.replica.deliver_message(message, how);
         delivered.map_err(|why| anyhow!(why))?;
         // A timer that is due joins the messages that wait; nothing else happens, as they are held.
         self.run()

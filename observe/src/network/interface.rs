@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use candid::Principal;
+use local_replica::MessageName;
 use local_replica::hold::{Delivery, WaitingMessage};
 use local_replica::timeline::Event;
 
@@ -139,7 +140,7 @@ pub trait Controls {
     /// # Errors
     ///
     /// Also if it can't be delivered in this way.
-    fn deliver(&mut self, number: i64, how: Delivery) -> Result<()>;
+    fn deliver(&mut self, message: MessageName, how: Delivery) -> Result<()>;
 
     /// Moves the clock ahead by whole seconds.
     ///

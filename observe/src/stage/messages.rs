@@ -186,7 +186,7 @@ impl Stage {
     }
 
     fn deliver_message(&mut self, message: WaitingMessage, how: Delivery) -> Result<()> {
-        self.controls()?.deliver(message.number, how)?;
+        self.controls()?.deliver(message.name, how)?;
         if how == Delivery::Lose {
             self.scene.push(Moment::Lost(message));
         }

@@ -159,9 +159,9 @@ fn trap_in(
     stage.deliver_call("take_order").unwrap();
     let answers = stage.waiting().unwrap();
     // The method's own call was sent first.
-    let trapping = answers[1 - which].number;
+    let trapping = answers[1 - which].name;
     stage
-        .deliver(|message| message.number == trapping, Delivery::Trap)
+        .deliver(|message| message.name == trapping, Delivery::Trap)
         .unwrap();
     stage.release().unwrap();
     let answer = stage.answer(&sent.unwrap()).unwrap();

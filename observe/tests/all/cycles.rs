@@ -301,9 +301,9 @@ impl World {
         loop {
             let waiting = self.replica.waiting_messages();
             if let Some(message) = waiting.iter().find(|message| message.kind == kind) {
-                return self.replica.deliver_message(message.number, how).unwrap();
+                return self.replica.deliver_message(message.name, how).unwrap();
             }
-            let next = waiting.first().expect("a message waits").number;
+            let next = waiting.first().expect("a message waits").name;
             self.replica
                 .deliver_message(next, Delivery::Normally)
                 .unwrap();

@@ -73,7 +73,7 @@ fn parallel_calls_arrive_in_order_whatever_the_order_of_the_responses() {
         assert_eq!(last.kind, Kind::Response);
         assert!(stage.answer_so_far(&sent).unwrap().is_none());
         stage
-            .deliver(|message| message.number == last.number, Delivery::Normally)
+            .deliver(|message| message.name == last.name, Delivery::Normally)
             .unwrap();
     }
     stage.release().unwrap();

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use super::answer::Failure;
 use super::shared::Shared;
 use crate::hold::Delivery;
+use crate::message_name::MessageName;
 use crate::owner::Node;
-use crate::pool::Sequence;
 use crate::timeline::Event;
 
 /// The hosts whose pages may use the controls.
@@ -137,7 +137,7 @@ async fn messages(State(shared): State<Shared>) -> Result<Response, Failure> {
 
 #[derive(Deserialize)]
 struct Deliver {
-    message: Sequence,
+    message: MessageName,
     #[serde(default)]
     how: Delivery,
 }

@@ -1,5 +1,7 @@
 //! The chunk store: large modules, piece by piece.
 
+use std::sync::Arc;
+
 use candid::Principal;
 use ic_management_canister_types::{ChunkHash, UploadChunkArgs};
 use sha2::{Digest, Sha256};
@@ -40,7 +42,7 @@ pub(super) fn upload_chunk(replica: &mut Replica, call: &mut Call<'_>) -> CallRe
                 "Wasm chunk store has reached its maximum of {MAX_CHUNKS} chunks"
             )));
         }
-        canister.chunks.insert(hash, args.chunk);
+        canister.chunks.insert(hash, Arc::new(args.chunk));
     }
     encode(&ChunkHash {
         hash: hash.to_vec(),

@@ -110,6 +110,7 @@ pub(super) fn delete_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
             "delete-canister-not-stopped",
         ));
     }
+    replica.environment.instances.forget(id);
     if let Some(canister) = replica.canisters.remove(&id) {
         replica.burned += canister.balance;
         replica.deleted.insert(id);

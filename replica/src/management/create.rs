@@ -43,9 +43,8 @@ pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
     let balance = std::mem::take(&mut call.cycles) - fees::CREATE_CANISTER;
     replica.environment.consumed += fees::CREATE_CANISTER;
     let origin = call.change_origin(args.sender_canister_version);
-    insert(replica, origin, id, settings, balance)
-        .consumed
-        .creation = fees::CREATE_CANISTER;
+    let paid = (balance, fees::CREATE_CANISTER);
+    insert(replica, origin, id, settings, paid);
     encode(&CanisterIdRecord { canister_id: id })
 }
 
@@ -65,7 +64,7 @@ pub(super) fn provisional(replica: &mut Replica, call: &mut Call<'_>) -> CallRes
     };
     mint(replica, cycles)?;
     let origin = call.change_origin(args.sender_canister_version);
-    insert(replica, origin, id, settings, cycles);
+    insert(replica, origin, id, settings, (cycles, 0));
     encode(&CanisterIdRecord { canister_id: id })
 }
 
@@ -105,15 +104,8 @@ pub(crate) fn by_system(
     replica.environment.consumed += fees::CREATE_CANISTER;
     let origin =
         ChangeOrigin::FromUser(ic_management_canister_types::FromUserRecord { user_id: caller });
-    insert(
-        replica,
-        origin,
-        id,
-        settings,
-        cycles - fees::CREATE_CANISTER,
-    )
-    .consumed
-    .creation = fees::CREATE_CANISTER;
+    let paid = (cycles - fees::CREATE_CANISTER, fees::CREATE_CANISTER);
+    insert(replica, origin, id, settings, paid);
     Ok(id)
 }
 
@@ -159,7 +151,7 @@ fn check_specified_id(replica: &Replica, id: Principal) -> Result<(), Reject> {
             "{id} is not the id of a canister"
         )));
     }
-    match replica.canisters.contains_key(&id) || replica.deleted.contains(&id) {
+    match replica.canisters.contains(&id) || replica.deleted.contains(&id) {
         false => Ok(()),
         true => Err(Reject::new(
             ErrorCode::CanisterIdAlreadyExists,
@@ -173,8 +165,8 @@ fn insert(
     origin: ChangeOrigin,
     id: CanisterId,
     settings: Settings,
-    balance: Cycles,
-) -> &mut Canister {
+    (balance, creation): (Cycles, Cycles),
+) {
     let variables = &settings.environment_variables;
     let environment_variables_hash = (!variables.is_empty()).then(|| {
         let mut hashes: Vec<Vec<u8>> = variables
@@ -199,11 +191,8 @@ fn insert(
         replica.burned += stand_in.cycles();
     }
     let mut canister = Canister::new(id, settings, balance);
+    canister.consumed.creation = creation;
     let time = replica.environment.time;
     canister.record(time, origin, details);
-    replica
-        .canisters
-        .entry(id)
-        .insert_entry(canister)
-        .into_mut()
+    replica.canisters.insert(id, canister);
 }

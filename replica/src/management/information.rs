@@ -26,7 +26,7 @@ pub(super) fn canister_status(
     argument: &[u8],
 ) -> CallResult {
     let id = decode::<CanisterIdRecord>(argument)?.canister_id;
-    let has_no_messages = !replica.pool.iter().any(|(_, m)| m.receiver() == id);
+    let has_no_messages = !replica.pool.iter().any(|m| m.receiver() == id);
     let canister = find(replica, id)?;
     if caller != id && !canister.settings.may_read_status(&caller) {
         return Err(Reject::new(

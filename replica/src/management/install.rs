@@ -94,6 +94,7 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
     canister.log.clear();
     let origin = call.change_origin(args.sender_canister_version);
     canister.record_change(time, origin, ChangeDetails::CodeUninstall);
+    replica.environment.instances.forget(args.canister_id);
     replica.abandon_calls(args.canister_id, "Canister has been uninstalled");
     Ok(empty_reply())
 }

@@ -1,7 +1,6 @@
 //! One installation or upgrade (the specification's section "Canister upgrades"): as a whole or not at
 //! all.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candid::Principal;
@@ -16,7 +15,7 @@ use crate::message::{CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::CanisterModule;
 use crate::rejects;
 use crate::system_api::{EntryPoint, SystemApi, Trap, reject_of_fault};
-use crate::wasm::{Allowance, Backtrace, Checkpoint, Entry, Fault, PAGE_SIZE};
+use crate::wasm::{Allowance, Backtrace, Entry, Fault, Instance, PAGE_SIZE, State};
 
 /// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
@@ -38,6 +37,14 @@ pub(super) struct Installation<'a> {
     pub(super) trap: Option<(Fault<Trap>, Option<Backtrace>)>,
 }
 
+/// Code while it is installed.
+struct Running {
+    module: Arc<CanisterModule>,
+    instance: Instance<SystemApi>,
+    /// What was kept of the instance last.
+    state: State,
+}
+
 impl Installation<'_> {
     /// For the modes `install` and `reinstall`: nothing of before remains.
     pub(super) fn fresh(
@@ -48,15 +55,15 @@ impl Installation<'_> {
         let stable = std::mem::take(&mut self.canister.stable);
         // The new code sees the new version.
         self.canister.version += 1;
-        let result = self.start(module).and_then(|mut code| {
-            self.hook(&mut code, "canister_init", EntryPoint::Init, argument)?;
-            self.check(&code)?;
-            Ok(code)
+        let result = self.instantiate(module).and_then(|mut new| {
+            self.run_start(&mut new)?;
+            self.hook(&mut new, "canister_init", EntryPoint::Init, argument)?;
+            self.check(&new)?;
+            Ok(self.keep(new))
         });
         self.canister.version -= 1;
-        match result {
-            Ok(_) => self.canister.stable.commit(),
-            Err(_) => self.canister.stable = stable,
+        if result.is_err() {
+            self.canister.stable = stable;
         }
         result
     }
@@ -68,63 +75,86 @@ impl Installation<'_> {
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
-        let Some(mut old) = self.canister.code.take() else {
+        let Some(old) = self.canister.code.clone() else {
             unreachable!("the mode was checked");
         };
-        let mut before = Checkpoint::default();
-        old.instance.begin(&mut before);
-        let result = self.replace(&mut old, module, argument, flags);
-        match result {
-            Ok(_) => self.canister.stable.commit(),
-            Err(_) => {
-                self.canister.stable.roll_back();
-                old.instance.roll_back(&before);
-            }
+        let stable = self.canister.stable.clone();
+        let result = self.replace(&old, module, argument, flags);
+        if result.is_err() {
+            self.canister.stable = stable;
         }
-        self.canister.code = Some(old);
         result
     }
 
     fn replace(
         &mut self,
-        old: &mut Code,
+        old: &Code,
         module: Arc<CanisterModule>,
         argument: Vec<u8>,
         flags: UpgradeFlags,
     ) -> Result<Code, Reject> {
         let keep = decide_memory(&old.module, &module, flags)?;
+        let mut state = State::default();
         if flags.skip_pre_upgrade != Some(true) {
-            self.hook(
-                old,
-                "canister_pre_upgrade",
-                EntryPoint::PreUpgrade,
-                Vec::new(),
-            )?;
+            let mut last = Running {
+                module: Arc::clone(&old.module),
+                state: old.state.clone(),
+                instance: self.environment.instance(self.canister.id, old),
+            };
+            let hook = "canister_pre_upgrade";
+            let result = self.hook(&mut last, hook, EntryPoint::PreUpgrade, Vec::new());
+            if keep && result.is_ok() {
+                last.instance.commit(&mut last.state);
+                state = State::with_memory_of(&last.state);
+            }
+            let Running {
+                module, instance, ..
+            } = last;
+            self.environment
+                .instances
+                .keep(self.canister.id, &module, instance);
+            result?;
+        } else if keep {
+            state = State::with_memory_of(&old.state);
         }
-        let mut code = self.instantiate(module)?;
+        let mut new = self.instantiate(module)?;
         if keep {
-            let kept = code.instance.replace_memory(old.instance.memory());
+            let kept = new.instance.load_memory_of_other(&state);
             kept.map_err(|fault| self.invalid(&fault))?;
+            new.state = state;
         }
-        self.run_start(&mut code)?;
+        self.run_start(&mut new)?;
         // The new code sees the new version.
         self.canister.version += 1;
         let entry_point = EntryPoint::PostUpgrade;
-        let result = self.hook(&mut code, "canister_post_upgrade", entry_point, argument);
+        let result = self.hook(&mut new, "canister_post_upgrade", entry_point, argument);
         self.canister.version -= 1;
         result?;
-        self.check(&code)?;
-        Ok(code)
+        self.check(&new)?;
+        Ok(self.keep(new))
+    }
+
+    /// The code that was installed.
+    fn keep(&mut self, mut new: Running) -> Code {
+        new.instance.commit(&mut new.state);
+        let Running {
+            module,
+            instance,
+            state,
+        } = new;
+        let instances = &mut self.environment.instances;
+        instances.keep(self.canister.id, &module, instance);
+        Code { module, state }
     }
 
     /// Refuses a result that is larger than the settings allow, or that would freeze the canister.
-    fn check(&self, code: &Code) -> Result<(), Reject> {
+    fn check(&self, new: &Running) -> Result<(), Reject> {
         let canister = &*self.canister;
-        let memory = code.instance.memory_size();
+        let memory = new.instance.memory_size();
         let limit = Some(canister.settings.wasm_memory_limit).filter(|limit| *limit > 0);
         check_memory_limit(memory, limit)
             .map_err(|fault| reject_of_fault(canister.id, &fault, None))?;
-        let stored = memory + code.module.size + canister.stable.pages() * PAGE_SIZE;
+        let stored = memory + new.module.size + canister.stable.pages() * PAGE_SIZE;
         let stays = fees::storage(stored, canister.settings.freezing_threshold);
         let cost = fees::execution(self.instructions);
         let balance = canister.balance.saturating_sub(self.burned);
@@ -134,20 +164,18 @@ impl Installation<'_> {
         }
     }
 
-    fn start(&mut self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
-        let mut code = self.instantiate(module)?;
-        self.run_start(&mut code)?;
-        Ok(code)
-    }
-
-    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Code, Reject> {
-        let limit = module.memory_limit(&self.environment.limits);
-        let instance = module.compiled.instantiate(limit);
+    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+        let room = self.environment.room(&module);
+        let instance = module.compiled.instantiate(room);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;
-        Ok(Code { module, instance })
+        Ok(Running {
+            module,
+            instance,
+            state: State::default(),
+        })
     }
 
-    fn run_start(&mut self, code: &mut Code) -> Result<(), Reject> {
+    fn run_start(&mut self, code: &mut Running) -> Result<(), Reject> {
         match code.module.start.clone() {
             None => Ok(()),
             Some(start) => self.enter(code, &start, EntryPoint::Start, Vec::new()),
@@ -156,7 +184,7 @@ impl Installation<'_> {
 
     fn hook(
         &mut self,
-        code: &mut Code,
+        code: &mut Running,
         name: &str,
         entry_point: EntryPoint,
         argument: Vec<u8>,
@@ -169,7 +197,7 @@ impl Installation<'_> {
 
     fn enter(
         &mut self,
-        code: &mut Code,
+        code: &mut Running,
         export: &str,
         entry_point: EntryPoint,
         argument: Vec<u8>,
@@ -193,15 +221,9 @@ impl Installation<'_> {
             EntryPoint::PreUpgrade => canister.global_timer,
             _ => self.global_timer,
         };
-        // To find out where it traps, if it does.
-        let may_trace = self.environment.backtraces && code.module.traceable.is_some();
-        let before = may_trace.then(|| {
-            let mut before = Checkpoint::default();
-            code.instance.begin(&mut before);
-            let changes = canister.stable.set_aside();
-            canister.stable.make_again(changes.clone());
-            (before, changes)
-        });
+        // What it begins with, to find out where it traps if it does.
+        code.instance.commit(&mut code.state);
+        let stable_before = canister.stable.clone();
         let balance = canister.balance.saturating_sub(self.burned);
         let stable = std::mem::take(&mut canister.stable);
         let open_calls = std::mem::take(&mut canister.open_calls);
@@ -212,26 +234,21 @@ impl Installation<'_> {
         let (effects, view) = self.environment.take_back(canister, api);
         let result = result.map_err(|fault| {
             let may_know = view.settings.may_read_log(&view.caller);
-            let located = before.filter(|_| self.environment.can_trace(&code.module, &fault));
-            let backtrace = located.and_then(|(before, changes)| {
-                canister.stable.roll_back();
-                canister.stable.make_again(changes);
-                let stable = std::mem::take(&mut canister.stable);
-                let open_calls = BTreeMap::new();
-                let api = SystemApi::new(view, balance, 0, stable, open_calls, global_timer);
+            let mut backtrace = None;
+            if self.environment.can_trace(&code.module, &fault) {
                 let failed = Failed {
                     module: &code.module,
-                    before: &before,
+                    before: &code.state,
                     used: Allowance {
                         instructions,
                         ..limits
                     },
                     fault: &fault,
                 };
-                let (api, backtrace) = self.environment.trace(&failed, entry, api);
-                canister.stable = api.stable;
-                backtrace
-            });
+                let open_calls = canister.open_calls.clone();
+                let api = SystemApi::new(view, balance, 0, stable_before, open_calls, global_timer);
+                backtrace = self.environment.trace(&failed, entry, api);
+            }
             let told = backtrace.as_ref().filter(|_| may_know);
             let reject = reject_of_fault(canister.id, &fault, told);
             self.trap = Some((fault, backtrace));

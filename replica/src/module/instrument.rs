@@ -1,18 +1,30 @@
 //! Adds to a module what a replica must reach.
 
-use wasm_encoder::{ExportKind, ExportSection, RawSection};
+use wasm_encoder::{
+    EntityType, ExportKind, ExportSection, ImportSection, MemoryType, RawSection, SectionId,
+};
 use wasmparser::{ExternalKind, Parser, Payload};
 
 use super::declarations::Declarations;
-use crate::wasm::PRIVATE_EXPORT;
+use crate::wasm::{MEMORY, PRIVATE_EXPORT};
 
-/// The module with everything exported that a replica must reach, and with its start function
-/// exported instead of run by the engine: it runs as an execution of its own.
+/// The module with everything exported that a replica must reach, with its memory imported, so that
+/// the replica provides it, and with its start function exported instead of run by the engine: it
+/// runs as an execution of its own.
 pub(super) fn instrument(declared: &Declarations, wasm: &[u8]) -> Vec<u8> {
     let mut module = wasm_encoder::Module::new();
+    let mut imports = Some(import_section(declared));
     let mut exports = Some(export_section(declared));
     for payload in Parser::new(0).parse_all(wasm).flatten() {
-        // The sections have a fixed order; what comes after the exports ends the wait for them.
+        // The sections have a fixed order; what comes after the imports or the exports ends the wait
+        // for them.
+        let is_imports = matches!(payload, Payload::ImportSection(_));
+        let section = payload.as_section().map(|(id, _)| id);
+        let after_imports =
+            section.is_some_and(|id| id != SectionId::Custom as u8 && id != SectionId::Type as u8);
+        if after_imports && let Some(section) = imports.take() {
+            module.section(&section);
+        }
         let after_exports = matches!(
             payload,
             Payload::StartSection { .. }
@@ -28,7 +40,12 @@ pub(super) fn instrument(declared: &Declarations, wasm: &[u8]) -> Vec<u8> {
         {
             module.section(&section);
         }
-        let replaced = is_exports || matches!(payload, Payload::StartSection { .. });
+        let replaced = is_imports
+            || is_exports
+            || matches!(
+                payload,
+                Payload::MemorySection(_) | Payload::StartSection { .. }
+            );
         let custom = matches!(payload, Payload::CustomSection(_));
         if let Some((id, range)) = payload.as_section()
             && !replaced
@@ -43,6 +60,26 @@ pub(super) fn instrument(declared: &Declarations, wasm: &[u8]) -> Vec<u8> {
     module.finish()
 }
 
+/// The functions that the module imports, in their order, and its memory.
+fn import_section(declared: &Declarations) -> ImportSection {
+    let mut section = ImportSection::new();
+    for (name, ty) in &declared.imported_functions {
+        section.import("ic0", name, EntityType::Function(*ty));
+    }
+    if let Some(memory) = declared.memories.first() {
+        let ty = MemoryType {
+            minimum: memory.initial,
+            maximum: memory.maximum,
+            memory64: memory.memory64,
+            shared: memory.shared,
+            page_size_log2: memory.page_size_log2,
+        };
+        let [module, name] = MEMORY;
+        section.import(module, name, ty);
+    }
+    section
+}
+
 fn export_section(declared: &Declarations) -> ExportSection {
     let mut section = ExportSection::new();
     for (name, kind, index) in &declared.exports {
@@ -54,9 +91,6 @@ fn export_section(declared: &Declarations) -> ExportSection {
             ExternalKind::Tag => ExportKind::Tag,
         };
         section.export(name, kind, *index);
-    }
-    if !declared.memories.is_empty() {
-        section.export(&private("memory", 0), ExportKind::Memory, 0);
     }
     for table in 0..declared.tables {
         section.export(&private("table", table), ExportKind::Table, table);

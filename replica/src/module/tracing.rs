@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use wasm_encoder::{Encode, ExportKind, Instruction, MemArg, RawSection, SectionId};
-use wasmparser::{BinaryReader, Name, NameSectionReader, Parser, Payload};
+use wasmparser::{BinaryReader, Name, NameSectionReader, Parser, Payload, TypeRef};
 
 use super::declarations::Declarations;
 use crate::system_api::SystemApi;
@@ -160,21 +160,49 @@ const ORDER: [SectionId; 13] = [
 
 /// The module with a wrapper around each function.
 fn wrap(wasm: &[u8]) -> Option<Vec<u8>> {
-    let declared = Declarations::read(wasm).ok()?;
     let mut sections = BTreeMap::new();
+    // How many parameters each type has, the type of each function, and how many of them are imported.
+    let (mut types, mut functions, mut imported) = (Vec::new(), Vec::new(), 0);
+    // The indexes of the memory and the global that are added.
+    let (mut stack, mut depth) = (0, 0);
     for payload in Parser::new(0).parse_all(wasm) {
-        if let Some((id, range)) = payload.ok()?.as_section() {
+        let payload = payload.ok()?;
+        if let Some((id, range)) = payload.as_section() {
             sections.insert(id, &wasm[range]);
+        }
+        match payload {
+            Payload::TypeSection(section) => {
+                for ty in section.into_iter_err_on_gc_types() {
+                    types.push(u32::try_from(ty.ok()?.params().len()).ok()?);
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section {
+                    match import.ok()?.ty {
+                        TypeRef::Func(ty) => {
+                            functions.push(ty);
+                            imported += 1;
+                        }
+                        TypeRef::Memory(_) => stack += 1,
+                        TypeRef::Global(_) => depth += 1,
+                        TypeRef::Table(_) | TypeRef::Tag(_) => {}
+                    }
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    functions.push(ty.ok()?);
+                }
+            }
+            Payload::MemorySection(section) => stack += section.count(),
+            Payload::GlobalSection(section) => depth += section.count(),
+            _ => {}
         }
     }
     let list = |id: SectionId| match sections.get(&u8::from(id)) {
         Some(section) => List::read(section),
         None => Some(List::default()),
     };
-    let (stack, depth) = (
-        u32::try_from(declared.memories.len()).ok()?,
-        declared.globals,
-    );
 
     let mut memories = list(SectionId::Memory)?;
     let mut memory = vec![0x01];
@@ -200,15 +228,13 @@ fn wrap(wasm: &[u8]) -> Option<Vec<u8>> {
     }
 
     // The wrappers have the indexes that the functions had, and the functions come after them.
-    let mut functions = list(SectionId::Function)?;
-    let count = functions.count;
-    functions.count += count;
-    functions.items.extend_from_within(..);
-    let imported = u32::try_from(declared.imported_functions.len()).ok()?;
+    let mut twice = list(SectionId::Function)?;
+    let count = twice.count;
+    twice.count += count;
+    twice.items.extend_from_within(..);
     let mut code = List::default();
     for index in imported..imported + count {
-        let ty = declared.function_type(*declared.functions.get(index as usize)?)?;
-        let parameters = u32::try_from(ty.params().len()).ok()?;
+        let parameters = *types.get(*functions.get(index as usize)? as usize)?;
         code.push(&wrapper(index, index + count, parameters, stack, depth));
     }
     let bodies = list(SectionId::Code)?;
@@ -221,7 +247,7 @@ fn wrap(wasm: &[u8]) -> Option<Vec<u8>> {
             SectionId::Memory => memories.write(id, &mut module),
             SectionId::Global => globals.write(id, &mut module),
             SectionId::Export => exports.write(id, &mut module),
-            SectionId::Function => functions.write(id, &mut module),
+            SectionId::Function => twice.write(id, &mut module),
             SectionId::Code => code.write(id, &mut module),
             _ => {
                 if let Some(data) = sections.get(&u8::from(id)) {

@@ -10,7 +10,7 @@ use super::request::{NewRequest, Request, RequestId, now};
 use crate::hold::Delivery;
 use crate::journal::Journal;
 use crate::message::{IngressId, Reject};
-use crate::pool::Sequence;
+use crate::message_name::MessageName;
 use crate::replica::{IngressStatus, Replica};
 
 /// How many messages are delivered before the owner looks for commands. Journals rely on it: with
@@ -105,7 +105,7 @@ impl Node {
     /// # Errors
     ///
     /// As of [`Replica::deliver_message`].
-    pub fn deliver(&mut self, message: Sequence, how: Delivery) -> Result<(), String> {
+    pub fn deliver(&mut self, message: MessageName, how: Delivery) -> Result<(), String> {
         self.follow_the_clock();
         self.replica.deliver_message(message, how)?;
         self.record(Change::DeliveredOne(message, how));

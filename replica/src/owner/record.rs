@@ -9,7 +9,7 @@ use super::request::NewRequest;
 use crate::canister::QueryStatistics;
 use crate::hold::Delivery;
 use crate::message::{CanisterId, Time};
-use crate::pool::Sequence;
+use crate::message_name::MessageName;
 use crate::replica::Replica;
 
 /// A change, and what else is needed to make it again.
@@ -39,7 +39,7 @@ pub(super) enum Change {
     /// Messages were held back from then on, or no longer.
     Held(bool),
     /// A message that was held back was delivered in this way.
-    DeliveredOne(Sequence, Delivery),
+    DeliveredOne(MessageName, Delivery),
 }
 
 impl Record {

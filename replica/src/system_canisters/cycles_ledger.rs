@@ -31,6 +31,7 @@ const TOKEN: Token<Key> = Token {
     key,
 };
 
+#[derive(Clone)]
 pub(super) struct CyclesLedger {
     ledger: Ledger<Key>,
     /// The canisters that were created, by block.
@@ -241,5 +242,9 @@ impl NativeCanister for CyclesLedger {
 
     fn cycles(&self) -> Cycles {
         self.ledger.supply() + self.ledger.fees()
+    }
+
+    fn fork(&self) -> Box<dyn NativeCanister> {
+        Box::new(self.clone())
     }
 }

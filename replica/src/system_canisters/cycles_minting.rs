@@ -7,6 +7,7 @@ use crate::encoding::{decode_nothing, encode};
 use crate::message::{CallResult, Cycles};
 use crate::replica::{NativeCanister, Replica};
 
+#[derive(Clone)]
 pub(super) struct CyclesMinting;
 
 impl NativeCanister for CyclesMinting {
@@ -33,5 +34,9 @@ impl NativeCanister for CyclesMinting {
 
     fn cycles(&self) -> Cycles {
         0
+    }
+
+    fn fork(&self) -> Box<dyn NativeCanister> {
+        Box::new(self.clone())
     }
 }

@@ -27,6 +27,7 @@ const TOKEN: Token<AccountIdentifier> = Token {
     key: identifier,
 };
 
+#[derive(Clone)]
 pub(super) struct IcpLedger {
     ledger: Ledger<AccountIdentifier>,
 }
@@ -118,5 +119,9 @@ impl NativeCanister for IcpLedger {
 
     fn cycles(&self) -> Cycles {
         0
+    }
+
+    fn fork(&self) -> Box<dyn NativeCanister> {
+        Box::new(self.clone())
     }
 }

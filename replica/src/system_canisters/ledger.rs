@@ -58,6 +58,7 @@ pub(super) struct Approval<'a, K> {
 }
 
 /// The accounts of a token.
+#[derive(Clone)]
 pub(super) struct Ledger<K> {
     /// What every transaction costs.
     pub(super) fee: u128,

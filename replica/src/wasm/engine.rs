@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use wasmi::{
-    Caller, CompilationMode, Config, CustomFuelCosts, Error, FuncType, Linker, Memory, Module,
-    StoreLimits, StoreLimitsBuilder, TrapCode, Val, ValType,
+    Caller, CompilationMode, Config, CustomFuelCosts, Error, FuncType, Linker, Memory, MemoryType,
+    Module, TrapCode, Val, ValType,
 };
 
+use super::growth::Growth;
 use super::host::{Allowance, Fault, Host, HostCall, HostFunction, ValueType};
 
 /// A module that was validated, and can be instantiated.
@@ -15,6 +16,8 @@ pub struct CompiledModule<H: Host> {
     pub(super) module: Module,
     /// What its imports are.
     pub(super) linker: Arc<Linker<HostState<H>>>,
+    /// The memory that it wants, if it wants one.
+    pub(super) memory: Option<MemoryType>,
     pub(super) memory64: bool,
     /// Whether the module can change its tables: most can't, and then there is nothing to keep.
     pub(super) mutates_tables: bool,
@@ -26,6 +29,7 @@ impl<H: Host> Clone for CompiledModule<H> {
         CompiledModule {
             module: self.module.clone(),
             linker: Arc::clone(&self.linker),
+            memory: self.memory,
             ..*self
         }
     }
@@ -126,9 +130,13 @@ impl<H: Host> Engine<H> {
         for function in self.functions.iter().filter(|f| f.in_memory64 || !memory64) {
             define(&mut linker, self.namespace, function, memory64);
         }
+        let memory = module
+            .imports()
+            .find_map(|import| import.ty().memory().copied());
         Ok(CompiledModule {
             module,
             linker: Arc::new(linker),
+            memory,
             memory64,
             mutates_tables,
             drops_segments,
@@ -141,20 +149,9 @@ pub(super) struct HostState<H> {
     pub(super) host: Option<H>,
     pub(super) memory: Option<Memory>,
     pub(super) instruction_limit: u64,
-    /// The imported function that ended the last call, if one did.
+    /// The imported function that ended a call, if one did.
     pub(super) failed_import: Option<&'static str>,
-    pub(super) growth: StoreLimits,
-}
-
-/// Allowance of what an instance may own; with a soft limit, growing past it traps.
-pub(super) fn growth_limits(memory: u64, soft_memory: Option<u64>) -> StoreLimits {
-    let bytes = soft_memory.map_or(memory, |soft| soft.min(memory));
-    StoreLimitsBuilder::new()
-        .memory_size(usize::try_from(bytes).unwrap_or(usize::MAX))
-        .table_elements(1_000_000)
-        // Growth that the module itself does not allow fails as always.
-        .trap_on_grow_failure(soft_memory.is_some_and(|soft| soft < memory))
-        .build()
+    pub(super) growth: Growth,
 }
 
 /// A host function's trap on its way through the engine.

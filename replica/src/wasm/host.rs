@@ -8,6 +8,9 @@ pub const PAGE_SIZE: u64 = 64 * 1024;
 /// What the export names that this crate adds to a module begin with.
 pub const PRIVATE_EXPORT: &str = "local-replica:";
 
+/// What a module imports in place of the memory that it declared: the module and the name.
+pub const MEMORY: [&str; 2] = ["local-replica", "memory"];
+
 /// The receiver of a module's calls: the functions of [`HostFunction`] work on it.
 pub trait Host: Send + Sized + 'static {
     /// Why a host function ended the execution.

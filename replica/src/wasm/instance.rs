@@ -1,14 +1,23 @@
-//! An instance: calls into it, and its state at one moment.
+//! An instance: a state that is loaded, and calls that change it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use wasmi::{Extern, Func, Global, Memory, Nullable, Ref, RefType, Store, Table, Val};
+use wasmi::{Extern, Global, Memory, Nullable, Ref, RefType, Store, Table, Val};
 
-use super::engine::{CompiledModule, HostState, growth_limits, into_fault};
-use super::host::{Allowance, Entry, Fault, Host, PAGE_SIZE, PRIVATE_EXPORT};
+use super::engine::{CompiledModule, HostState, into_fault};
+use super::growth::Growth;
+use super::host::{Allowance, Entry, Fault, Host, MEMORY, PAGE_SIZE, PRIVATE_EXPORT};
+use super::state::{Functions, Reference, State, Value};
+use super::tracking::Tracking;
+use crate::blocks::{BLOCK_SIZE, Block, Blocks};
+
+/// A memory grows to a large size in steps of so many bytes, each of which is given up at once: so
+/// it does not take the whole size.
+const STEP: u64 = 16 * 1024 * 1024;
 
 /// An instance of a module: its memory, globals and tables.
+///
+/// It is where a [`State`] is executed. What it holds beside that is only what the last call changed.
 pub struct Instance<H: Host> {
     compiled: CompiledModule<H>,
     pub(super) store: Store<HostState<H>>,
@@ -16,17 +25,26 @@ pub struct Instance<H: Host> {
     memory: Option<Memory>,
     globals: Vec<Global>,
     tables: Vec<Table>,
-    functions: OnceLock<Arc<Functions>>,
+    functions: OnceLock<Functions>,
+    tracking: Tracking,
+    /// What the memory holds, but for what was touched since.
+    loaded: Blocks,
+    /// Whether it is as it was made.
+    is_new: bool,
+    /// Whether code ran in it.
+    has_run: bool,
+    /// Whether it is as it was loaded or committed last.
+    settled: bool,
 }
 
-/// The state of an instance at one moment, in a buffer that can be used again and again.
-#[derive(Default)]
-pub struct Checkpoint {
-    memory: Vec<u8>,
-    globals: Vec<Val>,
-    tables: Vec<Vec<Ref>>,
-    /// The functions of the instance that the references point into, if there are any.
-    functions: Option<Arc<Functions>>,
+/// How an instance is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// The most bytes that the memory can ever have.
+    pub memory: u64,
+    /// Whether the operating system is asked which memory a call touched. Where it can't tell, or is
+    /// not asked, all memory is compared after each call.
+    pub mapped: bool,
 }
 
 impl<H: Host> CompiledModule<H> {
@@ -35,28 +53,47 @@ impl<H: Host> CompiledModule<H> {
     /// # Errors
     ///
     /// What failed: a segment that does not fit, or an initial memory that exceeds the limit.
-    pub fn instantiate(&self, memory_limit: u64) -> Result<Instance<H>, String> {
-        let mut store = Store::new(
-            self.module.engine(),
-            HostState {
-                host: None,
-                memory: None,
-                instruction_limit: 0,
-                failed_import: None,
-                growth: growth_limits(memory_limit, None),
-            },
-        );
+    pub fn instantiate(&self, room: Room) -> Result<Instance<H>, String> {
+        let capacity = match self.memory {
+            Some(_) => room.memory,
+            None => 0,
+        };
+        let tracking = Tracking::new(capacity, room.mapped);
+        self.instantiate_in(tracking, room.memory)
+    }
+
+    fn instantiate_in(&self, tracking: Tracking, memory: u64) -> Result<Instance<H>, String> {
+        let mut growth = Growth::new(tracking.clone());
+        growth.limit(memory, None);
+        let state = HostState {
+            host: None,
+            memory: None,
+            instruction_limit: 0,
+            failed_import: None,
+            growth,
+        };
+        let mut store = Store::new(self.module.engine(), state);
         store.limiter(|state| &mut state.growth);
         // Instantiation runs no code of the module (a start function was made an export), but it
         // copies segments, and that is paid for with fuel.
         store.set_fuel(u64::MAX).map_err(|e| e.to_string())?;
-        let instance = self
-            .linker
+        let error = |error: wasmi::Error| error.to_string();
+        let mut linker = (*self.linker).clone();
+        let memory = match self.memory {
+            None => None,
+            Some(ty) => Some(tracking.memory(&mut store, ty).map_err(error)?),
+        };
+        if let Some(memory) = memory {
+            let [module, name] = MEMORY;
+            linker
+                .define(module, name, memory)
+                .expect("no other import is called so");
+        }
+        let instance = linker
             .instantiate_and_start(&mut store, &self.module)
-            .map_err(|error| error.to_string())?;
+            .map_err(error)?;
         let mut globals = Vec::new();
         let mut tables = Vec::new();
-        let mut memory = None;
         let mut exports: Vec<_> = instance
             .exports(&store)
             .filter(|export| export.name().starts_with(PRIVATE_EXPORT))
@@ -66,8 +103,7 @@ impl<H: Host> CompiledModule<H> {
             match export.into_extern() {
                 Extern::Global(global) => globals.push(global),
                 Extern::Table(table) => tables.push(table),
-                Extern::Memory(exported) => memory = Some(exported),
-                Extern::Func(_) => {}
+                Extern::Memory(_) | Extern::Func(_) => {}
             }
         }
         store.data_mut().memory = memory;
@@ -79,6 +115,11 @@ impl<H: Host> CompiledModule<H> {
             globals,
             tables,
             functions: OnceLock::new(),
+            tracking,
+            loaded: Blocks::default(),
+            is_new: true,
+            has_run: false,
+            settled: false,
         })
     }
 }
@@ -87,7 +128,8 @@ impl<H: Host> Instance<H> {
     /// Calls `entry`, with `host` behind the host functions. Gives back the host, how the call
     /// ended, and the number of instructions it executed.
     ///
-    /// The state is left as the call left it, also after a fault: [`Instance::roll_back`] undoes.
+    /// The instance is left as the call left it, also after a fault: [`Instance::commit`] keeps that,
+    /// [`Instance::load`] undoes it.
     pub fn call(
         &mut self,
         entry: Entry<'_>,
@@ -97,8 +139,15 @@ impl<H: Host> Instance<H> {
         let state = self.store.data_mut();
         state.host = Some(host);
         state.instruction_limit = limits.instructions;
-        state.growth = growth_limits(limits.memory, limits.soft_memory);
+        state.growth.limit(limits.memory, limits.soft_memory);
+        self.has_run = true;
+        self.is_new = false;
+        self.settled = false;
+        // Both are kept for the call, in which the whole instance is borrowed.
+        let (tracking, loaded) = (self.tracking.clone(), self.loaded.clone());
+        let active = tracking.activate(&loaded);
         let result = self.enter(entry, limits);
+        drop(active);
         let left = self.store.get_fuel().unwrap_or(0);
         let host = self.store.data_mut().host.take();
         let host = host.expect("it was put there above");
@@ -144,132 +193,219 @@ impl<H: Host> Instance<H> {
             .map_or(0, |memory| memory.data_size(&self.store) as u64)
     }
 
-    /// The bytes of the memory.
-    pub fn memory(&self) -> &[u8] {
-        self.memory.map_or(&[], |memory| memory.data(&self.store))
+    /// Makes the present state the one to go on from: `state`, which was loaded before, becomes it.
+    /// Returns whether the memory changed.
+    pub fn commit(&mut self, state: &mut State) -> bool {
+        let touched = self.touched();
+        self.is_new = false;
+        // Let go of what is the same, so that it is not copied if nobody else has it.
+        self.loaded = Blocks::default();
+        let bytes = self.bytes();
+        let mut changed = 0;
+        for index in touched.iter().copied() {
+            let now = block(bytes, index);
+            if now != state.memory.read(index) {
+                *state.memory.write(index) = *now;
+                changed += 1;
+            }
+        }
+        let size = bytes.len();
+        self.loaded = state.memory.clone();
+        self.tracking.settle(touched.len(), changed);
+        let grown = state.memory_size != size as u64;
+        state.memory_size = size as u64;
+        state.globals = self
+            .globals
+            .iter()
+            .map(|global| self.value(global))
+            .collect();
+        if self.compiled.mutates_tables {
+            state.tables = self
+                .tables
+                .iter()
+                .map(|table| self.entries(table))
+                .collect();
+        }
+        self.settled = true;
+        grown || changed > 0
     }
 
-    /// Makes the memory equal to `bytes`, whose length is a multiple of the page size.
+    /// Whether the memory differs from that of `state`, which was loaded before.
+    pub fn memory_differs(&self, state: &State) -> bool {
+        let bytes = self.bytes();
+        let differs = |index: &usize| block(bytes, *index) != state.memory.read(*index);
+        self.memory_size() != state.memory_size || self.touched().iter().any(differs)
+    }
+
+    /// Makes the instance equal to `state`, whatever it was before. It costs what the two don't share.
+    pub fn load(&mut self, state: &State) {
+        let same_memory =
+            self.memory_size() == state.memory_size && self.loaded.is_same(&state.memory);
+        let only_memory = !self.compiled.drops_segments && !self.compiled.mutates_tables;
+        if self.settled && same_memory && only_memory {
+            return self.load_references(state);
+        }
+        // The engine's memories and tables can grow but not shrink. And a module that drops segments
+        // gets a new instance for every message, as on the network: in it all are there again.
+        let tables = self.tables.iter().zip(state.tables.iter());
+        let renew = self.memory_size() > state.memory_size
+            || tables
+                .map(|(table, entries)| (table.size(&self.store), entries.len() as u64))
+                .any(|(now, then)| now > then)
+            || self.compiled.drops_segments && self.has_run;
+        if renew {
+            self.renew();
+        }
+        self.load_memory(state)
+            .expect("a memory of this module had this size before");
+        self.load_references(state);
+        self.settled = true;
+    }
+
+    /// Makes the memory that of `state`, a state of another module, and keeps everything else.
     ///
     /// # Errors
     ///
-    /// If the module has no memory that can be as large as `bytes`.
-    pub fn replace_memory(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let Some(memory) = self.memory else {
-            return match bytes.is_empty() {
-                true => Ok(()),
-                false => Err("the module has no memory to keep the old one in".to_owned()),
-            };
-        };
-        let missing = (bytes.len() as u64).saturating_sub(self.memory_size()) / PAGE_SIZE;
-        if missing > 0 {
-            memory
-                .grow(&mut self.store, missing)
-                .map_err(|error| error.to_string())?;
+    /// If the module has no memory, or none that can be as large.
+    pub fn load_memory_of_other(&mut self, state: &State) -> Result<(), String> {
+        if self.memory.is_none() && state.memory_size > 0 {
+            return Err("the module has no memory to keep the old one in".to_owned());
         }
-        let data = memory.data_mut(&mut self.store);
-        data[..bytes.len()].copy_from_slice(bytes);
-        data[bytes.len()..].fill(0);
+        self.load_memory(state)
+    }
+
+    /// Puts a new instance in place of this one.
+    fn renew(&mut self) {
+        let room = match &self.tracking {
+            Tracking::Comparing => Tracking::Comparing,
+            Tracking::Mapped(region) => Tracking::new(region.capacity(), true),
+        };
+        *self = self
+            .compiled
+            .instantiate_in(room, u64::MAX)
+            .expect("the same module was instantiated before");
+    }
+
+    fn load_memory(&mut self, state: &State) -> Result<(), String> {
+        self.grow_memory(state.memory_size)?;
+        let Some(memory) = self.memory else {
+            return Ok(());
+        };
+        let size = self.memory_size() as usize;
+        // Nothing of a new instance's memory is wanted.
+        if std::mem::take(&mut self.is_new) && self.tracking.empty(size) {
+            self.loaded = state.memory.clone();
+            return Ok(());
+        }
+        let touched = self.touched();
+        let bytes = memory.data_mut(&mut self.store);
+        let mut changed = 0;
+        let mut restore = |index: usize| {
+            let (now, then) = (block_mut(bytes, index), state.memory.read(index));
+            if now != then {
+                *now = *then;
+                changed += 1;
+            }
+        };
+        touched.iter().copied().for_each(&mut restore);
+        let tracking = &self.tracking;
+        self.loaded.differences(&state.memory, &mut |index| {
+            // What is not filled will be, from the new state.
+            let start = index * BLOCK_SIZE;
+            if start < size && tracking.is_filled(index) && tracking.open(start, start + BLOCK_SIZE)
+            {
+                restore(index);
+            }
+        });
+        self.loaded = state.memory.clone();
+        self.tracking.settle(touched.len(), changed);
         Ok(())
     }
 
-    /// Writes the present state into `checkpoint`.
-    pub fn checkpoint(&self, checkpoint: &mut Checkpoint) {
-        checkpoint.memory.clear();
-        checkpoint.memory.extend_from_slice(self.memory());
-        checkpoint.globals.clear();
-        let globals = self.globals.iter().map(|global| global.get(&self.store));
-        checkpoint.globals.extend(globals);
-        checkpoint.tables.clear();
-        if self.compiled.mutates_tables {
-            let tables = self.tables.iter().map(|table| {
-                let size = table.size(&self.store);
-                (0..size)
-                    .filter_map(|i| table.get(&self.store, i))
-                    .collect()
-            });
-            checkpoint.tables.extend(tables);
-        }
-        let is_reference = |value: &Val| matches!(value, Val::FuncRef(Nullable::Val(_)));
-        let has_references =
-            !checkpoint.tables.is_empty() || checkpoint.globals.iter().any(is_reference);
-        checkpoint.functions = has_references.then(|| self.functions());
-    }
-
-    fn functions(&self) -> Arc<Functions> {
-        let functions = self.functions.get_or_init(|| Arc::new(Functions::of(self)));
-        Arc::clone(functions)
-    }
-
-    /// Whether the memory differs from what it was when `checkpoint` was written.
-    pub fn memory_differs(&self, checkpoint: &Checkpoint) -> bool {
-        self.memory() != checkpoint.memory
-    }
-
-    /// Writes the present state into `checkpoint`, before a message.
-    ///
-    /// A module that drops segments gets a new instance for every message, as on the network: in
-    /// it all segments are there again.
-    pub fn begin(&mut self, checkpoint: &mut Checkpoint) {
-        self.checkpoint(checkpoint);
-        if self.compiled.drops_segments {
-            self.restore_in_new_instance(checkpoint);
-            // References in the checkpoint belong to the instance from now on.
-            self.checkpoint(checkpoint);
-        }
-    }
-
-    /// Puts the state back to what it was when `checkpoint` was written.
-    pub fn roll_back(&mut self, checkpoint: &Checkpoint) {
-        let tables = self.tables.iter().zip(&checkpoint.tables);
-        let same_size = self.memory_size() == checkpoint.memory.len() as u64
-            && tables
-                .map(|(table, entries)| (table.size(&self.store), entries.len() as u64))
-                .all(|(now, then)| now == then);
-        match same_size && !self.compiled.drops_segments {
-            true => self.restore(checkpoint),
-            false => self.restore_in_new_instance(checkpoint),
-        }
-    }
-
-    fn restore(&mut self, checkpoint: &Checkpoint) {
-        if let Some(memory) = self.memory {
-            memory
-                .data_mut(&mut self.store)
-                .copy_from_slice(&checkpoint.memory);
-        }
-        self.restore_references(checkpoint);
-    }
-
-    /// Puts back globals and tables, which are at least as large as they were.
-    ///
-    /// References belong to one instance. If the checkpoint is of another one, each is found again
-    /// by its place.
-    fn restore_references(&mut self, checkpoint: &Checkpoint) {
-        let moved = checkpoint.functions.as_ref().and_then(|old| {
-            let new = self.functions();
-            (!Arc::ptr_eq(old, &new)).then_some((old, new))
-        });
-        let translate = |reference: &Nullable<Func>| match (reference, &moved) {
-            (Nullable::Val(function), Some((old, new))) => old
-                .place(function)
-                .map_or(Nullable::Null, |place| Nullable::Val(new.at(place))),
-            (reference, _) => *reference,
+    fn grow_memory(&mut self, wanted: u64) -> Result<(), String> {
+        let Some(memory) = self.memory else {
+            return Ok(());
         };
-        for (global, value) in self.globals.iter().zip(&checkpoint.globals) {
+        let missing = wanted.saturating_sub(self.memory_size());
+        // The engine writes zeros into all that is new.
+        let in_steps = missing > STEP;
+        self.store.data_mut().growth.limit(u64::MAX, None);
+        while self.memory_size() < wanted {
+            let step = (wanted - self.memory_size()).min(STEP).div_ceil(PAGE_SIZE);
+            memory
+                .grow(&mut self.store, step)
+                .map_err(|error| error.to_string())?;
+            if in_steps {
+                self.tracking.empty(self.memory_size() as usize);
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.memory.map_or(&[], |memory| memory.data(&self.store))
+    }
+
+    /// The blocks of the memory that may differ from what was loaded.
+    fn touched(&self) -> Vec<usize> {
+        self.tracking.touched(self.memory_size() as usize)
+    }
+
+    fn functions(&self) -> &Functions {
+        self.functions.get_or_init(|| {
+            let mut exports: Vec<_> = self.instance.exports(&self.store).collect();
+            exports.sort_by(|a, b| a.name().cmp(b.name()));
+            Functions::new(exports.into_iter().filter_map(|e| e.into_func()).collect())
+        })
+    }
+
+    fn value(&self, global: &Global) -> Value {
+        match global.get(&self.store) {
+            Val::FuncRef(Nullable::Val(function)) => {
+                Value::Reference(self.functions().place(&function))
+            }
+            Val::FuncRef(Nullable::Null) => Value::Reference(None),
+            value => Value::Number(value),
+        }
+    }
+
+    fn entries(&self, table: &Table) -> Vec<Reference> {
+        let entry = |index| match table.get(&self.store, index) {
+            Some(Ref::Func(Nullable::Val(function))) => self.functions().place(&function),
+            _ => None,
+        };
+        (0..table.size(&self.store)).map(entry).collect()
+    }
+
+    fn load_references(&mut self, state: &State) {
+        let function = |instance: &Self, reference: Reference| match reference {
+            Some(place) => Nullable::Val(instance.functions().at(place)),
+            None => Nullable::Null,
+        };
+        for (place, value) in state.globals.iter().enumerate() {
             let value = match value {
-                Val::FuncRef(function) => Val::FuncRef(translate(function)),
-                value => value.clone(),
+                Value::Number(value) => value.clone(),
+                Value::Reference(reference) => Val::FuncRef(function(self, *reference)),
             };
-            global
+            self.globals[place]
                 .set(&mut self.store, value)
                 .expect("the value was read from this global");
         }
-        for (table, entries) in self.tables.iter().zip(&checkpoint.tables) {
-            for (index, entry) in (0..).zip(entries) {
-                let entry = match entry {
-                    Ref::Func(function) => Ref::Func(translate(function)),
-                    entry => *entry,
+        for (place, entries) in state.tables.iter().enumerate() {
+            let table = self.tables[place];
+            let is_function = table.ty(&self.store).element() == RefType::Func;
+            let null = match is_function {
+                true => Ref::Func(Nullable::Null),
+                false => Ref::Extern(Nullable::Null),
+            };
+            let missing = (entries.len() as u64).saturating_sub(table.size(&self.store));
+            table
+                .grow(&mut self.store, missing, null)
+                .expect("a table of this module had this size before");
+            for (index, reference) in (0..).zip(entries) {
+                let entry = match is_function {
+                    true => Ref::Func(function(self, *reference)),
+                    false => null,
                 };
                 table
                     .set(&mut self.store, index, entry)
@@ -277,62 +413,17 @@ impl<H: Host> Instance<H> {
             }
         }
     }
-
-    /// An engine's memories and tables can grow but not shrink, so what grew is undone by a new
-    /// instance.
-    fn restore_in_new_instance(&mut self, checkpoint: &Checkpoint) {
-        *self = Instance::at(&self.compiled, checkpoint);
-    }
-
-    /// A new instance, in the state of `checkpoint`, which is one of this module's.
-    pub(super) fn at(compiled: &CompiledModule<H>, checkpoint: &Checkpoint) -> Self {
-        let mut fresh = compiled
-            .instantiate(u64::MAX)
-            .expect("the same module was instantiated before");
-        fresh
-            .replace_memory(&checkpoint.memory)
-            .expect("a memory of this module had this size before");
-        for (table, entries) in fresh.tables.iter().zip(&checkpoint.tables) {
-            let missing = (entries.len() as u64).saturating_sub(table.size(&fresh.store));
-            if missing > 0 {
-                let null = match table.ty(&fresh.store).element() {
-                    RefType::Func => Ref::Func(Nullable::Null),
-                    RefType::Extern => Ref::Extern(Nullable::Null),
-                };
-                table
-                    .grow(&mut fresh.store, missing, null)
-                    .expect("a table of this module had this size before");
-            }
-        }
-        fresh.restore_references(checkpoint);
-        fresh
-    }
 }
 
-/// The functions of an instance that a reference can point to, in an order that is the same in
-/// every instance of the module. (The module exports them under private names if it changes its
-/// tables.)
-pub(super) struct Functions {
-    in_order: Vec<Func>,
-    places: HashMap<String, usize>,
+/// One block of a memory.
+fn block(bytes: &[u8], index: usize) -> &Block {
+    let start = index * BLOCK_SIZE;
+    let block = &bytes[start..start + BLOCK_SIZE];
+    block.try_into().expect("it has the size of a block")
 }
 
-impl Functions {
-    fn of<H: Host>(instance: &Instance<H>) -> Self {
-        let mut exports: Vec<_> = instance.instance.exports(&instance.store).collect();
-        exports.sort_by(|a, b| a.name().cmp(b.name()));
-        let in_order: Vec<Func> = exports.into_iter().filter_map(|e| e.into_func()).collect();
-        // The engine's handles can be told apart only by what they print.
-        let printed = in_order.iter().map(|function| format!("{function:?}"));
-        let places = printed.zip(0..).collect();
-        Functions { in_order, places }
-    }
-
-    fn place(&self, function: &Func) -> Option<usize> {
-        self.places.get(&format!("{function:?}")).copied()
-    }
-
-    fn at(&self, place: usize) -> Func {
-        self.in_order[place]
-    }
+fn block_mut(bytes: &mut [u8], index: usize) -> &mut Block {
+    let start = index * BLOCK_SIZE;
+    let block = &mut bytes[start..start + BLOCK_SIZE];
+    block.try_into().expect("it has the size of a block")
 }

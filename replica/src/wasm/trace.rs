@@ -4,7 +4,8 @@ use wasmi::Val;
 
 use super::engine::CompiledModule;
 use super::host::{Allowance, Entry, Fault, Host};
-use super::instance::{Checkpoint, Instance};
+use super::instance::{Instance, Room};
+use super::state::State;
 
 /// The name under which a traced module exports the memory in which it keeps its stack of functions:
 /// the index of each that is under way, four bytes, the innermost last.
@@ -29,16 +30,22 @@ pub struct Trace {
 }
 
 impl<H: Host> CompiledModule<H> {
-    /// Calls `entry` in a new instance of this module, a traced one, whose state is `before`. Gives back
-    /// the host, how the call ended, and what was under way then.
+    /// Calls `entry` in a new instance of this module, a traced one, whose state is `before`. Gives back the host, how the call ended, and what was under way
+    /// then.
     pub fn trace(
         &self,
-        before: &Checkpoint,
+        before: &State,
         entry: Entry<'_>,
         host: H,
         limits: Allowance,
     ) -> (H, Result<(), Fault<H::Trap>>, Trace) {
-        let mut instance = Instance::at(self, before);
+        let room = Room {
+            memory: limits.memory,
+            mapped: false,
+        };
+        let instance = self.instantiate(room);
+        let mut instance = instance.expect("the same module was instantiated before");
+        instance.load(before);
         let limits = Allowance {
             instructions: limits.instructions.saturating_mul(COST_FACTOR),
             ..limits

@@ -241,7 +241,7 @@ impl History {
                 waiting.iter().for_each(|stop| count(&stop.origin));
             }
         }
-        for (_, message) in replica.pool().iter() {
+        for message in replica.pool().iter() {
             match message {
                 Message::Request(r) => {
                     *underway.entry((r.sender, r.callback)).or_default() += 1;
@@ -334,7 +334,7 @@ fn same_history_gives_the_same_ids_timeline_and_memory() {
             .collect();
         let memory = |id| {
             let code = history.world.state(id).code.as_ref();
-            code.map(|code| code.instance.memory().to_vec())
+            code.map(|code| code.state.memory())
         };
         let memories = history.ids.map(memory);
         (

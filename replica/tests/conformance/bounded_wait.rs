@@ -1,9 +1,10 @@
 //! Canister interface, `ic0.call_with_best_effort_response` and `ic0.msg_deadline`; abstract
 //! behaviour, "Call expiry" and "Dropping expired messages".
 
+use local_replica::MessageName;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
-use local_replica::pool::{Policy, Pool, Sequence};
+use local_replica::pool::{Policy, Pool};
 
 use crate::harness::{T, World, expect_reject, number, numbers, queue_of, rejected};
 use crate::puppet::{call, call_method, script};
@@ -14,9 +15,9 @@ const SECOND: u64 = 1_000_000_000;
 struct Without(candid::Principal);
 
 impl Policy for Without {
-    fn next(&mut self, pool: &Pool) -> Option<Sequence> {
-        let mut others = pool.deliverable().filter(|(_, m)| m.receiver() != self.0);
-        others.next().map(|(sequence, _)| sequence)
+    fn next(&mut self, pool: &Pool) -> Option<MessageName> {
+        let mut others = pool.deliverable().filter(|m| m.receiver() != self.0);
+        others.next().map(local_replica::message::Message::name)
     }
 }
 
@@ -141,8 +142,10 @@ fn late_response_is_dropped_under_every_policy() {
     // The response is chosen before the reject of the system whenever the policy can.
     struct NewestFirst;
     impl Policy for NewestFirst {
-        fn next(&mut self, pool: &Pool) -> Option<Sequence> {
-            pool.deliverable().map(|(sequence, _)| sequence).last()
+        fn next(&mut self, pool: &Pool) -> Option<MessageName> {
+            pool.deliverable()
+                .map(local_replica::message::Message::name)
+                .last()
         }
     }
     let mut world = World::new();

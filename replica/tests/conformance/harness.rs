@@ -31,7 +31,8 @@ pub const STRANGER: Principal = Principal::from_slice(&[3, 4]);
 /// One trillion cycles.
 pub const T: u128 = 1_000_000_000_000;
 
-/// The network's rules, with limits that a loop without end reaches soon.
+/// The network's rules, with limits that a loop without end reaches soon. With the environment
+/// variable `COMPARE_MEMORY`, memory is kept in the way of platforms that can't map it.
 pub fn config() -> Config {
     Config {
         limits: Limits {
@@ -41,6 +42,7 @@ pub fn config() -> Config {
             inspect_instructions: 1_000_000,
             ..Limits::default()
         },
+        mapped_memory: std::env::var_os("COMPARE_MEMORY").is_none(),
         ..Config::default()
     }
 }

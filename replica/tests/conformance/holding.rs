@@ -18,7 +18,7 @@ fn waiting(world: &World) -> WaitingMessage {
 
 /// Delivers the only message that waits.
 fn deliver(world: &mut World, how: Delivery) {
-    let number = waiting(world).number;
+    let number = waiting(world).name;
     world.replica.deliver_message(number, how).unwrap();
 }
 
@@ -165,7 +165,7 @@ fn faults_that_make_no_sense_are_refused_and_the_message_waits_on() {
     world.submit(a, script().call(patient));
     let refused = |world: &mut World, how, words: &str| {
         let before = world.replica.waiting_messages();
-        let why = world.replica.deliver_message(before[0].number, how);
+        let why = world.replica.deliver_message(before[0].name, how);
         assert!(why.unwrap_err().contains(words));
         assert_eq!(world.replica.waiting_messages(), before);
     };
@@ -173,8 +173,9 @@ fn faults_that_make_no_sense_are_refused_and_the_message_waits_on() {
     refused(&mut world, Delivery::Lose, "only a bounded-wait call");
     deliver(&mut world, Delivery::Normally);
     refused(&mut world, Delivery::Lose, "only a bounded-wait call");
-    let why = world.replica.deliver_message(-7, Delivery::Normally);
-    assert!(why.unwrap_err().contains("no message with the number -7"));
+    let name = "ingress 777".parse().unwrap();
+    let why = world.replica.deliver_message(name, Delivery::Normally);
+    assert!(why.unwrap_err().contains("'ingress 777' can't go next"));
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn requests_keep_their_order_also_by_hand() {
     assert_eq!((first.deliverable, second.deliverable), (true, false));
     let refused = world
         .replica
-        .deliver_message(second.number, Delivery::Normally);
+        .deliver_message(second.name, Delivery::Normally);
     assert!(
         refused
             .unwrap_err()

@@ -46,7 +46,7 @@ pub fn contents(world: &World, id: Principal) -> Contents {
     let mut stable = vec![0; (canister.stable.pages() * 65536) as usize];
     canister.stable.read(0, &mut stable).unwrap();
     Contents {
-        memory: code.instance.memory().to_vec(),
+        memory: code.state.memory(),
         stable,
         certified: canister.certified_data.clone(),
         timer: canister.global_timer,

@@ -1,10 +1,11 @@
 //! Abstract behaviour, "Message execution", "Call context starvation" and the ordering guarantees
 //! of "Calls and Messages": several calls at a time, in every order that is allowed.
 
+use local_replica::MessageName;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::Message;
 use local_replica::message::RejectCode::*;
-use local_replica::pool::{Policy, Pool, Sequence};
+use local_replica::pool::{Policy, Pool};
 
 use crate::harness::{World, expect_reject, numbers};
 use crate::puppet::{Call, call, call_method, script};
@@ -23,8 +24,8 @@ impl Random {
 }
 
 impl Policy for Random {
-    fn next(&mut self, pool: &Pool) -> Option<Sequence> {
-        let choices: Vec<_> = pool.deliverable().map(|(sequence, _)| sequence).collect();
+    fn next(&mut self, pool: &Pool) -> Option<MessageName> {
+        let choices: Vec<_> = pool.deliverable().map(Message::name).collect();
         match choices.len() {
             0 => None,
             n => Some(choices[(self.draw() % n as u64) as usize]),
@@ -36,8 +37,8 @@ impl Policy for Random {
 struct NewestFirst;
 
 impl Policy for NewestFirst {
-    fn next(&mut self, pool: &Pool) -> Option<Sequence> {
-        pool.deliverable().map(|(sequence, _)| sequence).last()
+    fn next(&mut self, pool: &Pool) -> Option<MessageName> {
+        pool.deliverable().map(Message::name).last()
     }
 }
 
@@ -237,11 +238,11 @@ fn query_method_can_be_called_by_an_update() {
 fn policy_that_chooses_nothing_lets_all_messages_wait() {
     struct Patient;
     impl Policy for Patient {
-        fn next(&mut self, pool: &Pool) -> Option<Sequence> {
+        fn next(&mut self, pool: &Pool) -> Option<MessageName> {
             let mut updates = pool
                 .deliverable()
-                .filter(|(_, m)| !matches!(m, Message::Request(_)));
-            updates.next().map(|(sequence, _)| sequence)
+                .filter(|m| !matches!(m, Message::Request(_)));
+            updates.next().map(Message::name)
         }
     }
     let mut world = World::new();
@@ -259,9 +260,9 @@ fn policy_that_chooses_nothing_lets_all_messages_wait() {
 
 #[test]
 fn policy_that_chooses_what_may_not_go_delivers_nothing() {
-    struct Chosen(Sequence);
+    struct Chosen(MessageName);
     impl Policy for Chosen {
-        fn next(&mut self, _: &Pool) -> Option<Sequence> {
+        fn next(&mut self, _: &Pool) -> Option<MessageName> {
             Some(self.0)
         }
     }
@@ -275,20 +276,21 @@ fn policy_that_chooses_what_may_not_go_delivers_nothing() {
         .replica
         .pool()
         .iter()
-        .map(|(s, _)| s)
+        .map(Message::name)
         .collect::<Vec<_>>()[..]
     else {
         panic!("two requests are on their way");
     };
     let events = world.replica.timeline().next_number();
-    for sequence in [second, second + 1, 0, Sequence::MAX] {
-        world.replica.set_policy(Box::new(Chosen(sequence)));
+    let unknown = MessageName::Ingress(local_replica::message::IngressId(u64::MAX));
+    for name in [second, unknown] {
+        world.replica.set_policy(Box::new(Chosen(name)));
         assert!(!world.step());
         assert_eq!(world.replica.pool().len(), 2);
     }
     assert_eq!(world.replica.timeline().next_number(), events);
-    for sequence in [first, second] {
-        world.replica.set_policy(Box::new(Chosen(sequence)));
+    for name in [first, second] {
+        world.replica.set_policy(Box::new(Chosen(name)));
         assert!(world.step());
     }
     assert_eq!(world.log(b), ["1", "2"]);

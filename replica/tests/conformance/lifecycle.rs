@@ -28,9 +28,9 @@ fn waiting() -> (World, candid::Principal, candid::Principal, IngressId) {
 struct Hold(candid::Principal);
 
 impl local_replica::pool::Policy for Hold {
-    fn next(&mut self, pool: &local_replica::pool::Pool) -> Option<i64> {
-        let mut others = pool.deliverable().filter(|(_, m)| m.receiver() != self.0);
-        others.next().map(|(sequence, _)| sequence)
+    fn next(&mut self, pool: &local_replica::pool::Pool) -> Option<local_replica::MessageName> {
+        let mut others = pool.deliverable().filter(|m| m.receiver() != self.0);
+        others.next().map(local_replica::message::Message::name)
     }
 }
 

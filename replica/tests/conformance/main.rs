@@ -16,6 +16,7 @@ mod calls;
 mod composite;
 mod cycles;
 mod environment;
+mod forking;
 mod freezing;
 mod history;
 mod holding;

@@ -182,7 +182,7 @@ async fn held_call_is_accepted_at_once_and_executed_when_it_is_delivered() {
     assert_eq!(waiting[0]["method"], "add");
 
     // The second first.
-    let body = json!({ "message": waiting[1]["number"] }).to_string();
+    let body = json!({ "message": waiting[1]["name"] }).to_string();
     let delivered = network
         .json("POST", "/local-replica/deliver", body.as_bytes())
         .await;
@@ -202,7 +202,7 @@ async fn message_can_be_delivered_with_a_fault() {
     network.hold(true).await;
     agent.update(&counter, "add").call().await.unwrap();
     let waiting = network.waiting().await;
-    let body = json!({ "message": waiting[0]["number"], "how": "trap" }).to_string();
+    let body = json!({ "message": waiting[0]["name"], "how": "trap" }).to_string();
     let delivered = network
         .json("POST", "/local-replica/deliver", body.as_bytes())
         .await;
@@ -215,8 +215,17 @@ async fn message_can_be_delivered_with_a_fault() {
 async fn messages_that_cannot_be_delivered_are_refused() {
     let network = Network::start().await;
     for (body, status, words) in [
-        (r#"{"message": 7}"#, 409, "no message with the number 7"),
-        (r#"{"message": 7, "how": "slowly"}"#, 400, "unknown variant"),
+        (
+            r#"{"message": "ingress 7"}"#,
+            409,
+            "'ingress 7' can't go next",
+        ),
+        (r#"{"message": "the first"}"#, 400, "names no message"),
+        (
+            r#"{"message": "ingress 7", "how": "slowly"}"#,
+            400,
+            "unknown variant",
+        ),
         (r#"{"how": "trap"}"#, 400, "expected {\"message\": N"),
         ("", 400, "expected {\"message\": N"),
     ] {

@@ -7,8 +7,9 @@ use candid::Principal;
 use ic_agent::agent::AgentError;
 use ic_agent::{Agent, Identity};
 use ic_transport_types::RejectResponse;
+use local_replica::MessageName;
 use local_replica::owner::Handle;
-use local_replica::pool::{OldestFirst, Policy, Pool, Sequence};
+use local_replica::pool::{OldestFirst, Policy, Pool};
 use local_replica::{Config, Replica, http, system_canisters};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -112,7 +113,7 @@ impl Drop for Network {
 struct Nothing;
 
 impl Policy for Nothing {
-    fn next(&mut self, _: &Pool) -> Option<Sequence> {
+    fn next(&mut self, _: &Pool) -> Option<MessageName> {
         None
     }
 }

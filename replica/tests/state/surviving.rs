@@ -147,7 +147,7 @@ async fn messages_that_are_held_back_survive_and_are_delivered_then() {
     let messages = program.control("GET", "messages", &Value::Null);
     let numbers: Vec<&Value> = messages["messages"].as_array().unwrap().iter().collect();
     let deliver = |program: &Running, message: &Value, how: &str| {
-        let body = json!({ "message": message["number"], "how": how });
+        let body = json!({ "message": message["name"], "how": how });
         program.control("POST", "deliver", &body)
     };
     deliver(&program, numbers[1], "trap");

@@ -176,6 +176,8 @@ fn paths(tokens: &[String]) -> Vec<Vec<String>> {
                 braces += 1;
                 i += 3;
             }
+            // What a type captures is no import.
+            "use" if next(1) == "<" => i += 1,
             "use" => i = tree(tokens, i + 1, &[], &mut paths),
             "{" => {
                 braces += 1;

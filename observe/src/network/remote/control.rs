@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use local_replica::MessageName;
 use local_replica::hold::{Delivery, WaitingMessage};
 use local_replica::timeline::Event;
 use reqwest::{Client, Method, Url};
@@ -84,8 +85,8 @@ impl Controls for Control {
         Ok(messages)
     }
 
-    fn deliver(&mut self, number: i64, how: Delivery) -> Result<()> {
-        let _events: Value = self.post("deliver", json!({ "message": number, "how": how }))?;
+    fn deliver(&mut self, message: MessageName, how: Delivery) -> Result<()> {
+        let _events: Value = self.post("deliver", json!({ "message": message, "how": how }))?;
         Ok(())
     }
 

@@ -336,7 +336,7 @@ impl World {
             .first()
             .is_some_and(|(number, _)| *number == self.delivered.len());
         let fault = fault.then(|| self.plan.remove(0).1);
-        let number = message.number;
+        let number = message.name;
         let receiver = message.to;
         self.delivered.push(Delivered {
             was_running: self.is_running(receiver),
@@ -481,7 +481,7 @@ impl World {
         let message = waiting.iter().find(is_it).expect("it waits");
         let delivered = self
             .replica
-            .deliver_message(message.number, Delivery::Normally);
+            .deliver_message(message.name, Delivery::Normally);
         delivered.expect("it may go next");
         sent
     }

@@ -222,7 +222,7 @@ pub fn in_every_order<T>(
                 break;
             };
             stage
-                .deliver(|one| one.number == message.number, Delivery::Normally)
+                .deliver(|one| one.name == message.name, Delivery::Normally)
                 .expect("it is deliverable");
             steps.push((choice, next.len()));
         }

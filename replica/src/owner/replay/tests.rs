@@ -215,7 +215,7 @@ fn perform(node: &mut Node, canister: Principal, deed: &Deed) {
             let waiting = node.replica.waiting_messages();
             if let Some(message) = waiting.get(*which) {
                 // It may not be possible in this way.
-                let _refused = node.deliver(message.number, *how);
+                let _refused = node.deliver(message.name, *how);
             }
         }
         Deed::Save => node.save().unwrap(),

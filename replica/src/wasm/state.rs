@@ -1,0 +1,77 @@
+//! The state of an instance as data.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmi::{Func, Val};
+
+use crate::blocks::{BLOCK_SIZE, Blocks};
+
+/// What an instance keeps between messages: memory, globals and tables. A clone shares with it what
+/// neither changes, and any instance of the module can go on from it.
+#[derive(Clone, Default)]
+pub struct State {
+    pub(super) memory: Blocks,
+    pub(super) memory_size: u64,
+    pub(super) globals: Arc<[Value]>,
+    pub(super) tables: Arc<[Vec<Reference>]>,
+}
+
+impl State {
+    /// The size of the memory in bytes.
+    pub fn memory_size(&self) -> u64 {
+        self.memory_size
+    }
+
+    /// A copy of the bytes of the memory.
+    pub fn memory(&self) -> Vec<u8> {
+        let size = self.memory_size as usize;
+        let blocks = (0..size / BLOCK_SIZE).flat_map(|index| *self.memory.read(index));
+        blocks.collect()
+    }
+
+    /// A state that has the memory of `other`, a state of another module.
+    pub fn with_memory_of(other: &State) -> Self {
+        State {
+            memory: other.memory.clone(),
+            memory_size: other.memory_size,
+            ..State::default()
+        }
+    }
+}
+
+/// A reference to a function, by its place among those of the module. Others there are none: a
+/// module gets no external references.
+pub(super) type Reference = Option<usize>;
+
+/// The value of a global.
+#[derive(Clone)]
+pub(super) enum Value {
+    Number(Val),
+    Reference(Reference),
+}
+
+/// The functions of an instance that a reference can point to, in an order that is the same in
+/// every instance of the module. (The module exports them under private names if it changes its
+/// tables.)
+pub(super) struct Functions {
+    in_order: Vec<Func>,
+    places: HashMap<String, usize>,
+}
+
+impl Functions {
+    pub(super) fn new(in_order: Vec<Func>) -> Self {
+        // The engine's handles can be told apart only by what they print.
+        let printed = in_order.iter().map(|function| format!("{function:?}"));
+        let places = printed.zip(0..).collect();
+        Functions { in_order, places }
+    }
+
+    pub(super) fn place(&self, function: &Func) -> Reference {
+        self.places.get(&format!("{function:?}")).copied()
+    }
+
+    pub(super) fn at(&self, place: usize) -> Func {
+        self.in_order[place]
+    }
+}
