@@ -172,7 +172,7 @@ fn icp_does_on_the_local_replica_what_a_user_does_at_the_terminal() {
     let log = icp(&["canister", "logs", "canister1"]);
     let trap = "[TRAP]: trapped on purpose\nCanister Backtrace:\n";
     assert!(
-        log.contains(trap) && log.contains("canister1::increment_both_then_trap"),
+        log.contains(trap) && log.contains("ic_cdk::call::callback\n"),
         "{log}"
     );
 
