@@ -11,7 +11,7 @@ use ic_management_canister_types::{
     ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
 };
 
-use crate::network::{Call, Network};
+use crate::network::{Call, Network, what_is_wrong};
 
 /// Where a network that names no other place creates canisters: the first canister id of all.
 const FIRST_CANISTER: Principal = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
@@ -173,7 +173,7 @@ fn manage<T: for<'a> ArgumentDecoder<'a>>(
     })?;
     match network.wait(&sent)? {
         Ok(reply) => Ok(candid::decode_args(&reply)?),
-        Err(reject) => bail!("{method}: {}", reject.message),
+        Err(reject) => bail!("{method}: {}", what_is_wrong(&reject.message)),
     }
 }
 

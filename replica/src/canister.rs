@@ -90,6 +90,27 @@ pub struct QueryStatistics {
     pub response_bytes: u64,
 }
 
+/// The cycles that a canister has paid since it was created, by what for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumed {
+    /// For messages of users that it took in.
+    pub ingress: Cycles,
+    /// For executions, for compiling, and for chunks of modules.
+    pub instructions: Cycles,
+    /// For requests that it sent, and the responses.
+    pub transmission: Cycles,
+    /// For its creation.
+    pub creation: Cycles,
+    /// For what it stored, or had allocated.
+    pub memory: Cycles,
+    /// For its compute allocation.
+    pub compute_allocation: Cycles,
+    /// What was left when it could no longer pay, and was uninstalled.
+    pub uninstall: Cycles,
+    /// What it burned itself.
+    pub burned: Cycles,
+}
+
 /// One canister: plain data. A clone shares its memory until one of the two changes it.
 #[derive(Clone)]
 pub struct Canister {
@@ -103,6 +124,8 @@ pub struct Canister {
     pub version: u64,
     /// Its cycles.
     pub balance: Cycles,
+    /// What it has paid.
+    pub consumed: Consumed,
     /// Its code, unless it is empty.
     pub code: Option<Code>,
     /// Its stable memory.
@@ -145,6 +168,7 @@ impl Canister {
             status: Status::Running,
             version: 0,
             balance,
+            consumed: Consumed::default(),
             code: None,
             stable: StableMemory::default(),
             certified_data: Vec::new(),

@@ -73,7 +73,7 @@ impl Replica {
                 receiver: canister,
                 callback: id,
                 respondent,
-                result: Err(Reject::new(
+                result: Err(Reject::in_place_of_callee(
                     ErrorCode::DeadlineExpired,
                     "Call deadline has expired.",
                 )),

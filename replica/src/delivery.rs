@@ -12,7 +12,7 @@ use crate::message::{
 };
 use crate::module::MethodKind;
 use crate::processing::{Bill, Cleanup};
-use crate::rejects::{not_found, out_of_cycles};
+use crate::rejects::not_found;
 use crate::replica::Replica;
 use crate::timeline::Step;
 
@@ -115,7 +115,13 @@ impl Replica {
             return Err(not_found(receiver));
         };
         canister.check_running()?;
-        let kind = canister.find_method(method)?;
+        let kind = canister.find_method(method);
+        let reserved = match kind {
+            Ok(MethodKind::Query) => fees::reserved_for_query(canister.memory64()),
+            _ => fees::reserved_for_execution(canister.memory64()),
+        };
+        canister.check_affordable(reserved, &origin.caller())?;
+        let kind = kind?;
         if kind == MethodKind::CompositeQuery {
             return Err(Reject::new(
                 ErrorCode::CompositeQueryCalledInReplicatedMode,
@@ -134,14 +140,7 @@ impl Replica {
                 ),
             ));
         }
-        let reserve = match kind {
-            MethodKind::Update => fees::reserved_for_execution(canister.memory64()),
-            _ => fees::reserved_for_query(canister.memory64()),
-        };
-        match canister.liquid_balance() >= reserve {
-            true => Ok(kind),
-            false => Err(out_of_cycles(receiver)),
-        }
+        Ok(kind)
     }
 
     pub(crate) fn answer_by_system(

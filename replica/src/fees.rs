@@ -114,9 +114,30 @@ pub fn idle(per_day: Cycles, seconds: u64) -> Cycles {
     per_day.saturating_mul(Cycles::from(seconds)) / DAY
 }
 
+/// The nodes of the subnet.
+const NODES: Cycles = 13;
+
+/// How many of the nodes must agree about the response of an HTTPS outcall.
+const AGREEING: Cycles = 9;
+
+/// The cost of an HTTPS outcall that pays for what it uses, at most.
+pub fn http_request_by_use(
+    request_bytes: u64,
+    milliseconds: u64,
+    raw_response_bytes: u64,
+    response_bytes: u64,
+    transform_instructions: u64,
+) -> Cycles {
+    let base = 1_000_000 + 50 * Cycles::from(request_bytes) + 140_000 * NODES + 800 * NODES * NODES;
+    let usage = 50 * Cycles::from(raw_response_bytes)
+        + 300 * Cycles::from(milliseconds)
+        + Cycles::from(transform_instructions) / NODES;
+    let agreement = (10 * NODES + 600) * NODES * Cycles::from(response_bytes);
+    NODES * (base + usage + agreement.div_ceil(AGREEING))
+}
+
 /// The cost of an HTTPS outcall.
 pub fn http_request(request_bytes: u64, max_response_bytes: u64) -> Cycles {
-    const NODES: Cycles = 13;
     (3_000_000 + 60_000 * NODES) * NODES
         + 400 * NODES * Cycles::from(request_bytes)
         + 800 * NODES * Cycles::from(max_response_bytes)

@@ -10,6 +10,7 @@ mod query;
 mod read_state;
 mod server;
 mod shared;
+mod signatures;
 mod status;
 mod tree;
 

@@ -40,6 +40,9 @@ impl Replica {
             match canister.balance.checked_sub(cost) {
                 Some(left) => {
                     canister.balance = left;
+                    let stored = cost.min(fees::idle(canister.storage_cost_per_day(), seconds));
+                    canister.consumed.memory += stored;
+                    canister.consumed.compute_allocation += cost - stored;
                     self.environment.consumed += cost;
                 }
                 None => self.uninstall_without_cycles(id),
@@ -59,7 +62,9 @@ impl Replica {
         let settings = Arc::make_mut(&mut canister.settings);
         settings.compute_allocation = 0;
         settings.memory_allocation = 0;
-        self.burned += std::mem::take(&mut canister.balance);
+        let left = std::mem::take(&mut canister.balance);
+        canister.consumed.uninstall += left;
+        self.burned += left;
         self.abandon_calls(id, "Canister has been uninstalled");
     }
 }

@@ -10,7 +10,7 @@ use crate::message::{
     CallResult, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage, Message, Reject,
 };
 use crate::query;
-use crate::rejects::{not_found, out_of_cycles};
+use crate::rejects::not_found;
 use crate::replica::{IngressStatus, Replica};
 
 impl Replica {
@@ -56,8 +56,11 @@ impl Replica {
         }
         let payer = self.payer(receiver, method, argument);
         let fee = fees::ingress(size);
+        if let Some(canister) = self.canisters.get(&receiver) {
+            canister.check_running()?;
+        }
         if let Some(payer) = payer {
-            self.check_payer(payer, fee)?;
+            self.check_payer(payer, fee, &sender)?;
         }
         if receiver == Principal::management_canister() {
             management::accept(self, sender, method, argument)?;
@@ -66,6 +69,7 @@ impl Replica {
         }
         if let Some(payer) = payer.and_then(|payer| self.canisters.get_mut(&payer)) {
             payer.balance -= fee;
+            payer.consumed.ingress += fee;
             self.environment.consumed += fee;
         }
         let id = IngressId(self.next_ingress);
@@ -90,12 +94,16 @@ impl Replica {
         Some(receiver).filter(|receiver| !self.native.contains_key(receiver))
     }
 
-    fn check_payer(&self, payer: CanisterId, fee: Cycles) -> Result<(), Reject> {
-        match self.canisters.get(&payer) {
-            None => Err(not_found(payer)),
-            Some(canister) if canister.liquid_balance() < fee => Err(out_of_cycles(payer)),
-            Some(_) => Ok(()),
-        }
+    fn check_payer(
+        &self,
+        payer: CanisterId,
+        fee: Cycles,
+        sender: &Principal,
+    ) -> Result<(), Reject> {
+        let canister = self.canisters.get(&payer);
+        canister
+            .ok_or_else(|| not_found(payer))?
+            .check_affordable(fee, sender)
     }
 
     /// Submits a message and delivers messages until it is answered. `None` if nothing more can

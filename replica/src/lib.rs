@@ -71,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backtraces;
 mod blocks;
 mod call_contexts;
 pub mod canister;
@@ -86,6 +87,7 @@ mod delivery;
 mod encoding;
 pub mod environment;
 pub mod execution;
+mod explanations;
 pub mod explore;
 pub mod fees;
 pub mod hold;

@@ -13,6 +13,7 @@ pub(crate) mod effective;
 mod information;
 mod install;
 mod installation;
+mod network;
 mod raw_rand;
 mod table;
 

@@ -5,10 +5,12 @@ mod complexity;
 mod declarations;
 mod instrument;
 mod requirements;
+mod tracing;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
@@ -20,6 +22,7 @@ use crate::system_api::SystemApi;
 use crate::wasm::{CompiledModule, Engine, PAGE_SIZE};
 use declarations::{Declarations, Fault};
 use requirements::Exports;
+pub use tracing::Traceable;
 
 /// The largest module after decompression, in bytes.
 pub const MAX_MODULE_SIZE: usize = 100 * 1024 * 1024;
@@ -49,6 +52,8 @@ pub struct CanisterModule {
     pub start: Option<String>,
     /// What the engine instantiates.
     pub compiled: CompiledModule<SystemApi>,
+    /// How to find out where it traps, if it names its functions.
+    pub traceable: Option<Arc<Traceable>>,
 }
 
 impl CanisterModule {
@@ -84,6 +89,7 @@ impl CanisterModule {
             start: declared.start.map(|_| instrument::private("start", 0)),
             methods,
             hooks,
+            traceable: Traceable::new(&declared, &wasm, &instrumented).map(Arc::new),
             metadata: declared.metadata,
             compiled,
         })

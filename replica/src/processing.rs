@@ -5,9 +5,10 @@ use candid::Principal;
 
 use crate::canister::Canister;
 use crate::execution::{Outcome, Run, Task};
+use crate::explanations::without_help;
 use crate::fees;
 use crate::message::{
-    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, Reject, RejectCode,
+    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, RejectCode,
 };
 use crate::replica::Replica;
 use crate::timeline::Step;
@@ -91,7 +92,7 @@ impl Replica {
     /// Runs the cleanup of a callback, if that trapped. The cleanup's changes stay, but the callback
     /// stays undone. Returns how the two together ended.
     fn clean_up(&mut self, whose: Whose, cleanup: Cleanup, callback: Run) -> Run {
-        let (trap, discarded) = match callback.outcome {
+        let (mut trap, discarded) = match callback.outcome {
             Outcome::Undone { reject, discarded } => (reject, discarded),
             Outcome::Committed(_) => return callback,
         };
@@ -110,21 +111,21 @@ impl Replica {
         let Some(run) = self.execute(whose, Step::Cleanup, task, &bill) else {
             unreachable!("the canister is still there");
         };
-        let reject = match &run.outcome {
-            Outcome::Committed(_) => trap,
-            Outcome::Undone { reject, .. } => Reject {
-                message: format!(
-                    "{}\ncall_on_cleanup also failed: {}",
-                    trap.message, reject.message
-                ),
-                ..trap
-            },
-        };
+        if let Outcome::Undone { reject, .. } = &run.outcome {
+            // Nothing is said about what to do, and the canister is named once.
+            let (first, second) = (without_help(&trap.message), without_help(&reject.message));
+            let begin = format!("Error from Canister {}: ", whose.0);
+            let second = second.strip_prefix(&begin).unwrap_or(second);
+            trap.message = format!("{first}\n\ncall_on_cleanup also failed:\n\n{second}");
+        }
         let (receiver, ..) = whose;
         self.watch_timer(receiver);
         self.notice_low_memory(receiver);
         Run {
-            outcome: Outcome::Undone { reject, discarded },
+            outcome: Outcome::Undone {
+                reject: trap,
+                discarded,
+            },
             instructions: callback.instructions + run.instructions,
             changed_memory: run.changed_memory,
         }
@@ -141,9 +142,15 @@ impl Replica {
             self.burned += effects.burned;
             let fees: Cycles = effects.calls.iter().map(|call| call.fee).sum();
             self.environment.consumed += fees;
+            canister.consumed.transmission += fees;
+            canister.consumed.burned += effects.burned;
         }
         let cost = cost.min(canister.balance + reserve);
         canister.balance = canister.balance + reserve - cost;
+        // What is not for the execution is for the response that was executed.
+        let executed = cost.min(fees::execution(run.instructions, canister.memory64()));
+        canister.consumed.instructions += executed;
+        canister.consumed.transmission += cost - executed;
         self.environment.consumed += cost;
     }
 

@@ -1,9 +1,12 @@
 //! What a canister stores, and what it pays for that.
 
+use candid::Principal;
+
 use crate::canister::{CHUNK_SIZE, Canister};
 use crate::fees;
-use crate::message::Cycles;
+use crate::message::{Cycles, Reject};
 use crate::module::CanisterModule;
+use crate::rejects;
 use crate::wasm::PAGE_SIZE;
 
 /// What the network keeps for each global that can change, in bytes.
@@ -79,9 +82,19 @@ impl Canister {
         self.cost_per_day_of(self.memory_size())
     }
 
+    /// The part of that which is for what it stores or has allocated.
+    pub fn storage_cost_per_day(&self) -> Cycles {
+        fees::idle_per_day(self.paid_bytes(self.memory_size()), 0)
+    }
+
     fn cost_per_day_of(&self, stored: u64) -> Cycles {
-        let bytes = stored.max(self.settings.memory_allocation);
+        let bytes = self.paid_bytes(stored);
         fees::idle_per_day(bytes, self.settings.compute_allocation)
+    }
+
+    /// The bytes that it pays for if it stores so many.
+    fn paid_bytes(&self, stored: u64) -> u64 {
+        stored.max(self.settings.memory_allocation)
     }
 
     /// The cycles that must stay in its balance: what it costs in the time of its freezing
@@ -99,5 +112,21 @@ impl Canister {
     /// The cycles that it can spend.
     pub fn liquid_balance(&self) -> Cycles {
         self.balance.saturating_sub(self.freezing_limit())
+    }
+
+    /// Refuses what it can't pay for.
+    ///
+    /// # Errors
+    ///
+    /// The reject that `caller` gets.
+    pub fn check_affordable(&self, cost: Cycles, caller: &Principal) -> Result<(), Reject> {
+        let needed = self.freezing_limit().saturating_add(cost);
+        match needed.saturating_sub(self.balance) {
+            0 => Ok(()),
+            missing => {
+                let told = self.settings.controllers.contains(caller);
+                Err(rejects::out_of_cycles(self.id, told.then_some(missing)))
+            }
+        }
     }
 }

@@ -15,12 +15,13 @@ const LAYERS: &[&[&str]] = &[
     &[
         "canister_log",
         "certificate",
+        "explanations",
         "fees",
         "pool",
-        "rejects",
         "stable_memory",
     ],
-    &["encoding", "settings", "subnet"],
+    &["rejects", "settings", "subnet"],
+    &["encoding"],
     // What code can do, code, and who has it.
     &["system_api"],
     &["module"],
@@ -28,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
     &["canisters", "instances", "storage"],
     // One execution.
     &["environment"],
+    &["backtraces"],
     &["execution", "non_replicated"],
     &["inspection", "timeline"],
     // All canisters and all messages.

@@ -15,7 +15,7 @@ use ic_agent::{Agent, Identity, RequestId};
 use tokio::runtime::Runtime;
 
 use self::control::Control;
-use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State};
+use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State, what_is_wrong};
 
 /// The network itself, as dfx and icp name it.
 const MAINNET: &str = "https://icp-api.io";
@@ -216,7 +216,9 @@ fn rejected(method: &str, error: AgentError) -> Result<Reject> {
 fn plain(error: &AgentError) -> impl Display {
     let mut text = match error {
         AgentError::CertifiedReject { reject, .. }
-        | AgentError::UncertifiedReject { reject, .. } => reject.reject_message.clone(),
+        | AgentError::UncertifiedReject { reject, .. } => {
+            what_is_wrong(&reject.reject_message).to_owned()
+        }
         error => error.to_string(),
     };
     let mut source = std::error::Error::source(error);

@@ -110,7 +110,8 @@ impl Rejection {
 }
 
 fn read(shared: &Shared, effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
-    let request = authenticate(body, shared.owner.now())?;
+    let root_key = shared.owner.subnet().public_key();
+    let request = authenticate(body, root_key, shared.owner.now())?;
     let EnvelopeContent::Call {
         sender,
         ingress_expiry,

@@ -35,7 +35,8 @@ pub(super) async fn at_subnet(
 }
 
 async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Response, Failure> {
-    let request = authenticate(body, shared.owner.now())?;
+    let root_key = shared.owner.subnet().public_key();
+    let request = authenticate(body, root_key, shared.owner.now())?;
     let EnvelopeContent::Query {
         sender,
         canister_id,

@@ -43,7 +43,8 @@ pub(super) async fn subnet(
 }
 
 async fn answer(shared: Shared, effective: Effective, body: Bytes) -> Result<Response, Failure> {
-    let request = authenticate(&body, shared.owner.now())?;
+    let root_key = shared.owner.subnet().public_key();
+    let request = authenticate(&body, root_key, shared.owner.now())?;
     let targets = request.targets;
     let EnvelopeContent::ReadState { sender, paths, .. } = request.content else {
         return Err(Failure::bad_request(

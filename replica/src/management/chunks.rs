@@ -12,7 +12,7 @@ use crate::canister::{CHUNK_SIZE, Canister, MAX_CHUNKS};
 use crate::encoding::{empty_reply, encode};
 use crate::fees;
 use crate::message::{CallResult, CanisterId, Reject};
-use crate::rejects::{chunk_store, out_of_cycles};
+use crate::rejects::chunk_store;
 use crate::replica::Replica;
 
 /// The canister whose chunk store `caller` may use: one that it controls, or itself.
@@ -44,10 +44,9 @@ pub(super) fn upload_chunk(replica: &mut Replica, call: &mut Call<'_>) -> CallRe
             )));
         }
         let fee = fees::upload_chunk(canister.memory64());
-        if canister.liquid_balance() < fee {
-            return Err(out_of_cycles(args.canister_id));
-        }
+        canister.check_affordable(fee, &call.caller)?;
         canister.balance -= fee;
+        canister.consumed.instructions += fee;
         canister.chunks.insert(hash, Arc::new(args.chunk));
         replica.environment.consumed += fee;
     }

@@ -8,6 +8,7 @@ use super::call::{Answer, Call};
 use super::canisters::controlled;
 use crate::canister::{Status, StopCall};
 use crate::encoding::empty_reply;
+use crate::explanations::with_help;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
 use crate::rejects::invalid_settings;
@@ -34,6 +35,7 @@ pub(super) fn update_settings(replica: &mut Replica, call: &mut Call<'_>) -> Cal
             && canister.liquid_balance() >= fee
         {
             canister.balance -= fee;
+            canister.consumed.ingress += fee;
             replica.environment.consumed += fee;
         }
     }
@@ -152,16 +154,20 @@ pub(super) fn stop_canister(replica: &mut Replica, call: &mut Call<'_>) -> Resul
 pub(super) fn delete_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let id = call.canister_id()?;
     if call.caller == id {
-        return Err(Reject::new(
+        return Err(with_help(
             ErrorCode::CanisterInvalidController,
-            format!("Canister {id} cannot delete itself."),
+            &format!("Canister {id} cannot delete itself."),
+            "Delete the canister from one of its other controllers.",
+            "delete-canister-self",
         ));
     }
     let canister = controlled(replica, id, call.caller)?;
     if !matches!(canister.status, Status::Stopped) {
-        return Err(Reject::new(
+        return Err(with_help(
             ErrorCode::CanisterNotStopped,
-            format!("Canister {id} must be stopped before it is deleted."),
+            &format!("Canister {id} must be stopped before it is deleted."),
+            "Stop the canister before deleting it.",
+            "delete-canister-not-stopped",
         ));
     }
     replica.environment.instances.forget(id);

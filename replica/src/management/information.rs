@@ -3,12 +3,13 @@
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
     CanisterIdRecord, CanisterInfoArgs, CanisterInfoResult, CanisterLogFilter, CanisterLogRecord,
-    CanisterMetadataArgs, CanisterMetadataResult, CanisterStatusResult, CanisterStatusType,
-    FetchCanisterLogsArgs, FetchCanisterLogsResult, MemoryMetrics, QueryStats,
+    CanisterMetadataArgs, CanisterMetadataResult, CanisterMetricsResult, CanisterStatusResult,
+    CanisterStatusType, CyclesConsumed, FetchCanisterLogsArgs, FetchCanisterLogsResult,
+    MemoryMetrics, QueryStats,
 };
 
 use super::call::Call;
-use super::canisters::{controllers_of, find};
+use super::canisters::{controlled, controllers_of, find};
 use crate::canister::{Canister, Status};
 use crate::canister_log::LogRecord;
 use crate::encoding::{decode, encode};
@@ -77,6 +78,28 @@ fn memory_metrics(canister: &Canister) -> MemoryMetrics {
         snapshots_size: Nat::from(0u8),
         log_memory_store_size: Nat::from(usage.log),
     }
+}
+
+pub(super) fn canister_metrics(
+    replica: &mut Replica,
+    caller: Principal,
+    argument: &[u8],
+) -> CallResult {
+    let id = decode::<CanisterIdRecord>(argument)?.canister_id;
+    let used = controlled(replica, id, caller)?.consumed;
+    encode(&CanisterMetricsResult {
+        cycles_consumed: CyclesConsumed {
+            memory: Nat::from(used.memory),
+            compute_allocation: Nat::from(used.compute_allocation),
+            ingress_induction: Nat::from(used.ingress),
+            instructions: Nat::from(used.instructions),
+            request_and_response_transmission: Nat::from(used.transmission),
+            uninstall: Nat::from(used.uninstall),
+            canister_creation: Nat::from(used.creation),
+            http_outcalls: Nat::from(0u8),
+            burned_cycles: Nat::from(used.burned),
+        },
+    })
 }
 
 pub(super) fn canister_info(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {

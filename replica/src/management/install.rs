@@ -13,13 +13,14 @@ use sha2::{Digest, Sha256};
 use super::call::Call;
 use super::canisters::controlled;
 use super::chunks;
-use super::installation::{Installation, same_memory};
+use super::installation::{Installation, out_of_cycles, same_memory};
 use crate::canister::{Canister, MAX_CHUNKS};
 use crate::encoding::empty_reply;
+use crate::explanations::with_help;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::{CanisterModule, MAX_MODULE_SIZE};
-use crate::rejects::{chunk_store, out_of_cycles};
+use crate::rejects::{chunk_store, no_module};
 use crate::replica::Replica;
 
 /// What `install_code` is called with. The published type reads a module byte after byte.
@@ -97,11 +98,12 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
 fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallResult {
     call.check_sender_version(replica, args.sender_canister_version)?;
     let canister = controlled(replica, args.canister_id, call.caller)?;
-    let (id, liquid) = (canister.id, canister.liquid_balance());
+    let (id, balance, stays) = (canister.id, canister.balance, canister.freezing_limit());
     let module = replica.environment.module(&args.wasm_module);
     let memory64 = module.as_ref().is_ok_and(|module| module.memory64);
-    if liquid < fees::reserved_for_install(memory64) {
-        return Err(out_of_cycles(id));
+    let needed = stays.saturating_add(fees::reserved_for_install(memory64));
+    if needed > balance {
+        return Err(out_of_cycles(id, needed - balance));
     }
     check_mode(controlled(replica, id, call.caller)?, args.mode)?;
     let module = module.map_err(|fault| {
@@ -156,7 +158,7 @@ fn install_module(
 ) -> Result<(), Reject> {
     let environment = &mut replica.environment;
     let Some(canister) = replica.canisters.get_mut(&id) else {
-        return Err(out_of_cycles(id));
+        unreachable!("it was found above");
     };
     let log_begins = canister.log.next_index();
     let mut installation = Installation {
@@ -170,6 +172,7 @@ fn install_module(
         certified_data: None,
         global_timer: 0,
         executed: Vec::new(),
+        trap: None,
     };
     let result = match mode {
         CanisterInstallMode::Upgrade(flags) => {
@@ -185,6 +188,7 @@ fn install_module(
         certified_data,
         global_timer,
         executed,
+        trap,
         ..
     } = installation;
     for (entry_point, instructions, trap) in executed {
@@ -196,14 +200,16 @@ fn install_module(
 
     let cost = cost.min(canister.balance);
     canister.balance -= cost;
+    canister.consumed.instructions += cost;
     environment.consumed += cost;
-    let code = result.inspect_err(|reject| {
+    if let Some((fault, backtrace)) = trap {
         // As for every message that traps: the log stays.
-        let text = format!("[TRAP]: {}", reject.message).into_bytes();
-        canister.write_log(environment.time, text);
-    })?;
+        environment.log_trap(canister, &fault, backtrace.as_ref());
+    }
+    let code = result?;
     let burned = burned.min(canister.balance);
     canister.balance -= burned;
+    canister.consumed.burned += burned;
     replica.burned += burned;
     let (mode, fresh) = match mode {
         CanisterInstallMode::Install => (CodeDeploymentMode::Install, true),
@@ -234,6 +240,7 @@ fn charge(replica: &mut Replica, id: CanisterId, fee: Cycles) {
     if let Some(canister) = replica.canisters.get_mut(&id) {
         let fee = fee.min(canister.balance);
         canister.balance -= fee;
+        canister.consumed.instructions += fee;
         replica.environment.consumed += fee;
     }
 }
@@ -242,20 +249,16 @@ fn charge(replica: &mut Replica, id: CanisterId, fee: Cycles) {
 fn check_mode(canister: &Canister, mode: CanisterInstallMode) -> Result<(), Reject> {
     let id = canister.id;
     match (mode, &canister.code) {
-        (CanisterInstallMode::Install, Some(_)) => Err(Reject::new(
+        (CanisterInstallMode::Install, Some(_)) => Err(with_help(
             ErrorCode::CanisterNonEmpty,
-            format!(
+            &format!(
                 "Canister {id} cannot be installed because the canister is not empty. Try \
                  installing with mode='reinstall' instead."
             ),
+            "Check that you want to overwrite the canister and, if so, use mode='reinstall'.",
+            "canister-not-empty",
         )),
-        (CanisterInstallMode::Upgrade(_), None) => Err(Reject::new(
-            ErrorCode::CanisterWasmModuleNotFound,
-            format!(
-                "Error from Canister {id}: Attempted to upgrade, but the canister contains no \
-                 Wasm module."
-            ),
-        )),
+        (CanisterInstallMode::Upgrade(_), None) => Err(no_module(id)),
         _ => Ok(()),
     }
 }

@@ -170,10 +170,7 @@ impl Host for SystemApi {
         let entry_point = self.view.entry_point;
         match function.permission.contains(entry_point) {
             true => Ok(()),
-            false => Err(Trap::violation(format!(
-                "\"ic0.{}\" cannot be executed in {} mode",
-                function.name, entry_point
-            ))),
+            false => Err(Trap::WrongMode(function.name, entry_point)),
         }
     }
 }

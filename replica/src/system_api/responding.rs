@@ -55,7 +55,7 @@ fn check_size(api: &SystemApi, function: &str, size: u64) -> Result<(), Trap> {
     };
     match size <= limit as u64 {
         true => Ok(()),
-        false => Err(Trap::violation(format!(
+        false => Err(Trap::TooLarge(format!(
             "ic0.{function}: application payload size ({size}) cannot be larger than {limit}"
         ))),
     }

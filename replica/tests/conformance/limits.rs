@@ -14,14 +14,11 @@ fn loop_without_end_traps_with_the_limit_in_its_message() {
     let id = world.puppet();
     let result = world.run(id, script().add(0, 1).spin(u64::MAX));
     let reject = expect_reject(result, CanisterError, CanisterInstructionLimitExceeded);
-    assert_eq!(
-        reject.message,
-        format!(
-            "Error from Canister {id}: Canister exceeded the limit of {} instructions for single \
-             message execution. (A local replica's limits are lower than the network's, so that \
-             a loop without end traps soon.)",
-            config().limits.message_instructions
-        )
+    let limit = config().limits.message_instructions;
+    assert!(
+        reject
+            .message
+            .contains(&format!("limit of {limit} instructions"))
     );
     assert_eq!(world.cell(id, 0), 0);
     let result = world.ask(id, script().spin(u64::MAX));
@@ -345,6 +342,6 @@ fn trap_outside_the_memory_and_with_bad_text_is_still_a_trap() {
         CanisterError,
         CanisterCalledTrap,
     );
-    assert!(reject.message.ends_with("'ok'"), "{reject}");
+    assert!(reject.message.contains("message: 'ok'."), "{reject}");
     world.call(id, "print", b"").unwrap();
 }

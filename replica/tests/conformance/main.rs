@@ -8,6 +8,7 @@ mod puppet;
 
 mod anything;
 mod atomicity;
+mod backtraces;
 mod bad_input;
 mod bounded_wait;
 mod callbacks;
@@ -34,6 +35,7 @@ mod replying;
 mod segments;
 mod storing;
 mod submitting;
+mod texts;
 mod timeline;
 mod timers;
 mod upgrading;

@@ -33,9 +33,22 @@ impl Network {
         Network::behind(|router| router).await
     }
 
+    /// A network whose keys are others.
+    pub async fn start_with_seed(seed: &[u8]) -> Self {
+        let config = Config {
+            seed: seed.to_vec(),
+            ..Config::default()
+        };
+        Network::of(config, |router| router).await
+    }
+
     /// A network whose interface was changed.
     pub async fn behind(change: impl FnOnce(Router) -> Router) -> Self {
-        let mut replica = Replica::new(Config::default());
+        Network::of(Config::default(), change).await
+    }
+
+    async fn of(config: Config, change: impl FnOnce(Router) -> Router) -> Self {
+        let mut replica = Replica::new(config);
         system_canisters::add_to(&mut replica);
         let root_key = replica.root_key().to_vec();
         let subnet = replica.subnet_id();

@@ -4,6 +4,7 @@
 mod authentication;
 mod bad_input;
 mod calls;
+mod canister_signatures;
 mod cbor;
 mod certificates;
 mod clock;
@@ -16,6 +17,7 @@ mod encodings;
 mod fuzz;
 mod harness;
 mod identities;
+mod ledgers;
 mod load;
 mod options;
 mod polling;
