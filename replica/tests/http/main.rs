@@ -13,6 +13,8 @@ mod delegations;
 mod dfx;
 mod encodings;
 mod fuzz;
+mod gateway;
+mod gateway_fuzz;
 mod harness;
 mod identities;
 mod load;

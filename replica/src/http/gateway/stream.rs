@@ -53,10 +53,18 @@ impl Next {
             Trouble::bad_answer(format!("its token can't be given back: {error}"))
         })?;
         let (reply, _) = canister::query(&self.shared, *principal, method, argument).await?;
-        let Chunk { body, token } = read(&reply, method)?;
+        let Chunk { body, token } = read_chunk(&reply, method)?;
         self.token = token;
         Ok(Some(body))
     }
+}
+
+/// A piece of a body. The specification has it in an `opt`, and most canisters have it without.
+fn read_chunk(reply: &[u8], method: &str) -> Result<Chunk, Trouble> {
+    if let Ok(Some(chunk)) = read::<Option<Chunk>>(reply, method) {
+        return Ok(chunk);
+    }
+    read(reply, method)
 }
 
 /// The body of an answer, with what a callback adds to it.
