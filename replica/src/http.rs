@@ -53,12 +53,16 @@ pub fn router_with(owner: Handle, access: Access) -> Router {
     let everybody = CorsLayer::permissive();
     let gateway = Router::new()
         .fallback(gateway::serve)
-        .layer(everybody.clone());
-    interface()
-        .layer(everybody)
-        .merge(control::router(&shared).layer(controls_cors(&shared)))
-        .fallback_service(gateway.with_state(shared.clone()))
         .layer(from_fn(limit_body))
+        .layer(everybody.clone());
+    let controls = control::router(&shared)
+        .layer(from_fn(limit_body))
+        .layer(controls_cors(&shared));
+    interface()
+        .layer(from_fn(limit_body))
+        .layer(everybody)
+        .merge(controls)
+        .fallback_service(gateway.with_state(shared.clone()))
         .with_state(shared)
 }
 
