@@ -26,6 +26,7 @@ mod requests;
 mod state;
 mod subnet;
 mod system_canisters;
+mod verification;
 
 #[path = "../support/agents.rs"]
 mod agents;
