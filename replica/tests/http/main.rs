@@ -15,7 +15,6 @@ mod dfx;
 mod encodings;
 mod fuzz;
 mod gateway;
-mod gateway_fuzz;
 mod harness;
 mod identities;
 mod load;
@@ -26,7 +25,6 @@ mod requests;
 mod state;
 mod subnet;
 mod system_canisters;
-mod verification;
 
 #[path = "../support/agents.rs"]
 mod agents;

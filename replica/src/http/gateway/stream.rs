@@ -7,7 +7,8 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use candid::Func;
 use candid::types::value::IDLArgs;
-use futures_util::stream::{Stream, try_unfold};
+use futures_util::StreamExt;
+use futures_util::stream::{Stream, once, try_unfold};
 
 use super::super::shared::Shared;
 use super::interface::{Chunk, HttpResponse, StreamingStrategy, Token, read};
@@ -194,7 +195,6 @@ fn beginning_with(
     first: Vec<u8>,
     rest: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
 ) -> Body {
-    use futures_util::StreamExt;
-    let first = futures_util::stream::once(async { Ok(Bytes::from(first)) });
+    let first = once(async { Ok(Bytes::from(first)) });
     Body::from_stream(first.chain(rest))
 }

@@ -11,7 +11,7 @@ use ic_http_certification::{
 use local_replica::message::Time;
 use local_replica::subnet::Subnet;
 
-use crate::gateway::{Page, Pages, page};
+use super::pages::{Page, Pages, page};
 use crate::harness::Network;
 
 /// How long a certificate is good for, in nanoseconds.
@@ -39,7 +39,7 @@ fn certified(pages: &Pages, subnet: &Subnet, time: Time) -> Page {
     let path = HttpCertificationPath::exact("/page");
     let certification = HttpCertification::response_only(&expression, &response, None).unwrap();
     let mut tree = HttpCertificationTree::default();
-    let entry = HttpCertificationTreeEntry::new(&path, &certification);
+    let entry = HttpCertificationTreeEntry::new(&path, certification);
     tree.insert(&entry);
     let witness = tree.witness(&entry, "/page").unwrap();
     let root = tree.as_hash_tree().digest();
@@ -156,4 +156,60 @@ async fn certificates_follow_the_replicas_clock() {
         .say(0, certified(&pages, network.owner.subnet(), after))
         .await;
     assert_eq!(pages.verified("/page").await.status, 200);
+}
+
+#[tokio::test]
+async fn certificate_of_nobody_is_refused() {
+    let network = Network::start().await;
+    let pages = Pages::on(&network).await;
+    let deep = [&[0xd9, 0xd9, 0xf7][..], &[0x81; 20_000]].concat();
+    // 2^63 entries, of which there are none.
+    let huge = [0xbb, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    // A number that is no whole one, over and over: whoever skips it looks one item further.
+    let skipped = [0x81, 0xf9, 0, 0].repeat(5_000);
+    let tags = vec![0xc6; 20_000];
+    let base64 = |bytes: &[u8]| {
+        use base64::Engine;
+        base64::prelude::BASE64_STANDARD.encode(bytes)
+    };
+    for bytes in [&b""[..], b"x", &deep, &huge, &skipped, &tags] {
+        let field = base64(bytes);
+        let certificate =
+            format!("certificate=:{field}:, tree=:{field}:, version=2, expr_path=:{field}:");
+        let fields = [
+            ("IC-Certificate", certificate.as_str()),
+            (
+                "IC-CertificateExpression",
+                "default_certification(ValidationArgs{no_certification:Empty{}})",
+            ),
+        ];
+        pages.say(0, page(200, &fields, b"unsafe")).await;
+        pages.verified("/").await.expect(502, "is not certified");
+    }
+    network.check().await;
+}
+
+#[tokio::test]
+async fn expression_nested_without_end_and_body_packed_too_well_are_refused() {
+    let network = Network::start().await;
+    let pages = Pages::on(&network).await;
+    let deep = "[".repeat(100_000);
+    pages
+        .say(0, page(200, &[("ic-certificateexpression", &deep)], b""))
+        .await;
+    pages
+        .verified("/")
+        .await
+        .expect(502, "nested deeper than 32");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::copy(
+        &mut std::io::Read::take(std::io::repeat(0), 65 << 20),
+        &mut packed,
+    )
+    .unwrap();
+    let packed = packed.finish().unwrap();
+    pages
+        .say(0, page(200, &[("content-encoding", "gzip")], &packed))
+        .await;
+    pages.verified("/").await.expect(502, "bytes unpacked");
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestRunner};
 use tokio::runtime::Runtime;
 
-use crate::gateway::{Page, Pages, page};
+use super::pages::{Page, Pages, page};
 use crate::harness::Network;
 
 /// How many answers each test gives.
