@@ -93,11 +93,14 @@ async fn answer(shared: &Shared, question: Question) -> Result<Response, Trouble
     let is_first_range = status == StatusCode::PARTIAL_CONTENT && !question.is_for_a_range();
     let body = match is_first_range {
         true => {
-            let (body, size) = stream::by_ranges(shared, question, &response)?;
+            let (body, size) = stream::by_ranges(shared, question, response).await?;
             headers.remove(header::CONTENT_RANGE);
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
             status = StatusCode::OK;
-            body
+            match body {
+                Streamed::Whole(body) => Body::from(body),
+                Streamed::Endless(body) => body,
+            }
         }
         false => Body::from(response.body),
     };

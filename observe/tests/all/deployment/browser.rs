@@ -5,14 +5,13 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-/// How long something may take to appear on a page.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long something may take to appear on a page, in milliseconds.
+const PATIENCE: u32 = 60_000;
 
 /// A browser with one page, closed when it is dropped.
 pub struct Browser {
@@ -50,8 +49,9 @@ impl Browser {
         // In a container there is often no sandbox, and little shared memory.
         let arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"];
         let options = json!({ "args": arguments });
-        let wanted = json!({ "alwaysMatch": { "goog:chromeOptions": options } });
-        let session = browser.ask(Method::POST, "", json!({ "capabilities": wanted }));
+        let wanted = json!({ "goog:chromeOptions": options, "timeouts": { "script": PATIENCE } });
+        let wanted = json!({ "capabilities": { "alwaysMatch": wanted } });
+        let session = browser.ask(Method::POST, "", wanted);
         let id = session["sessionId"].as_str().unwrap_or_else(|| {
             panic!("chromedriver opens no browser: {session}");
         });
@@ -71,24 +71,25 @@ impl Browser {
         self.ask(Method::POST, "/execute/sync", script)
     }
 
-    /// Waits until an expression gives a text with these words, and returns the text.
+    /// Waits until an expression gives a text with these words.
     #[track_caller]
-    pub fn wait_for(&self, expression: &str, words: &str) -> String {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let value = self.evaluate(expression);
-            if let Some(text) = value.as_str()
-                && text.contains(words)
-            {
-                return text.to_owned();
-            }
-            assert!(
-                Instant::now() < until,
-                "'{words}' is not in {expression}: {value}\non the page: {}",
-                self.evaluate("document.documentElement.outerHTML")
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    pub fn wait_for(&self, expression: &str, words: &str) {
+        // The page itself looks again and again, until it calls back.
+        let script = format!(
+            "const [words, done] = arguments;
+             const look = () => {{
+               const text = {expression};
+               if (text?.includes(words)) done(text); else setTimeout(look, 20);
+             }};
+             look();"
+        );
+        let script = json!({ "script": script, "args": [words] });
+        let found = self.ask(Method::POST, "/execute/async", script);
+        assert!(
+            found.is_string(),
+            "'{words}' is not in {expression}: {found}\non the page: {}",
+            self.evaluate("document.documentElement.outerHTML")
+        );
     }
 
     fn ask(&self, method: Method, path: &str, body: Value) -> Value {

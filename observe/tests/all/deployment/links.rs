@@ -28,7 +28,7 @@ fn candid_ui_opens_at_the_link_that_icp_prints_and_calls_increment_both() {
         "{method}.querySelector('.button-container .btn').click()"
     ));
     browser.wait_for(
-        &format!("{method}.querySelector('.result').innerText"),
+        &format!("{method}.querySelector('.result')?.innerText"),
         "Failed to complete the operation.",
     );
     assert_eq!(terminal.counters(), ["(1 : nat)", "(1 : nat)"]);

@@ -119,3 +119,32 @@ pub(super) fn read<T: CandidType + DeserializeOwned>(
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candid::encode_one;
+
+    fn page(size: usize) -> HttpResponse {
+        let field = |number| (format!("x-{number}"), "value".repeat(200));
+        HttpResponse {
+            status_code: 200,
+            headers: (0..100).map(field).collect(),
+            body: vec![7; size],
+            upgrade: None,
+            streaming_strategy: None,
+        }
+    }
+
+    #[test]
+    fn largest_answer_is_read_with_a_sixth_of_the_work() {
+        // A reply has at most 3 MiB.
+        let answer = encode_one(page(3 * 1024 * 1024)).unwrap();
+        let read = read::<HttpResponse>(&answer, "http_request").unwrap();
+        assert_eq!(read.body.len(), 3 * 1024 * 1024);
+        let mut config = DecoderConfig::new();
+        config.set_decoding_quota(MAX_WORK / 6);
+        let mut values = IDLDeserialize::new_with_config(&answer, &config).unwrap();
+        values.get_value::<HttpResponse>().unwrap();
+    }
+}

@@ -1,6 +1,7 @@
 //! Bodies that come in several answers: by a callback, or by ranges (HTTP Gateway Protocol, "Response
 //! Body Streaming").
 
+use std::future::Future;
 use std::io;
 
 use axum::body::{Body, Bytes};
@@ -8,7 +9,8 @@ use axum::http::header;
 use candid::Func;
 use candid::types::value::IDLArgs;
 use futures_util::StreamExt;
-use futures_util::stream::{Stream, once, try_unfold};
+use futures_util::stream::{once, try_unfold};
+use tokio::task::yield_now;
 
 use super::super::shared::Shared;
 use super::interface::{Chunk, HttpResponse, StreamingStrategy, Token, read};
@@ -17,8 +19,8 @@ use super::request::Question;
 use super::trouble::Trouble;
 use super::{canister, request};
 
-/// The most answers that one body may come in.
-const MAX_CHUNKS: usize = 1000;
+/// The most answers after the first that one body may come in.
+const MAX_PIECES: usize = 1000;
 
 /// How many are collected before anything is passed on. A body that ends within them can be verified.
 const MAX_COLLECTED: usize = 4;
@@ -29,26 +31,71 @@ pub(super) enum Streamed {
     Endless(Body),
 }
 
-/// What is to be asked next of a callback.
-struct Next {
+/// The answers that come after the first.
+trait Pieces: Send + Sized + 'static {
+    /// The next piece of the body, if there is one.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Trouble>> + Send;
+
+    /// Whether that was the last.
+    fn is_over(&self) -> bool;
+}
+
+/// A body that begins with these bytes.
+async fn assemble(mut body: Vec<u8>, mut pieces: impl Pieces) -> Result<Streamed, Trouble> {
+    for _ in 0..MAX_COLLECTED {
+        match pieces.next().await? {
+            Some(piece) => body.extend(piece),
+            None => break,
+        }
+    }
+    if pieces.is_over() {
+        return Ok(Streamed::Whole(body));
+    }
+    let rest = try_unfold(pieces, |mut pieces| async {
+        // What was given so far is sent before the rest may break it off.
+        yield_now().await;
+        // What is wrong can't be said any more. The answer breaks off, so that nobody takes it for a
+        // whole one.
+        let piece = pieces.next().await;
+        let piece = piece.map_err(|trouble| io::Error::other(trouble.text()))?;
+        Ok::<_, io::Error>(piece.map(|piece| (piece, pieces)))
+    });
+    let first = once(async { Ok(Bytes::from(body)) });
+    Ok(Streamed::Endless(Body::from_stream(first.chain(rest))))
+}
+
+/// The body of an answer, with what a callback adds to it.
+pub(super) async fn by_callback(
+    shared: &Shared,
+    body: Vec<u8>,
+    strategy: Option<StreamingStrategy>,
+) -> Result<Streamed, Trouble> {
+    let Some(StreamingStrategy::Callback { callback, token }) = strategy else {
+        return Ok(Streamed::Whole(body));
+    };
+    let pieces = ByCallback {
+        shared: shared.clone(),
+        callback: callback.0,
+        token: Some(token),
+        count: 0,
+    };
+    assemble(body, pieces).await
+}
+
+/// What a callback gives.
+struct ByCallback {
     shared: Shared,
     callback: Func,
     token: Option<Token>,
-    chunks: usize,
+    count: usize,
 }
 
-impl Next {
-    /// The next piece of the body, if there is one.
-    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+impl Pieces for ByCallback {
+    async fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
         let Some(Token(token)) = self.token.take() else {
             return Ok(None);
         };
-        if self.chunks == MAX_CHUNKS {
-            return Err(Trouble::bad_answer(format!(
-                "its body comes in more than {MAX_CHUNKS} pieces"
-            )));
-        }
-        self.chunks += 1;
+        check_count(&mut self.count)?;
         let Func { principal, method } = &self.callback;
         let argument = IDLArgs::new(&[token]).to_bytes().map_err(|error| {
             Trouble::bad_answer(format!("its token can't be given back: {error}"))
@@ -56,7 +103,11 @@ impl Next {
         let (reply, _) = canister::query(&self.shared, *principal, method, argument).await?;
         let Chunk { body, token } = read_chunk(&reply, method)?;
         self.token = token;
-        Ok(Some(body))
+        Ok(Some(Bytes::from(body)))
+    }
+
+    fn is_over(&self) -> bool {
+        self.token.is_none()
     }
 }
 
@@ -68,90 +119,77 @@ fn read_chunk(reply: &[u8], method: &str) -> Result<Chunk, Trouble> {
     read(reply, method)
 }
 
-/// The body of an answer, with what a callback adds to it.
-pub(super) async fn by_callback(
-    shared: &Shared,
-    mut body: Vec<u8>,
-    strategy: Option<StreamingStrategy>,
-) -> Result<Streamed, Trouble> {
-    let Some(StreamingStrategy::Callback { callback, token }) = strategy else {
-        return Ok(Streamed::Whole(body));
-    };
-    let mut next = Next {
-        shared: shared.clone(),
-        callback: callback.0,
-        token: Some(token),
-        chunks: 0,
-    };
-    for _ in 0..MAX_COLLECTED {
-        match next.chunk().await? {
-            Some(chunk) => body.extend(chunk),
-            None => break,
-        }
-    }
-    if next.token.is_none() {
-        return Ok(Streamed::Whole(body));
-    }
-    let rest = try_unfold(next, |mut next| async {
-        let chunk = next.chunk().await.map_err(broken)?;
-        Ok(chunk.map(|chunk| (Bytes::from(chunk), next)))
-    });
-    Ok(Streamed::Endless(beginning_with(body, rest)))
-}
-
 /// The body of an answer that holds a range of it, although no range was asked for; and its size.
-pub(super) fn by_ranges(
+pub(super) async fn by_ranges(
     shared: &Shared,
     question: Question,
-    first: &HttpResponse,
-) -> Result<(Body, u64), Trouble> {
+    first: HttpResponse,
+) -> Result<(Streamed, u64), Trouble> {
     let range = Range::of(&first.headers)?;
     if range.first != 0 || range.length() != first.body.len() as u64 {
         return Err(Trouble::bad_answer(
             "the range in it is not the beginning of the body",
         ));
     }
-    let state = (shared.clone(), question, range.last + 1, 1);
-    let total = range.total;
-    let rest = try_unfold(
-        state,
-        move |(shared, question, position, chunks)| async move {
-            if position == total {
-                return Ok(None);
-            }
-            let chunk = next_range(&shared, &question, position, total, chunks);
-            let chunk = chunk.await.map_err(broken)?;
-            let position = position + chunk.len() as u64;
-            Ok(Some((chunk, (shared, question, position, chunks + 1))))
-        },
-    );
-    Ok((beginning_with(first.body.clone(), rest), total))
+    let pieces = ByRanges {
+        shared: shared.clone(),
+        question,
+        position: range.last + 1,
+        total: range.total,
+        count: 0,
+    };
+    Ok((assemble(first.body, pieces).await?, range.total))
 }
 
-/// The bytes of a body from a position on, as many as the canister gives at once.
-async fn next_range(
-    shared: &Shared,
-    question: &Question,
+/// What is left of a body, as many bytes as the canister gives at once.
+struct ByRanges {
+    shared: Shared,
+    question: Question,
     position: u64,
     total: u64,
-    chunks: usize,
-) -> Result<Bytes, Trouble> {
-    let question = question.with_header("Range", format!("bytes={position}-"));
-    let (response, time) = request::ask(shared, &question).await?;
-    let range = Range::of(&response.headers)?;
-    let fits = range.first <= position
-        && range.last >= position
-        && range.total == total
-        && range.length() == response.body.len() as u64
-        && chunks < MAX_CHUNKS;
-    if response.status_code != 206 || response.streaming_strategy.is_some() || !fits {
-        return Err(Trouble::bad_answer("a range in it does not go on"));
+    count: usize,
+}
+
+impl Pieces for ByRanges {
+    async fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        check_count(&mut self.count)?;
+        let position = self.position;
+        let asked = format!("bytes={position}-");
+        let question = self.question.with_header("Range", asked);
+        let (response, time) = request::ask(&self.shared, &question).await?;
+        let range = Range::of(&response.headers)?;
+        let goes_on = range.first <= position
+            && range.last >= position
+            && range.total == self.total
+            && range.length() == response.body.len() as u64;
+        if response.status_code != 206 || response.streaming_strategy.is_some() || !goes_on {
+            return Err(Trouble::bad_answer("a range in it does not go on"));
+        }
+        if !question.address.raw {
+            request::verify(&self.shared, &question, &response, time).await?;
+        }
+        self.position = range.last + 1;
+        let known = (position - range.first) as usize;
+        Ok(Some(Bytes::from(response.body).slice(known..)))
     }
-    if !question.address.raw {
-        request::verify(shared, &question, &response, time).await?;
+
+    fn is_over(&self) -> bool {
+        self.position == self.total
     }
-    let known = (position - range.first) as usize;
-    Ok(Bytes::from(response.body).slice(known..))
+}
+
+/// Counts another piece, if there may be one.
+fn check_count(count: &mut usize) -> Result<(), Trouble> {
+    if *count == MAX_PIECES {
+        return Err(Trouble::bad_answer(format!(
+            "its body comes in more than {MAX_PIECES} pieces"
+        )));
+    }
+    *count += 1;
+    Ok(())
 }
 
 /// A range of a body, both ends included.
@@ -183,18 +221,4 @@ impl Range {
     fn length(&self) -> u64 {
         self.last - self.first + 1
     }
-}
-
-/// What is wrong with the rest of a body can't be said any more: the answer breaks off, so that
-/// nobody takes it for a whole one.
-fn broken(trouble: Trouble) -> io::Error {
-    io::Error::other(trouble.text())
-}
-
-fn beginning_with(
-    first: Vec<u8>,
-    rest: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
-) -> Body {
-    let first = once(async { Ok(Bytes::from(first)) });
-    Body::from_stream(first.chain(rest))
 }

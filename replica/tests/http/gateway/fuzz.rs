@@ -1,5 +1,5 @@
-//! Answers of canisters that nobody thought of: a browser gets an answer to each, and the server lives
-//! on. The cases are the same at every run.
+//! Requests and answers of canisters that nobody thought of: a browser gets an answer to each, and the
+//! server lives on. The cases are the same at every run.
 
 use candid::encode_one;
 use proptest::collection::vec;
@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::pages::{Page, Pages, page};
 use crate::harness::Network;
+use crate::raw::{Answer, exchange};
 
 /// How many answers each test gives.
 const CASES: u32 = 150;
@@ -36,15 +37,19 @@ impl World {
 
     /// Has the canister answer with what is drawn, at both of its hosts.
     fn give<S: Strategy>(&self, answers: &S, bytes: impl Fn(S::Value) -> Vec<u8>) {
+        self.draw(answers, |answer| {
+            self.runtime.block_on(self.check(&bytes(answer)))
+        });
+    }
+
+    fn draw<S: Strategy>(&self, values: &S, check: impl Fn(S::Value) -> TestCaseResult) {
         let config = Config {
             cases: CASES,
             failure_persistence: None,
             ..Config::default()
         };
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-        let outcome = TestRunner::new_with_rng(config, rng).run(answers, |answer| {
-            self.runtime.block_on(self.check(&bytes(answer)))
-        });
+        let outcome = TestRunner::new_with_rng(config, rng).run(values, check);
         outcome.unwrap();
         self.runtime.block_on(self.network.check());
     }
@@ -131,5 +136,53 @@ fn pages_with_other_headers_kill_nobody() {
             ..page(status, &[], &body)
         };
         encode_one(answer).unwrap()
+    });
+}
+
+/// A piece of a host, a path or a query; `ID` is the canister's id.
+fn piece() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 16] = [
+        "ID",
+        "localhost",
+        "raw",
+        "127.0.0.1",
+        "[::1]",
+        "canisterId=",
+        "canisterId=ID",
+        "?",
+        "&",
+        "=",
+        ".",
+        ":",
+        ":80",
+        "/",
+        "//",
+        "%",
+    ];
+    prop_oneof![
+        4 => prop::sample::select(&PIECES[..]).prop_map(str::to_owned),
+        1 => "[!-~]{0,6}",
+    ]
+}
+
+#[test]
+fn requests_with_other_hosts_and_addresses_kill_nobody() {
+    let world = World::start();
+    let ready = async { world.pages.say(0, page(200, &[], b"page")).await };
+    world.runtime.block_on(ready);
+    let text = || vec(piece(), 0..6).prop_map(|pieces| pieces.concat());
+    let methods = prop::sample::select(&["GET", "HEAD", "POST", "OPTIONS", "BREW"][..]);
+    let requests = (methods, text(), text(), text(), text());
+    world.draw(&requests, |(method, host, path, referer, more)| {
+        let request = format!(
+            "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nreferer: http://{referer}\r\n\
+             accept-encoding: {more}\r\nrange: {more}\r\nconnection: close\r\n\r\n"
+        );
+        let request = request.replace("ID", &world.pages.canister.to_text());
+        let answer = exchange(world.network.address, request.as_bytes());
+        let answer = Answer::parse(&world.runtime.block_on(answer));
+        let known = matches!(answer.status, 200 | 400 | 403 | 404 | 405 | 502);
+        prop_assert!(known, "{request}{}", answer.head);
+        Ok(())
     });
 }

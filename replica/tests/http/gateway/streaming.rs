@@ -145,9 +145,33 @@ async fn body_comes_in_ranges_that_nobody_asked_for() {
         let answer = pages.raw("/").await;
         assert_eq!(answer.status, 502, "{range}: {}", answer.text());
     }
-    // A range that does not go on breaks the answer off.
-    pages.say(0, part("bytes 0-1/6", b"ab")).await;
-    pages.say(2, part("bytes 0-1/6", b"ab")).await;
-    assert_eq!(pages.raw("/").await.text(), "ab");
+    for second in [
+        part("bytes 0-1/6", b"ab"),
+        part("bytes 3-5/6", b"def"),
+        part("bytes 2-3/7", b"cd"),
+        page(200, &[("content-range", "bytes 2-3/6")], b"cd"),
+    ] {
+        pages.say(0, part("bytes 0-1/6", b"ab")).await;
+        pages.say(2, second).await;
+        let answer = pages.raw("/").await;
+        answer.expect(502, "a range in it does not go on");
+    }
+}
+
+#[tokio::test]
+async fn range_that_does_not_go_on_breaks_the_answer_off_when_others_were_sent() {
+    let network = Network::start().await;
+    let pages = Pages::on(&network).await;
+    for position in 0..9 {
+        let at = if position < 7 { position } else { 0 };
+        let headers = [("content-range", format!("bytes {at}-{at}/9"))];
+        let headers = headers
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        pages.say(position, page(206, &headers, b"x")).await;
+    }
+    let answer = pages.raw("/").await;
+    assert!(answer.head.contains("content-length: 9"), "{}", answer.head);
+    assert_eq!(answer.text(), "xxxxxxx");
     network.check().await;
 }
