@@ -32,6 +32,12 @@ fn candid_ui_opens_at_the_link_that_icp_prints_and_calls_increment_both() {
         "Failed to complete the operation.",
     );
     assert_eq!(terminal.counters(), ["(1 : nat)", "(1 : nat)"]);
+
+    // The same page, as dfx prints its link. What the page loads is found by where it is loaded from.
+    let (ui, rest) = link["http://".len()..].split_once(".localhost").unwrap();
+    let (port, id) = rest.split_once("/?").unwrap();
+    browser.visit(&format!("http://127.0.0.1{port}/?canisterId={ui}&{id}"));
+    browser.wait_for(&format!("{method}?.innerText"), "increment_both");
 }
 
 #[test]
