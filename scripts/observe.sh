@@ -14,7 +14,7 @@ for argument; do
     --network | --network=*) network=yes ;;
   esac
   case $before in
-    --network | --identity | --canister1 | --canister2 | --wasm | --motoko) ;;
+    --network | --identity | --token | --canister1 | --canister2 | --wasm | --motoko) ;;
     *) [[ $lesson || $argument == -* ]] || lesson=$argument ;;
   esac
   before=$argument

@@ -86,7 +86,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
 #[cfg(feature = "network")]
 fn find(arguments: &Arguments) -> Result<Box<dyn Network>> {
     Ok(match &arguments.network {
-        Some(url) => Box::new(Remote::at(url, arguments.identity.as_deref())?),
+        Some(url) => Box::new(Remote::at(
+            url,
+            arguments.identity.as_deref(),
+            arguments.token.as_deref(),
+        )?),
         None => Box::new(Embedded::new()),
     })
 }

@@ -2,7 +2,9 @@
 //! the clock moves; and what becomes of those that can't pay.
 
 use candid::{Nat, Principal};
-use ic_management_canister_types::{CanisterSettings, CanisterStatusResult, UploadChunkArgs};
+use ic_management_canister_types::{
+    CanisterMetricsResult, CanisterSettings, CanisterStatusResult, CyclesConsumed, UploadChunkArgs,
+};
 use local_replica::fees;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
@@ -13,6 +15,12 @@ use crate::puppet::{self, call, script};
 fn status(world: &mut World, id: Principal) -> CanisterStatusResult {
     let status = world.command("canister_status", id).unwrap();
     candid::decode_one(&status).unwrap()
+}
+
+fn consumed(world: &mut World, id: Principal) -> CyclesConsumed {
+    let metrics = world.command("canister_metrics", id).unwrap();
+    let metrics: CanisterMetricsResult = candid::decode_one(&metrics).unwrap();
+    metrics.cycles_consumed
 }
 
 #[test]
@@ -110,6 +118,12 @@ fn storage_and_compute_are_charged_as_the_clock_moves() {
     let paid = u128::from(DAY + 10) * a_second;
     assert_eq!(balance(&world), 100 * T - paid);
     assert_eq!(world.replica.cycles().consumed, paid);
+    let metrics = consumed(&mut world, id);
+    assert_eq!(metrics.memory, Nat::from(u128::from(DAY + 10) * 317_500));
+    assert_eq!(
+        metrics.compute_allocation,
+        Nat::from(u128::from(DAY + 10) * 10_000_000)
+    );
 }
 
 #[test]
@@ -144,8 +158,8 @@ fn canister_whose_cycles_run_out_is_uninstalled_and_its_callers_are_told() {
         assert!(world.step());
     }
     world.replica.hold_messages(true);
-    let seconds = u64::try_from(world.state(b).balance / 1_000_000_000).unwrap() + 1;
-    world.advance(seconds);
+    let left = world.state(b).balance;
+    world.advance(u64::try_from(left / 1_000_000_000).unwrap() + 1);
     let canister = world.state(b);
     assert!(canister.code.is_none());
     assert_eq!((canister.balance, canister.stable.pages()), (0, 0));
@@ -168,6 +182,9 @@ fn canister_whose_cycles_run_out_is_uninstalled_and_its_callers_are_told() {
     expect_reject(result, CanisterError, CanisterWasmModuleNotFound);
     // It is still there, and can be used again.
     world.top_up(b, 10 * T);
+    let metrics = consumed(&mut world, b);
+    assert_eq!(metrics.uninstall, Nat::from(left));
+    assert_eq!(metrics.memory, Nat::from(0u8));
     world.install(b, &puppet::module(&[], ""), b"").unwrap();
     assert_eq!(world.cell(b, 0), 0);
 }

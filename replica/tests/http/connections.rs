@@ -87,7 +87,7 @@ async fn refused_request_does_not_end_the_connection() {
 }
 
 /// Moves the clock of the runtime.
-async fn pass(seconds: u64) {
+pub async fn pass(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(seconds)).await;
     tokio::time::resume();

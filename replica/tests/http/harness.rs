@@ -8,6 +8,7 @@ use ic_agent::agent::AgentError;
 use ic_agent::{Agent, Identity};
 use ic_transport_types::RejectResponse;
 use local_replica::MessageName;
+use local_replica::http::Access;
 use local_replica::owner::Handle;
 use local_replica::pool::{OldestFirst, Policy, Pool};
 use local_replica::{Config, Replica, http, system_canisters};
@@ -39,15 +40,20 @@ impl Network {
             seed: seed.to_vec(),
             ..Config::default()
         };
-        Network::of(config, |router| router).await
+        Network::made(config, Access::default(), |router| router).await
+    }
+
+    /// A network that is reached in these ways.
+    pub async fn with(access: Access) -> Self {
+        Network::made(Config::default(), access, |router| router).await
     }
 
     /// A network whose interface was changed.
     pub async fn behind(change: impl FnOnce(Router) -> Router) -> Self {
-        Network::of(Config::default(), change).await
+        Network::made(Config::default(), Access::default(), change).await
     }
 
-    async fn of(config: Config, change: impl FnOnce(Router) -> Router) -> Self {
+    async fn made(config: Config, access: Access, change: impl FnOnce(Router) -> Router) -> Self {
         let mut replica = Replica::new(config);
         system_canisters::add_to(&mut replica);
         let root_key = replica.root_key().to_vec();
@@ -55,7 +61,7 @@ impl Network {
         let owner = Handle::start(replica).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = change(http::router(owner.clone()));
+        let router = change(http::router_with(owner.clone(), access));
         let server = tokio::spawn(http::serve(listener, router));
         Network {
             address,

@@ -1,6 +1,7 @@
 //! The replica as a network, through its HTTP interface: by `ic-agent` with all its checks on, and
 //! by bytes that no client would send.
 
+mod access;
 mod authentication;
 mod bad_input;
 mod calls;
@@ -15,6 +16,7 @@ mod delegations;
 mod dfx;
 mod encodings;
 mod fuzz;
+mod gateway;
 mod harness;
 mod identities;
 mod ledgers;
