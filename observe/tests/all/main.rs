@@ -14,9 +14,11 @@ mod imports;
 mod interfaces;
 mod interleaving;
 mod journal;
+mod ledger;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
+mod loops;
 mod motoko;
 #[cfg(feature = "network")]
 mod network;

@@ -1,0 +1,16 @@
+//! The lesson `ledger`.
+
+use crate::support::{assert_questions_can_be_answered, observe, text};
+use observe::lessons::ledger::LESSON;
+
+#[test]
+fn the_whole_lesson_is_as_predicted() {
+    let output = observe(&["ledger"]);
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+#[test]
+fn every_question_has_its_answer_among_the_choices() {
+    assert_questions_can_be_answered(&LESSON);
+}
