@@ -50,7 +50,7 @@ enum Progress {
 
 type Outcome = Result<Progress, String>;
 
-const LONG: Duration = Duration::from_secs(25 * 60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn nat(number: u64) -> Nat {
     Nat::from(number)
@@ -433,12 +433,14 @@ fn after_the_window_it_is_unknown_and_stays_so_until_a_controller_settles_it() {
             &settle(&mut stage, user, 2, None),
             "this transfer is not unknown",
         );
-        stage.advance_time(LONG).unwrap();
+        stage.advance_time(23 * HOUR).unwrap();
         for _ in 0..2 {
             assert_eq!(withdraw(&mut stage, 2, 100), Ok(Progress::Unknown));
         }
         accepted(stage.upgrade(stage.caller).unwrap()).unwrap();
         assert_err(&withdraw(&mut stage, 3, 100), "transfer 2 has not ended");
+        assert_err(&settle(&mut stage, user, 2, None), "too early");
+        stage.advance_time(2 * HOUR).unwrap();
         let block = was_paid.then(|| nat(2));
         settle(&mut stage, user, 2, block).unwrap();
         let settled = match was_paid {
