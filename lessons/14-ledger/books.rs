@@ -106,8 +106,21 @@ impl State {
         known.ok_or_else(|| NOTHING.to_string())
     }
 
+    /// Begins a transfer, unless it was begun before. Returns what to ask the ledger for, if it is open.
+    pub fn attempt(
+        &mut self,
+        user: Principal,
+        kind: Kind,
+        number: u64,
+        amount: u128,
+        now: u64,
+    ) -> Result<Option<TransferArg>, String> {
+        self.begin(user, kind, number, amount, now)?;
+        Ok(self.user(user)?.next_attempt(user, now))
+    }
+
     /// Writes a transfer down, unless that was done before. For a withdrawal it takes the amount.
-    pub fn begin(
+    fn begin(
         &mut self,
         user: Principal,
         kind: Kind,
@@ -174,7 +187,7 @@ impl User {
 
     /// What to ask the ledger for, once more, if the last transfer is open and its time is not over.
     /// From now on this attempt is in doubt.
-    pub fn next_attempt(&mut self, user: Principal, now: u64) -> Option<TransferArg> {
+    fn next_attempt(&mut self, user: Principal, now: u64) -> Option<TransferArg> {
         let last = self.transfer.as_mut();
         let open = last.filter(|last| last.progress == Progress::Open)?;
         if now > open.created_at_time + RETRY_TIME {
@@ -234,13 +247,9 @@ pub fn learn(user: &mut User, number: u64, answer: Result<Answer, String>) {
         return; // Another attempt has ended it.
     };
     let progress = match answer {
-        // `Duplicate` is success: an earlier attempt has done it, and that is its block.
-        Ok(
-            Ok(block)
-            | Err(TransferError::Duplicate {
-                duplicate_of: block,
-            }),
-        ) => Progress::Done(block),
+        // `Duplicate` is success: an earlier attempt has done it, in this block.
+        Ok(Ok(block)) => Progress::Done(block),
+        Ok(Err(TransferError::Duplicate { duplicate_of })) => Progress::Done(duplicate_of),
         // A refusal tells of this attempt alone.
         Ok(Err(refusal)) => {
             pending.in_doubt -= 1;
@@ -274,12 +283,11 @@ mod tests {
             transfer: None,
         };
         state.users.insert(user, before).unwrap();
-        state.begin(user, Kind::Withdrawal, 1, 100, NOW).unwrap();
-        let mut withdrawing = state.user(user).unwrap().clone();
         for _ in 0..attempts {
-            withdrawing.next_attempt(user, NOW).unwrap();
+            let attempt = state.attempt(user, Kind::Withdrawal, 1, 100, NOW);
+            assert!(attempt.unwrap().is_some());
         }
-        withdrawing
+        state.user(user).unwrap().clone()
     }
 
     #[test]

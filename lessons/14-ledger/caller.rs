@@ -108,11 +108,8 @@ async fn deposit(number: u64, amount: u128) -> Result<Progress, String> {
 
 async fn transfer(kind: Kind, number: u64, amount: u128) -> Result<Progress, String> {
     let (user, now) = (msg_caller(), time());
-    let attempt = STATE.with_borrow_mut(|state| {
-        // Writes the intent down, with its `created_at_time`, unless that was done before.
-        state.begin(user, kind, number, amount, now)?;
-        Ok::<_, String>(state.user(user)?.next_attempt(user, now))
-    })?;
+    // Writes the intent down, with its `created_at_time`, unless that was done before.
+    let attempt = STATE.with_borrow_mut(|state| state.attempt(user, kind, number, amount, now))?;
     if let Some(arg) = attempt {
         // COMMIT POINT: the await sends the call. The intent, the taking, and that an attempt is in
         // doubt are kept together. No later trap, lost answer or upgrade can undo them.
