@@ -7,10 +7,13 @@ use std::cell::RefCell;
 use candid::{Nat, Principal};
 use ic_cdk::{
     api::{canister_self, is_controller, msg_caller, time},
-    call::Call,
+    call::{Call, CallFailed},
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
-use icrc_ledger_types::icrc1::{account::Account, transfer::TransferArg};
+use icrc_ledger_types::icrc1::{
+    account::Account,
+    transfer::{TransferArg, TransferError},
+};
 
 use books::{Answer, Kind, NOTHING, Progress, SETTLE_TIME, State, learn, subaccount_of};
 use shared::peer;
@@ -23,12 +26,14 @@ const PATIENCE: u32 = 60;
 /// Asks the ledger for a transfer, and waits for a bounded time. `Err`: there is no answer, and
 /// nobody knows.
 async fn ask_ledger(arg: &TransferArg) -> Result<Answer, String> {
-    let reply = Call::bounded_wait(ledger(), "icrc1_transfer")
-        .change_timeout(PATIENCE)
-        .with_arg(arg)
-        .await // COMMIT POINT: the call is sent.
-        .map_err(|error| error.to_string())?;
-    reply.candid().map_err(|error| error.to_string())
+    let call = Call::bounded_wait(ledger(), "icrc1_transfer").change_timeout(PATIENCE);
+    // COMMIT POINT: the call is sent.
+    match call.with_arg(arg).await {
+        Ok(reply) => reply.candid().map_err(|error| error.to_string()),
+        Err(CallFailed::CallRejected(reject)) => Err(reject.to_string()),
+        // It was not sent, as if the ledger had refused. Then there was no commit point either.
+        Err(_) => Ok(Err(TransferError::TemporarilyUnavailable)),
+    }
 }
 
 // ---- The mistakes --------------------------------------------------------------------------------

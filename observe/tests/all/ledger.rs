@@ -131,13 +131,13 @@ fn deposit_500(stage: &mut Stage) {
     get_tokens(stage).unwrap();
     put_into_deposit_account(stage, 510);
     assert!(is_done(&deposit(stage, 1, 500)));
-    assert_eq!(books(stage), [nat(500), nat(500), nat(480)]);
 }
 
 /// A stage where the user has deposited 500.
 fn with_deposit() -> Stage {
     let mut stage = stage(&LESSON);
     deposit_500(&mut stage);
+    assert_eq!(books(&mut stage), [nat(500), nat(500), nat(480)]);
     stage
 }
 
@@ -398,6 +398,38 @@ fn a_refusal_proves_nothing_while_another_attempt_is_in_doubt() {
     transfer_to_caller(&mut stage, 250);
     assert!(is_done(&withdraw(&mut stage, 2, 100)));
     assert_eq!(books(&mut stage)[..2], [nat(140), nat(140)]);
+}
+
+/// A canister can have so many calls under way to another.
+const MOST_CALLS: usize = 500;
+
+#[test]
+fn a_withdrawal_that_could_not_be_sent_is_given_back_and_others_are_done() {
+    let mut stage = with_deposit();
+    stage.become_user(1).unwrap();
+    deposit_500(&mut stage);
+    stage.hold().unwrap();
+    for _ in 0..MOST_CALLS {
+        let arguments = (2u64, nat(1));
+        stage.send(stage.caller, "withdraw", arguments).unwrap();
+        stage.deliver_call("withdraw").unwrap();
+    }
+    stage.become_user(0).unwrap();
+    let arguments = (2u64, nat(100));
+    let answer = stage.call_alone(stage.caller, "withdraw", arguments);
+    let outcome: Outcome = candid::decode_one(&answer.unwrap().unwrap()).unwrap();
+    let unavailable = "the ledger is temporarily unavailable".to_owned();
+    assert_eq!(outcome, Ok(Progress::Refused(unavailable)));
+    let user = stage.user();
+    assert_eq!(balance(&mut stage, user), nat(500));
+    while stage.deliver_next().unwrap() {}
+    assert!(is_done(&withdraw(&mut stage, 3, 100)));
+    stage.become_user(1).unwrap();
+    let user = stage.user();
+    assert_eq!(
+        [balance(&mut stage, user), tokens(&mut stage, user)],
+        [nat(489), nat(481)]
+    );
 }
 
 #[test]
