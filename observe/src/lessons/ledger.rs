@@ -48,7 +48,7 @@ const PAID: &str = "paid by the ledger";
 const MISSING: &str = "missing in the canister's account";
 
 const WITHDRAW: &str = "withdraw";
-const DEPOSITS: &str = "deposit";
+const DEPOSIT: &str = "deposit";
 const BELIEVE: &str = "carry_on_believing_refusals";
 
 fn experiments() -> Vec<Experiment> {
@@ -142,7 +142,7 @@ fn experiments() -> Vec<Experiment> {
         ),
         missing(
             right_way(
-                DEPOSITS,
+                DEPOSIT,
                 "the answer gets lost; the user calls again with the same number",
                 deposit_once,
             ),
@@ -278,8 +278,8 @@ fn deposit_once(stage: &mut Stage) -> Result<Vec<Fact>> {
     let before = begin(stage)?;
     let put = put_into_deposit_account(stage, AMOUNT)?;
     let arguments = (before.next, Nat::from(AMOUNT));
-    let answer = call(stage, DEPOSITS, arguments.clone(), Fault::AnswerLost)?;
-    let again = stage.call(stage.caller, DEPOSITS, arguments)?;
+    let answer = call(stage, DEPOSIT, arguments.clone(), Fault::AnswerLost)?;
+    let again = stage.call(stage.caller, DEPOSIT, arguments)?;
     let credited = balance(stage)? - before.balance;
     Ok(vec![
         fact(RETURNED, "Open", words(&answer)),
@@ -317,7 +317,7 @@ fn begin(stage: &mut Stage) -> Result<Before> {
     let amount = wanted.saturating_sub(balance(stage)?);
     if amount > 0 {
         put_into_deposit_account(stage, amount)?;
-        let deposited = stage.call(stage.caller, DEPOSITS, (number, Nat::from(amount)))?;
+        let deposited = stage.call(stage.caller, DEPOSIT, (number, Nat::from(amount)))?;
         if words(&deposited) != "Done" {
             bail!("the deposit: {deposited:?}");
         }

@@ -32,13 +32,13 @@ const WHILE_SILENT: &str = "stop_canister, while the callee is silent";
 const PROXY_GONE: &str = "after uninstall_code of the proxy";
 
 const NO_ANSWER: &str = "no answer";
-const STOPPED: &str = "the caller has stopped";
-const CALLEE_STOPPED: &str = "it has stopped";
+const CALLER_STOPPED: &str = "the caller has stopped";
+const STOPPED: &str = "it has stopped";
 const TIMED_OUT: &str = "reject 2, IC0206";
 
 fn experiments() -> Vec<Experiment> {
     let asks = |experiment: Experiment, ask: &str, why| {
-        let choices = [CALLEE_STOPPED, TIMED_OUT, NO_ANSWER];
+        let choices = [STOPPED, TIMED_OUT, NO_ANSWER];
         let question = Question::new(ask, choices, STOP_CALLER, why);
         experiment.asks(question).on_local_replica()
     };
@@ -49,11 +49,11 @@ fn experiments() -> Vec<Experiment> {
                 "the caller waits for the callee, which asks it again and again",
                 order_in_circle,
             ),
-            "The caller waits for the callee. The callee asks the caller whether the user is free, until \
-             it is; but that it is only when the callee has answered. A controller stops the caller. What \
-             does stop_canister get in the end?",
-            "The caller can't stop before the callee answers, and the callee waits for what can't happen \
-             before that. After 5 minutes the command gives up.",
+            "The caller keeps a user busy and waits for the callee. The callee asks the caller again and \
+             again whether the user is free. A controller stops the caller. What does stop_canister get in \
+             the end?",
+            "The caller can't stop before the callee answers. The callee doesn't answer before the user is \
+             free, and that is only when it has answered. After 5 minutes the command gives up.",
         ),
         asks(
             right_way(
@@ -84,7 +84,7 @@ fn experiments() -> Vec<Experiment> {
         .asks(Question::new(
             "The caller waits without a bound for a proxy, the proxy for a callee that is silent. A \
              controller stops the caller and uninstalls the proxy. What has become of the stop?",
-            [STOPPED, TIMED_OUT, NO_ANSWER],
+            [CALLER_STOPPED, TIMED_OUT, NO_ANSWER],
             PROXY_GONE,
             "A canister that is uninstalled has the calls that it handles rejected. So the caller got \
              its answer, and stopped.",
@@ -113,8 +113,8 @@ fn order_in_circle(stage: &mut Stage) -> Result<Vec<Fact>> {
     accepted(stage.command(callee, "uninstall_code")?)?;
     stage.deliver_all()?;
     let stop = stage.send_command(caller, "stop_canister")?;
-    let stopped = words(stage, &stop, STOPPED)?;
-    facts.push(fact(UNINSTALL, STOPPED, stopped));
+    let stopped = words(stage, &stop, CALLER_STOPPED)?;
+    facts.push(fact(UNINSTALL, CALLER_STOPPED, stopped));
     accepted(stage.install(callee)?)?;
     start(stage, &[caller, callee])?;
     Ok(facts)
@@ -123,8 +123,8 @@ fn order_in_circle(stage: &mut Stage) -> Result<Vec<Fact>> {
 fn order(stage: &mut Stage) -> Result<Vec<Fact>> {
     let expected = Expected {
         user: "reply: Ok",
-        caller: CALLEE_STOPPED,
-        callee: CALLEE_STOPPED,
+        caller: STOPPED,
+        callee: STOPPED,
     };
     let (facts, _) = order_then_stop(stage, "order", expected)?;
     start(stage, &[stage.caller, stage.callee])?;
@@ -134,8 +134,8 @@ fn order(stage: &mut Stage) -> Result<Vec<Fact>> {
 fn order_with_deadline(stage: &mut Stage) -> Result<Vec<Fact>> {
     let expected = Expected {
         user: NO_ANSWER,
-        caller: CALLEE_STOPPED,
-        callee: CALLEE_STOPPED,
+        caller: STOPPED,
+        callee: STOPPED,
     };
     let (mut facts, sent) = order_then_stop(stage, "order_with_deadline", expected)?;
     let answer = Got::read(&stage.answer(&sent)?).words();
@@ -167,7 +167,7 @@ fn order_then_stop(
         Some(answer) => Got::read(&answer).words(),
     };
     let caller_stopped = stop(stage, caller)?;
-    if caller_stopped == CALLEE_STOPPED {
+    if caller_stopped == STOPPED {
         start(stage, &[caller])?;
         deliver_some(stage)?;
     }
@@ -197,7 +197,7 @@ fn stop(stage: &mut Stage, canister: Principal) -> Result<String> {
         stage.advance_time(Duration::from_secs(seconds))?;
     }
     deliver_some(stage)?;
-    words(stage, &stop, CALLEE_STOPPED)
+    words(stage, &stop, STOPPED)
 }
 
 fn words(stage: &mut Stage, stop: &Sent, stopped: &str) -> Result<String> {
@@ -230,10 +230,10 @@ fn order_by_proxy(stage: &mut Stage) -> Result<Vec<Fact>> {
     // The callee is silent: the call to it goes on waiting.
     let stop = stage.send_command(caller, "stop_canister")?;
     stage.advance_time(Duration::from_secs(60))?;
-    let while_silent = words(stage, &stop, STOPPED)?;
+    let while_silent = words(stage, &stop, CALLER_STOPPED)?;
     accepted(stage.command(proxy, "uninstall_code")?)?;
     stage.deliver_response("forward")?;
-    let proxy_gone = words(stage, &stop, STOPPED)?;
+    let proxy_gone = words(stage, &stop, CALLER_STOPPED)?;
     let got = Got::read(&stage.answer(&sent)?).words();
     let upgrade = match stage.upgrade(caller)? {
         Ok(_) => "done".to_owned(),
@@ -248,7 +248,7 @@ fn order_by_proxy(stage: &mut Stage) -> Result<Vec<Fact>> {
     let again = Got::read(&stage.call(caller, method, ())?).words();
     Ok(vec![
         fact(WHILE_SILENT, NO_ANSWER, while_silent),
-        fact(PROXY_GONE, STOPPED, proxy_gone),
+        fact(PROXY_GONE, CALLER_STOPPED, proxy_gone),
         fact("upgrade of the caller", "done", upgrade),
         fact("the user got", "reply: Err", got),
         fact(
