@@ -2,18 +2,22 @@
 //!
 //! The code that is observed: `lessons/14-ledger`.
 
+pub mod interface;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use candid::Nat;
 use candid::utils::ArgumentEncoder;
-use candid::{CandidType, Deserialize, Nat, Principal};
 
-use crate::answer::Got;
+use self::interface::{
+    Account, TransferArg, TransferError, block_words, progress, transfer, transfer_words, words,
+};
 use crate::lesson::{
     Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way, rule,
 };
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
-use crate::stage::{Stage, accepted, decode};
+use crate::stage::{Stage, accepted};
 
 pub const LESSON: Lesson = Lesson {
     name: "ledger",
@@ -416,93 +420,4 @@ fn call(
     }
     stage.release()?;
     stage.answer(&sent)
-}
-
-// ---- The interfaces ------------------------------------------------------------------------------
-
-#[derive(CandidType, Clone, Copy, Deserialize)]
-struct Account {
-    owner: Principal,
-    subaccount: Option<[u8; 32]>,
-}
-
-impl Account {
-    fn of(owner: Principal) -> Self {
-        Account {
-            owner,
-            subaccount: None,
-        }
-    }
-}
-
-#[derive(CandidType)]
-struct TransferArg {
-    to: Account,
-    amount: Nat,
-    created_at_time: Option<u64>,
-}
-
-impl TransferArg {
-    fn new(to: Account, amount: u64) -> Self {
-        TransferArg {
-            to,
-            amount: Nat::from(amount),
-            created_at_time: None,
-        }
-    }
-}
-
-/// Those that are seen here.
-#[derive(CandidType, Debug, Deserialize)]
-enum TransferError {
-    InsufficientFunds { balance: Nat },
-    TooOld,
-    Duplicate { duplicate_of: Nat },
-}
-
-type Transferred = Result<Nat, TransferError>;
-
-fn transfer(stage: &mut Stage, arg: &TransferArg) -> Result<Transferred> {
-    stage.reply(stage.callee, "icrc1_transfer", (arg,))
-}
-
-fn transfer_words(transferred: &Transferred) -> String {
-    match transferred {
-        Ok(_) => "Ok".to_owned(),
-        Err(TransferError::TooOld) => "TooOld".to_owned(),
-        Err(other) => format!("{other:?}"),
-    }
-}
-
-#[derive(CandidType, Deserialize)]
-enum Progress {
-    Open,
-    Done(Nat),
-    Refused(String),
-    Unknown,
-}
-
-fn progress(stage: &mut Stage, number: u64) -> Result<Result<Progress, String>> {
-    stage.query(stage.caller, "get_progress", (number,))
-}
-
-/// What a user got for a transfer with a number.
-fn words(answer: &Answer) -> String {
-    match decode::<Result<Progress, String>>("", answer) {
-        Ok(Ok(Progress::Open)) => "Open".to_owned(),
-        Ok(Ok(Progress::Done(_))) => "Done".to_owned(),
-        Ok(Ok(Progress::Refused(_))) => "Refused".to_owned(),
-        Ok(Ok(Progress::Unknown)) => "Unknown".to_owned(),
-        Ok(Err(why)) => format!("Err: {why}"),
-        Err(_) => Got::read(answer).words(),
-    }
-}
-
-/// What a user got for one of the mistakes, which return a block.
-fn block_words(answer: &Answer) -> String {
-    match decode::<Result<Nat, String>>("", answer) {
-        Ok(Ok(_)) => "Ok".to_owned(),
-        Ok(Err(why)) => format!("Err: {why}"),
-        Err(_) => Got::read(answer).words(),
-    }
 }

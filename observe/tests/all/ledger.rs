@@ -2,53 +2,16 @@
 
 use std::time::Duration;
 
-use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{
     assert_questions_can_be_answered, found, in_every_order, observe, stage, text,
 };
-use candid::{CandidType, Deserialize, Nat, Principal};
+use candid::{Nat, Principal};
 use observe::lessons::ledger::LESSON;
+use observe::lessons::ledger::interface::{
+    self, Account, Outcome, Progress, TransferArg, TransferError, Transferred,
+};
 use observe::network::{Delivery, Kind, WaitingMessage};
 use observe::stage::{Stage, accepted};
-
-#[derive(CandidType, Clone, Copy, Deserialize)]
-struct Account {
-    owner: Principal,
-    subaccount: Option<[u8; 32]>,
-}
-
-impl Account {
-    fn of(owner: Principal) -> Self {
-        Account {
-            owner,
-            subaccount: None,
-        }
-    }
-}
-
-#[derive(CandidType)]
-struct TransferArg {
-    to: Account,
-    amount: Nat,
-}
-
-#[derive(CandidType, Debug, Deserialize)]
-enum TransferError {
-    InsufficientFunds { balance: Nat },
-    GenericError { error_code: Nat, message: String },
-}
-
-type Transferred = Result<Nat, TransferError>;
-
-#[derive(CandidType, Clone, Debug, Deserialize, PartialEq)]
-enum Progress {
-    Open,
-    Done(Nat),
-    Refused(String),
-    Unknown,
-}
-
-type Outcome = Result<Progress, String>;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -68,9 +31,7 @@ fn assert_err(outcome: &Outcome, expected: &str) {
 // ---- What a user does ----------------------------------------------------------------------------
 
 fn transfer(stage: &mut Stage, to: Account, amount: u64) -> Transferred {
-    let amount = nat(amount);
-    let arg = TransferArg { to, amount };
-    stage.reply(stage.callee, "icrc1_transfer", (arg,)).unwrap()
+    interface::transfer(stage, &TransferArg::new(to, amount)).unwrap()
 }
 
 fn get_tokens(stage: &mut Stage) -> Result<Nat, String> {
@@ -95,9 +56,7 @@ fn withdraw(stage: &mut Stage, number: u64, amount: u64) -> Outcome {
 }
 
 fn progress(stage: &mut Stage, number: u64) -> Outcome {
-    stage
-        .query(stage.caller, "get_progress", (number,))
-        .unwrap()
+    interface::progress(stage, number).unwrap()
 }
 
 fn settle(stage: &mut Stage, user: Principal, number: u64, block: Option<Nat>) -> Outcome {
@@ -200,111 +159,6 @@ fn without_a_time_or_with_a_new_one_or_believing_too_old_the_canister_pays_what_
 }
 
 // ---- Whatever fails ------------------------------------------------------------------------------
-
-/// A user who wants to withdraw 100 of 500, and calls until that is done.
-const WITHDRAW: Scenario<()> = Scenario {
-    lesson: &LESSON,
-    prepare: |world| {
-        prepare_deposit(world);
-        let deposited: Outcome = world.call(world.caller, "deposit", (1u64, nat(500)));
-        assert!(is_done(&deposited));
-    },
-    act: |world, ()| world.send(world.caller, "withdraw", (2u64, nat(100))),
-    recover: |world, ()| world.send(world.caller, "withdraw", (2u64, nat(100))),
-    check: |world, ()| check(world, 2, [390, 390, 580]),
-};
-
-/// A user who wants to deposit 500, and calls until that is done.
-const DEPOSIT: Scenario<()> = Scenario {
-    lesson: &LESSON,
-    prepare: prepare_deposit,
-    act: |world, ()| world.send(world.caller, "deposit", (1u64, nat(500))),
-    recover: |world, ()| world.send(world.caller, "deposit", (1u64, nat(500))),
-    check: |world, ()| check(world, 1, [500, 500, 480]),
-};
-
-fn prepare_deposit(world: &mut World) {
-    let _gift: Result<Nat, String> = world.call(world.callee, "get_tokens", ());
-    let to: Account = world.query(world.caller, "get_deposit_account", ());
-    let amount = nat(510);
-    let arg = TransferArg { to, amount };
-    let put: Transferred = world.call(world.callee, "icrc1_transfer", (arg,));
-    put.unwrap();
-}
-
-fn check(world: &mut World, number: u64, expected: [u64; 3]) -> Result<(), String> {
-    let user = Principal::anonymous();
-    let outcome: Outcome = world.query(world.caller, "get_progress", (number,));
-    let books = found_books(world, user);
-    match is_done(&outcome) && books == expected.map(nat) {
-        true => Ok(()),
-        false => Err(format!("{books:?}, {outcome:?}")),
-    }
-}
-
-fn found_books(world: &mut World, user: Principal) -> [Nat; 3] {
-    let caller = world.caller;
-    let mut tokens = |owner| world.query(world.callee, "icrc1_balance_of", (Account::of(owner),));
-    let (has, users) = (tokens(caller), tokens(user));
-    [world.query(caller, "get_balance", (user,)), has, users]
-}
-
-#[test]
-fn any_two_faults_and_a_withdrawal_is_paid_once() {
-    let faults = [FAULTS, &[Fault::UpgradeInFlight]].concat();
-    let runs = try_all(&WITHDRAW, &faults, 2);
-    println!("{runs} runs");
-    assert!(runs > 100, "only {runs} runs");
-}
-
-#[test]
-fn any_two_faults_and_a_deposit_is_credited_once() {
-    let faults = [FAULTS, &[Fault::UpgradeInFlight]].concat();
-    let runs = try_all(&DEPOSIT, &faults, 2);
-    println!("{runs} runs");
-    assert!(runs > 100, "only {runs} runs");
-}
-
-#[test]
-fn any_two_faults_and_a_user_who_does_not_wait_is_paid_once() {
-    let impatient = Scenario {
-        act: |world, ()| {
-            world.send(world.caller, "withdraw", (2u64, nat(100)));
-            world.send(world.caller, "withdraw", (2u64, nat(100)));
-        },
-        ..WITHDRAW
-    };
-    let runs = try_all(&impatient, FAULTS, 2);
-    println!("{runs} runs");
-    assert!(runs > 100, "only {runs} runs");
-}
-
-/// The mistakes, which nobody has to call again for them to go wrong.
-const WITHOUT_TIME: Scenario<()> = Scenario {
-    act: |world, ()| world.send(world.caller, "withdraw_without_time", (nat(100),)),
-    recover: |_, ()| (),
-    check: |world, ()| match found_books(world, Principal::anonymous()) {
-        books if books == [390, 390, 580].map(nat) => Ok(()),
-        books => Err(format!("{books:?}")),
-    },
-    ..WITHDRAW
-};
-
-#[test]
-#[should_panic(expected = "with [(2, Lose)]: [Nat(390), Nat(280), Nat(680)]")]
-fn without_a_time_a_lost_answer_is_paid_twice() {
-    try_all(&WITHOUT_TIME, &[Fault::Lose], 1);
-}
-
-#[test]
-#[should_panic(expected = "with [(2, Lose)]: [Nat(390), Nat(280), Nat(680)]")]
-fn with_a_new_time_a_lost_answer_is_paid_twice() {
-    let new_time = Scenario {
-        act: |world, ()| world.send(world.caller, "withdraw_with_new_time", (nat(100),)),
-        ..WITHOUT_TIME
-    };
-    try_all(&new_time, &[Fault::Lose], 1);
-}
 
 #[test]
 fn in_no_order_of_messages_is_one_withdrawal_paid_twice_or_given_back_and_paid() {

@@ -15,6 +15,7 @@ mod interfaces;
 mod interleaving;
 mod journal;
 mod ledger;
+mod ledger_faults;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
