@@ -120,6 +120,7 @@ fn set_up(arguments: &Arguments, lesson: &Lesson, network: Box<dyn Network>) -> 
             let deployment = Deployment {
                 caller,
                 callee,
+                proxy: None,
                 modules,
             };
             Stage::new(network, folders, deployment)?

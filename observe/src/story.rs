@@ -166,7 +166,9 @@ fn reason(reject: &Reject) -> &str {
 
 /// A text with the names of the canisters in place of their ids.
 pub fn with_names(stage: &Stage, text: &str) -> String {
-    let canisters = stage.deployments().flat_map(|one| [one.caller, one.callee]);
+    let canisters = stage
+        .deployments()
+        .flat_map(|one| one.canisters().map(|(canister, _)| canister));
     canisters.fold(text.to_owned(), |text, canister| {
         text.replace(&canister.to_text(), &stage.name(&canister))
     })

@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use observe::lesson::Canisters;
 use observe::lessons::{LESSONS, all};
 
 use crate::support::{observe, project, text};
@@ -235,12 +234,12 @@ fn every_lesson_has_its_room_and_no_room_is_without_a_lesson() {
     let rooms: Vec<String> = rooms().into_iter().map(|(_, room)| room).collect();
     assert_eq!(found, rooms);
     for (lesson, room) in LESSONS.iter().zip(&rooms) {
-        let files: &[&str] = match lesson.canisters {
-            Canisters::Room => &["caller.rs", "callee.rs", "caller.did", "callee.did"],
-            _ => &[],
-        };
-        for file in files.iter().chain(&["README.md"]) {
-            assert!(folder.join(room).join(file).is_file(), "{room}/{file}");
+        let room = folder.join(room);
+        assert!(room.join("README.md").is_file(), "{}", room.display());
+        for part in lesson.canisters.in_room() {
+            for file in [format!("{part}.rs"), format!("{part}.did")] {
+                assert!(room.join(&file).is_file(), "{}: {file}", room.display());
+            }
         }
     }
 }
@@ -333,10 +332,7 @@ fn the_lessons_have_no_name_twice() {
 fn canisters() -> Vec<(&'static str, String, &'static str)> {
     let mut canisters = Vec::new();
     for (lesson, (name, room)) in LESSONS.iter().zip(rooms()) {
-        if lesson.canisters != Canisters::Room {
-            continue;
-        }
-        for part in ["caller", "callee"] {
+        for &part in lesson.canisters.in_room() {
             let source = project().join(format!("lessons/{room}/{part}.rs"));
             assert!(source.exists(), "lessons/{room} has no {part}.rs");
             canisters.push((name, room.clone(), part));
@@ -375,9 +371,16 @@ fn has_tests(room: &Path, file: &str) -> bool {
 
 #[test]
 fn dfx_knows_every_canister_of_a_lesson() {
-    let canisters = canisters().into_iter().map(|(lesson, room, part)| {
-        let dependencies = match part {
-            "caller" => format!("      \"dependencies\": [\"{lesson}_callee\"],\n"),
+    let all = canisters();
+    let canisters = all.iter().map(|(lesson, room, part)| {
+        // The caller calls all others of its room.
+        let others = all.iter().filter(|(of, _, other)| of == lesson && *other != "caller");
+        let others = others.map(|(_, _, other)| format!("\"{lesson}_{other}\""));
+        let dependencies = match *part {
+            "caller" => {
+                let others: Vec<String> = others.collect();
+                format!("      \"dependencies\": [{}],\n", others.join(", "))
+            }
             _ => String::new(),
         };
         format!(
