@@ -17,11 +17,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
-    layout: Layout::Table(
-        "caller saw: what became of its call. caller + callee + lost: how many of the attached cycles the\n\
-         caller has again, how many the callee has, and how many are lost. The price is 400 cycles.\n\
-         Fees are not in it: they are paid from the balance, and not from what is attached.\n",
-    ),
+    layout: Layout::Table,
 };
 
 fn experiments() -> Vec<Experiment> {

@@ -19,12 +19,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::PairInTwoLanguages,
     introduction: None,
     experiments,
-    layout: Layout::Table(
-        "C1, C2: canister1 and canister2, in Motoko unless the row says otherwise. before, after: what C1\n\
-         changed before and after its last await. finally: what it counted; in Rust, Drop. –: nothing to\n\
-         change, or no such method. grew by: the counter of C1, that of C2, and the count of finally.\n\
-         Rust: what the Rust pair did; = is the same growth and answer.\n",
-    ),
+    layout: Layout::Table,
 };
 
 const THROW: &str = "reject 4, IC0406";

@@ -18,10 +18,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
-    layout: Layout::Table(
-        "pending: what was pending and then settled. paid: by the callee in the end.\n\
-         left: in the account in the end. together: paid and left, of 100.\n",
-    ),
+    layout: Layout::Table,
 };
 
 /// What goes wrong with a withdrawal.

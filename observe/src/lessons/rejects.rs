@@ -18,10 +18,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
-    layout: Layout::Table(
-        "saw: the error that the caller got. may conclude: what its function conclude makes of it.\n\
-         clean, retryable: what ic-cdk says of it. grew by: the counter of the callee.\n",
-    ),
+    layout: Layout::Table,
 };
 
 /// A way to fail: what is tried, and what is predicted to become of it.
@@ -92,7 +89,7 @@ struct FailedCall {
 }
 
 /// The fact that tells the counter.
-const GROWN: &str = "grew by";
+const GROWN: &str = "callee grew by";
 
 /// How long the caller waits where it doesn't wait for ever.
 const WAIT: Duration = Duration::from_secs(60);
@@ -314,7 +311,7 @@ fn failures() -> Vec<Failure> {
             conclusion: Conclusion::Unknown,
             is_clean: true,
             is_retryable: true,
-            why: "The call was not one of the callee. What its reject means, depends on the method: http_request may end so when servers have acted..",
+            why: "The call was not one of the callee. What its reject means, depends on the method: http_request may end so when servers have acted.",
             ..Failure::DEFAULT
         },
         Failure {
