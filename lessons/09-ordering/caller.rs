@@ -7,8 +7,9 @@ use std::task::Poll;
 
 use candid::{Principal, utils::ArgumentEncoder};
 use ic_cdk::{
-    api::msg_caller,
+    api::{canister_self, msg_caller},
     call::{Call, Response},
+    trap,
 };
 use ic_cdk_macros::update;
 
@@ -77,10 +78,33 @@ async fn ask_prices_by_call() -> Result<Vec<(String, u64)>, String> {
 }
 
 async fn price_of(item: &str) -> Result<u64, String> {
-    let response = call_callee("price", &(item,)).await?;
+    price_at(callee(), item).await
+}
+
+async fn price_at(shop: Principal, item: &str) -> Result<u64, String> {
+    let response = call(shop, "price", &(item,)).await?;
     response
         .candid()
         .map_err(|error| format!("price replied something else: {error}"))
+}
+
+/// Asks two canisters with one message: first the callee, then this canister itself. Either request
+/// may be executed first. The order in which they were sent holds for one callee only.
+#[update]
+async fn ask_two_callees() -> Result<Vec<u64>, String> {
+    let shops = [callee(), canister_self()];
+    // COMMIT POINT: both calls are sent.
+    let prices = join_all(shops.map(|shop| price_at(shop, "apple"))).await;
+    prices.into_iter().collect()
+}
+
+/// The price of an apple here. This is the second callee of [`ask_two_callees`].
+#[update]
+fn price(item: String) -> u64 {
+    match item.as_str() {
+        "apple" => 11,
+        _ => trap(format!("there is no price of '{item}' here")),
+    }
 }
 
 // ---- Many calls ----------------------------------------------------------------------------
@@ -132,7 +156,15 @@ fn check(count: u64) -> Result<(), String> {
 }
 
 async fn call_callee(method: &str, arguments: &impl ArgumentEncoder) -> Result<Response, String> {
-    Call::unbounded_wait(callee(), method)
+    call(callee(), method, arguments).await
+}
+
+async fn call(
+    canister: Principal,
+    method: &str,
+    arguments: &impl ArgumentEncoder,
+) -> Result<Response, String> {
+    Call::unbounded_wait(canister, method)
         .with_args(arguments)
         .await
         .map_err(|error| format!("{method} failed: {error}"))

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail};
 use candid::{CandidType, Deserialize};
 
 use crate::answer::Got;
 use crate::lesson::{
-    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way,
+    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way, rule,
 };
-use crate::network::{Answer, Kind, Sent};
+use crate::network::{Answer, Delivery, Kind, Sent, WaitingMessage};
 use crate::stage::{Stage, accepted};
 
 pub const LESSON: Lesson = Lesson {
@@ -52,6 +52,20 @@ fn experiments() -> Vec<Experiment> {
             AFTER_5_MINUTES,
             "After a minute the system answers in place of the callee with SysUnknown. The caller \
              goes on, answers its user, and has nothing more to wait for.",
+        )),
+        rule(
+            "wait_for_ever",
+            "waits with unbounded wait; the network is to lose the messages, and a day passes",
+            no_end_in_sys_unknown,
+        )
+        .on_local_replica()
+        .asks(Question::new(
+            "The caller waits with unbounded wait. The call is delayed, and the callee takes a day. \
+             What does the caller see?",
+            ["reject 6", "a reply"],
+            CALLER_SEES,
+            "An unbounded wait ends with the callee's own response, however late. SysUnknown is the \
+             price of a deadline.",
         )),
         mistake(
             "ask_trusting",
@@ -212,6 +226,57 @@ fn stop_words(stage: &mut Stage, stop: &Sent) -> Result<String> {
         Some(Ok(_)) => STOPPED.to_owned(),
         Some(reject) => Got::read(&reject).words(),
     })
+}
+
+/// The fact that is asked for.
+const CALLER_SEES: &str = "the caller, in the end, saw";
+
+/// Tries to end an unbounded wait without the callee: by a loss, and by time.
+fn no_end_in_sys_unknown(stage: &mut Stage) -> Result<Vec<Fact>> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let method = "wait_for_ever";
+    stage.watch(stage.callee, "get", ())?;
+    stage.hold()?;
+    let sent = stage.send(stage.caller, method, ())?;
+    stage.deliver_call(method)?;
+    let call = lose(stage, Kind::Request)?;
+    stage.advance_time(DAY)?;
+    let after_a_day = match stage.answer_so_far(&sent)? {
+        None => "no answer".to_owned(),
+        Some(answer) => Got::read(&answer).words(),
+    };
+    // The callee executes, up to its answer.
+    let (caller, callee) = (stage.caller, stage.callee);
+    let answers = |message: &WaitingMessage| {
+        message.kind == Kind::Response && message.from == callee && message.to == caller
+    };
+    while !stage.waiting()?.iter().any(answers) {
+        if !stage.deliver_next()? {
+            bail!("the callee never answers");
+        }
+    }
+    let answer = lose(stage, Kind::Response)?;
+    stage.deliver_all()?;
+    let in_the_end = Got::read(&stage.answer(&sent)?).words();
+    let saw = in_the_end
+        .strip_prefix("reply: saw ")
+        .unwrap_or(&in_the_end);
+    Ok(vec![
+        fact("the call can be lost", "no", call),
+        fact("the user, after a day", "no answer", after_a_day),
+        fact("the answer can be lost", "no", answer),
+        fact(CALLER_SEES, "a reply", saw),
+    ])
+}
+
+/// Whether the network can lose the message of this kind that waits.
+fn lose(stage: &mut Stage, kind: Kind) -> Result<&'static str> {
+    let waiting = stage.waiting()?;
+    if !waiting.iter().any(|message| message.kind == kind) {
+        bail!("no message of this kind waits: {waiting:?}");
+    }
+    let lost = stage.deliver(|message| message.kind == kind, Delivery::Lose);
+    Ok(if lost.is_ok() { "yes" } else { "no" })
 }
 
 // ---- A callee with a hostile reply -------------------------------------------------------------

@@ -58,6 +58,7 @@ fn experiments() -> Vec<Experiment> {
         .map(Increment::experiment)
         .collect();
     experiments.extend(questions_to_the_callee());
+    experiments.push(at_most_once());
     experiments
 }
 
@@ -280,6 +281,50 @@ fn ask(stage: &mut Stage, number: u64) -> Result<Remembered> {
     known.map_err(|why| anyhow!("the caller could not ask: {why}"))
 }
 
+// ---- What the system repeats, and what it doesn't ----------------------------------------------
+
+/// How often the callee counts, long after the caller has given up.
+const COUNT_LATER: &str = "a day later, it counts";
+
+fn at_most_once() -> Experiment {
+    rule(
+        WITHOUT_ID,
+        "three calls: the first call, the second call and the third answer get lost; a day passes",
+        delivered_at_most_once,
+    )
+    .on_local_replica()
+    .asks(Question::new(
+        "The caller calls three times, and gives up. The first two calls got lost, and the answer to \
+         the third. What does the callee count a day later?",
+        [0, 1, 3],
+        COUNT_LATER,
+        "Each call is delivered once or never. The system repeats nothing: only the caller does.",
+    ))
+}
+
+fn delivered_at_most_once(stage: &mut Stage) -> Result<Vec<Fact>> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let account = open(stage)?;
+    stage.hold()?;
+    let sent = stage.send(stage.caller, WITHOUT_ID, (account,))?;
+    stage.deliver_call(WITHOUT_ID)?;
+    for lost in [Kind::Request, Kind::Request, Kind::Response] {
+        lose(stage, lost)?;
+    }
+    let calls = stage.events().flat_map(|event| &event.calls).count();
+    let at_once = count(stage, account)?;
+    stage.advance_time(DAY)?;
+    let waiting = stage.waiting()?.len();
+    stage.release()?;
+    Ok(vec![
+        fact(RETURNED, NO_ANSWER, words(&stage.answer(&sent)?)),
+        fact(CALLS, "3 times", format!("{calls} times")),
+        fact(COUNT, 1, at_once),
+        fact("a day later, messages on their way", 0, waiting),
+        fact(COUNT_LATER, 1, count(stage, account)?),
+    ])
+}
+
 // ---- Calls -----------------------------------------------------------------------------------
 
 /// A new account of the callee. What follows is the scene that a reader wants to see.
@@ -322,16 +367,21 @@ fn call_and_lose(
     let sent = stage.send(stage.caller, method, (argument,))?;
     stage.deliver_call(method)?;
     for _ in 0..times {
-        if lost == Kind::Response {
-            stage.deliver(is(Kind::Request), Delivery::Normally)?;
-        }
-        stage.deliver(is(lost), Delivery::Lose)?;
-        stage.advance_time(WAIT)?;
-        // The system's answer: SysUnknown.
-        stage.deliver(is(Kind::Response), Delivery::Normally)?;
+        lose(stage, lost)?;
     }
     stage.release()?;
     stage.answer(&sent)
+}
+
+/// Loses the call that waits, or the answer to it, and delivers what the system then answers.
+fn lose(stage: &mut Stage, lost: Kind) -> Result<()> {
+    if lost == Kind::Response {
+        stage.deliver(is(Kind::Request), Delivery::Normally)?;
+    }
+    stage.deliver(is(lost), Delivery::Lose)?;
+    stage.advance_time(WAIT)?;
+    // The system's answer: SysUnknown.
+    stage.deliver(is(Kind::Response), Delivery::Normally)
 }
 
 fn is(kind: Kind) -> impl Fn(&WaitingMessage) -> bool {
