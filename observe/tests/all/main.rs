@@ -17,6 +17,7 @@ mod journal;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
+mod map;
 mod motoko;
 #[cfg(feature = "network")]
 mod network;

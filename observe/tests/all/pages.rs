@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use observe::legend;
 use observe::lesson::Canisters;
 use observe::lessons::{LESSONS, all};
 
@@ -29,7 +30,7 @@ fn keep(file: &Path, fresh: &str) {
 }
 
 /// The rooms of the lessons, in their order: the lesson's name, and the room's.
-fn rooms() -> Vec<(&'static str, String)> {
+pub(crate) fn rooms() -> Vec<(&'static str, String)> {
     let rooms = LESSONS.iter().zip(1..);
     rooms
         .map(|(lesson, number)| (lesson.name, format!("{number:02}-{}", lesson.name)))
@@ -37,7 +38,7 @@ fn rooms() -> Vec<(&'static str, String)> {
 }
 
 /// What belongs on a page beside outputs and code.
-enum Page {
+pub(crate) enum Page {
     /// The list of the lessons.
     Readme,
     /// Links to the lessons before and after this one.
@@ -47,7 +48,7 @@ enum Page {
 }
 
 /// All pages with outputs or code.
-fn pages() -> Vec<(PathBuf, Page)> {
+pub(crate) fn pages() -> Vec<(PathBuf, Page)> {
     let mut pages = vec![
         (project().join("README.md"), Page::Readme),
         (project().join("canisters/motoko/README.md"), Page::Other),
@@ -80,7 +81,11 @@ fn pages_show_the_outputs_the_code_and_the_lessons_of_today() {
                 assert_eq!(output.status.code(), Some(0), "{comment}: {printed}");
                 return Some(printed);
             }
-            if comment == "the lessons" {
+            if comment == "the legend" {
+                return Some(legend::whole());
+            }
+            // The list of lessons is no block, and states are drawn by hand: `map` compares them.
+            if comment == "the lessons" || comment.starts_with("states of ") {
                 return None;
             }
             let code = comment.strip_prefix("code of ");
@@ -279,8 +284,12 @@ fn with_links(page: &str, index: usize) -> String {
             .get(index + 1)
             .map(|room| format!("Next: {}", link(room))),
     ];
-    let links: Vec<String> = links.into_iter().flatten().collect();
-    let is_content = |line: &&str| !line.starts_with("Previous: ") && !line.starts_with("Next: ");
+    let map = "[The map](../../docs/map.md)".to_owned();
+    let links: Vec<String> = links.into_iter().flatten().chain([map]).collect();
+    let is_content = |line: &&str| {
+        let links = ["Previous: ", "Next: ", "[The map](../../docs/map.md)"];
+        !links.iter().any(|link| line.starts_with(link))
+    };
     let lines: Vec<&str> = page.lines().filter(is_content).collect();
     let content = lines.join("\n");
     format!("{}\n\n{}\n", content.trim_end(), links.join(" · "))
