@@ -48,8 +48,7 @@ async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Out
 /// What is asked for.
 const ITEMS: [&str; 2] = ["apple", "pear"];
 
-/// The mistake: the first response that comes is taken for the answer to the first request. It
-/// mostly is, until the day when it is not.
+/// The mistake: taking the first response as the answer to the first request. Most of the time it is.
 #[update]
 async fn ask_prices_by_arrival() -> Result<Vec<(String, u64)>, String> {
     let arrived = RefCell::new(Vec::new());
@@ -66,7 +65,7 @@ async fn ask_prices_by_arrival() -> Result<Vec<(String, u64)>, String> {
     Ok(ITEMS.map(String::from).into_iter().zip(prices).collect())
 }
 
-/// The right way: every response is kept with what it answers.
+/// The right way: keep each response with its question.
 #[update]
 async fn ask_prices_by_call() -> Result<Vec<(String, u64)>, String> {
     let ask = async |item: &str| {
@@ -109,8 +108,8 @@ fn price(item: String) -> u64 {
 
 // ---- Many calls ----------------------------------------------------------------------------
 
-/// The mistake: a loop of awaits. Each waits for the one before; and each is a commit point, so that
-/// a failure in the middle leaves a half.
+/// The mistake: a loop of awaits. Each waits for the one before. Each is a commit point, so a failure in
+/// the middle leaves a half.
 #[update]
 async fn append_in_a_loop(count: u64) -> Result<(), String> {
     check(count)?;
@@ -121,8 +120,8 @@ async fn append_in_a_loop(count: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Faster: all calls leave with one message, and the callee receives them in this order. It is
-/// still a message for each entry, and each may fail alone.
+/// Faster: all calls leave with one message, and the callee receives them in this order. There is still
+/// a message for each entry, and each may fail alone.
 #[update]
 async fn append_in_parallel(count: u64) -> Result<(), String> {
     check(count)?;
@@ -132,8 +131,8 @@ async fn append_in_parallel(count: u64) -> Result<(), String> {
     join_all(calls).await.into_iter().collect()
 }
 
-/// The right way, where the callee offers it: one call for all entries. There is one message in
-/// the callee, and so it has all of them or none.
+/// The right way, if the callee offers it: one call for all entries. It is one message in the callee, so
+/// the callee has all of them or none.
 #[update]
 async fn append_as_a_batch(count: u64) -> Result<(), String> {
     check(count)?;

@@ -16,7 +16,7 @@ use crate::stage::{Stage, accepted};
 
 pub const LESSON: Lesson = Lesson {
     name: "callees",
-    about: "A callee that never answers, or whose reply is made to harm.",
+    about: "A callee that never answers, or that replies with hostile data.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -33,15 +33,15 @@ fn experiments() -> Vec<Experiment> {
         .on_local_replica()
         .asks(Question::new(
             "The caller waits for the callee with unbounded wait, and the callee doesn't answer. A \
-             controller stops the caller, to upgrade it. What has become of that after 5 minutes?",
+             controller stops the caller to upgrade it. What has become of that after 5 minutes?",
             [STOPPED, TIMED_OUT, "not answered"],
             AFTER_5_MINUTES,
-            "It stops when every call that it handles is answered, and the one that waits for the \
-             callee is not. The command gives up after 5 minutes, the caller goes on stopping.",
+            "A canister stops when every call that it handles is answered, and one of them waits for \
+             the callee. The command gives up after 5 minutes, and the caller goes on stopping.",
         )),
         right_way(
             "wait_with_deadline",
-            "waits with bounded wait, for a minute",
+            "waits with bounded wait, one minute at most",
             wait_with_deadline,
         )
         .on_local_replica()
@@ -50,12 +50,12 @@ fn experiments() -> Vec<Experiment> {
              after 5 minutes?",
             [STOPPED, TIMED_OUT, "not answered"],
             AFTER_5_MINUTES,
-            "After a minute the system answers in place of the callee with SysUnknown. The caller \
-             goes on, answers its user, and has nothing more to wait for.",
+            "After a minute the system answers in place of the callee: SysUnknown. The caller goes on, \
+             answers its user, and has nothing left to wait for.",
         )),
         rule(
             "wait_for_ever",
-            "waits with unbounded wait; the network is to lose the messages, and a day passes",
+            "waits with unbounded wait; the network tries to lose the messages, and a day passes",
             no_end_in_sys_unknown,
         )
         .on_local_replica()
@@ -69,17 +69,17 @@ fn experiments() -> Vec<Experiment> {
         )),
         mistake(
             "ask_trusting",
-            "decodes whatever the callee replies, and traps if it can't",
+            "decodes whatever the callee replies, and traps if that fails",
             ask_trusting,
         )
         .asks(Question::new(
             "An account is marked as waiting, then the caller awaits the callee's reply, decodes \
-             it, and takes the mark off. The reply is of 22 bytes, a name and a list of four \
-             billion nulls. How is the account afterwards?",
+             it, and removes the mark. The reply has 22 bytes: a name, and a list of four billion \
+             nulls. How is the account afterwards?",
             ["free", "waiting"],
             BOMBED_ACCOUNT,
-            "Decoding visits every null, and reaches the limit of instructions: a trap. It undoes \
-             the callback, in which the mark was to be taken off, and not the message before.",
+            "Decoding visits every null and reaches the limit of instructions: a trap. It undoes the \
+             callback, which would have removed the mark, and not the message before.",
         )),
         right_way(
             "ask_careful",
@@ -87,7 +87,7 @@ fn experiments() -> Vec<Experiment> {
             ask_careful,
         )
         .asks(Question::new(
-            "The same reply, but decoded with a limit, and without a trap. What does the user get?",
+            "The same reply, decoded with a limit and without a trap. What does the user get?",
             [
                 "Ok, 6 letters",
                 "Err",
@@ -95,8 +95,8 @@ fn experiments() -> Vec<Experiment> {
                 "reject 5, IC0522",
             ],
             BOMBED_USER,
-            "The name could be read, but not what came behind it: the decoder gives up when its \
-             quota is used up. That is an error like any other, and the callback goes on.",
+            "The name could be read, but not what came after it: the decoder gives up when its quota \
+             is used up. That is an error like any other, and the callback goes on.",
         )),
     ]
 }

@@ -189,7 +189,7 @@ fn only_in_motoko() -> Vec<Call> {
         after: kept(1),
         callee: kept(1),
         answer: THROW,
-        why: "throw is a reject on purpose, and a normal end of the message: a commit point. It undoes nothing.",
+        why: "throw is a reject on purpose and ends the message normally: a commit point. It undoes nothing.",
         ..NOTHING
     });
     vec![
@@ -198,7 +198,7 @@ fn only_in_motoko() -> Vec<Call> {
             what: "throws before any await",
             before: kept(1),
             answer: THROW,
-            why: "throw is a reject on purpose, and a normal end of the message. To undo the 1 it would have to trap.",
+            why: "throw is a reject on purpose and ends the message normally. Only a trap would undo the 1.",
             ..NOTHING
         }),
         throws,
@@ -272,7 +272,7 @@ fn only_in_motoko() -> Vec<Call> {
             rust: SAME,
             ..Call::new(Way {
                 method: "increment_both_then_assert_false",
-                what: "asserts after the await what is false",
+                what: "traps by assert false after the await",
                 before: kept(1),
                 after: undone(1),
                 callee: kept(1),

@@ -13,7 +13,7 @@ use crate::stage::{Stage, decode};
 
 pub const LESSON: Lesson = Lesson {
     name: "ordering",
-    about: "Requests come in order, responses in any; calls in a loop, in parallel, and as one.",
+    about: "Requests come in order, responses in any; calls in a loop, in parallel, or as one.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -54,7 +54,7 @@ fn experiments() -> Vec<Experiment> {
     let experiments = [
         rule(
             PARALLEL,
-            "sends two requests; the second is to be delivered first",
+            "sends two requests; somebody tries to deliver the second first",
             requests_in_order,
         )
         .asks(Question::new(
@@ -80,7 +80,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         mistake(
             BY_ARRIVAL,
-            "takes the first response for the answer to the first request",
+            "takes the first response as the answer to the first request",
             |stage| {
                 Ok(vec![
                     fact(IN_ORDER, "apple 10, pear 20", ask_prices(stage, BY_ARRIVAL)?),
@@ -90,7 +90,7 @@ fn experiments() -> Vec<Experiment> {
         )
         .asks(Question::new(
             "The caller asks for the prices of an apple (10) and a pear (20), and takes the first \
-             response for that of the apple. The second response comes first. What does it say?",
+             response as the apple's. The second response comes first. What does the caller say?",
             ["apple 10, pear 20", "apple 20, pear 10", "apple 20, pear 20"],
             REVERSED,
             "Requests arrive in order, responses in any.",
@@ -110,11 +110,11 @@ fn experiments() -> Vec<Experiment> {
              What does the caller say?",
             ["apple 10, pear 20", "apple 20, pear 10", "apple 20, pear 20"],
             REVERSED,
-            "The system knows which response belongs to which call: each await gets its own.",
+            "The system knows which response belongs to which call. Each await gets its own.",
         )),
         mistake(
             LOOP,
-            "appends ten entries in a loop of awaits; then five, and something traps",
+            "appends ten entries in a loop of awaits; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, LOOP)?;
                 Ok(vec![
@@ -134,7 +134,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         rule(
             PARALLEL,
-            "appends ten entries in parallel; then five, and something traps",
+            "appends ten entries in parallel; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, PARALLEL)?;
                 Ok(vec![
@@ -155,7 +155,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         right_way(
             BATCH,
-            "appends ten entries with one call; then five, and something traps",
+            "appends ten entries with one call; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, BATCH)?;
                 Ok(vec![

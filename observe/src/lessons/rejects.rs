@@ -14,7 +14,7 @@ use crate::stage::{Stage, accepted, decode};
 
 pub const LESSON: Lesson = Lesson {
     name: "rejects",
-    about: "What a caller may conclude when a call fails, and what it may not.",
+    about: "What you may conclude when a call fails, and what you may not.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -291,7 +291,7 @@ fn failures() -> Vec<Failure> {
             saw: "reject 5",
             conclusion: Conclusion::UnknownButCallEnded,
             grown: 1,
-            why: "The await of the callee was a commit point, so the timer was kept. It adds its 1 when the call has long ended.",
+            why: "The await of the callee was a commit point, so the timer was kept. It adds its 1 long after the call has ended.",
             ..Failure::DEFAULT
         },
         Failure {
@@ -311,7 +311,7 @@ fn failures() -> Vec<Failure> {
             conclusion: Conclusion::Unknown,
             is_clean: true,
             is_retryable: true,
-            why: "The call was not one of the callee. What its reject means, depends on the method: http_request may end so when servers have acted.",
+            why: "The management canister was called. What its reject means depends on the method: http_request may end like this after servers have acted.",
             ..Failure::DEFAULT
         },
         Failure {
@@ -352,7 +352,7 @@ fn failures() -> Vec<Failure> {
             saw: "unreadable reply",
             conclusion: Conclusion::Replied,
             grown: 1,
-            why: "The callee committed, and replied. That the caller can't read the reply changes nothing there.",
+            why: "The callee committed and replied. A caller that can't read the reply changes nothing about that.",
             ..Failure::DEFAULT
         },
     ]

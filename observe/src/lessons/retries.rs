@@ -70,37 +70,37 @@ fn increments() -> [Increment; 6] {
             method: WITHOUT_ID,
             lost: Some(Kind::Response),
             count: 2,
-            why: "The caller was told only that the outcome is unknown. It called again, and the callee did as it was told, twice.",
+            why: "The caller learned only that the outcome is unknown. It called again, and the callee incremented again.",
         },
         Increment {
             method: WITHOUT_ID,
             lost: Some(Kind::Request),
             count: 1,
-            why: "Here it was right to call again. But the caller saw the same reject as with a lost answer: it had luck.",
+            why: "Here it was right to call again. But the caller saw the same reject as with a lost answer. It was lucky.",
         },
         Increment {
             method: WITHOUT_ID,
             lost: None,
             count: 2,
-            why: "The trap undid what the caller did after its await, and nothing in the callee. The user could not know, and called again.",
+            why: "The trap undid what the caller did after its await, and nothing in the callee. The user could not know that.",
         },
         Increment {
             method: ONCE,
             lost: Some(Kind::Response),
             count: 1,
-            why: "The callee knew the id from the first call, and told its result again.",
+            why: "The callee knew the id from the first call, and returned that result again.",
         },
         Increment {
             method: ONCE,
             lost: Some(Kind::Request),
             count: 1,
-            why: "The callee had never seen the id, and did what it was told.",
+            why: "The callee had never seen the id, so it incremented.",
         },
         Increment {
             method: ONCE,
             lost: None,
             count: 1,
-            why: "The id was committed before the first call, so the trap did not undo it: the second call had the same.",
+            why: "The id was committed before the first call, so the trap did not undo it. The second call had the same id.",
         },
     ]
 }
@@ -121,7 +121,7 @@ impl Increment {
         let what = match self.lost {
             Some(Kind::Response) => "one increment, and the first answer gets lost",
             Some(_) => "one increment, and the first call gets lost",
-            None => "one increment; the caller traps after it, and the user calls again",
+            None => "one increment; the caller traps after the answer, and the user calls again",
         };
         let question = Question::new(
             &format!("{what}. What does the callee count?"),
@@ -207,7 +207,7 @@ fn questions_to_the_callee() -> [Experiment; 3] {
                 "every call gets lost, then the caller asks",
                 lose_all_calls,
             ),
-            "The callee never saw the id. And as requests arrive in the order sent, it won't see it later.",
+            "The callee never saw the id. Requests arrive in the order sent, so it won't see it later either.",
         ),
         asks(
             rule(
@@ -215,7 +215,7 @@ fn questions_to_the_callee() -> [Experiment; 3] {
                 "every answer gets lost, and the caller asks after more than 2 hours",
                 too_late,
             ),
-            "The callee remembers ids for 2 hours. It refuses what is older, so that it is not done twice; but whether it was done at all, nobody can tell.",
+            "The callee remembers ids for 2 hours and refuses older ones, so nothing is done twice. Whether it was done at all, nobody can tell any more.",
         ),
     ]
 }
@@ -289,7 +289,7 @@ const COUNT_LATER: &str = "a day later, it counts";
 fn at_most_once() -> Experiment {
     rule(
         WITHOUT_ID,
-        "three calls: the first call, the second call and the third answer get lost; a day passes",
+        "three attempts: two calls and the third answer get lost, and a day passes",
         delivered_at_most_once,
     )
     .on_local_replica()
