@@ -13,6 +13,7 @@ use ic_cdk::{
     api::{canister_cycle_balance, canister_self, msg_caller, time},
     call::Call,
     futures::{is_recovering_from_trap, spawn, spawn_migratory, spawn_weak},
+    trap,
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::{Deserialize, Deserializer};
@@ -91,14 +92,17 @@ async fn order_and_note(account: u64) -> Result<(), String> {
     // COMMIT POINT: the receipt, and the lock that opens, are kept together.
 }
 
-/// Lets the callee take an order. It does so in one message, so any failure of this call, whose wait
-/// is not bounded, means that it did not.
+/// Places an order with the callee. The wait is not bounded and the callee does it in one message, so a
+/// call that fails means that there is no order.
 async fn send_order(account: u64) -> Result<(), String> {
     let reply = Call::unbounded_wait(callee(), "take_order")
         .with_arg(account)
         .await
         .map_err(|error| format!("nothing was ordered: {error}"))?;
-    reply.candid().map_err(|error| error.to_string())?
+    // If the reply can't be read, there may be an order. The trap leaves the lock behind.
+    reply
+        .candid()
+        .unwrap_or_else(|error| trap(error.to_string()))
 }
 
 // ---- What an await changes ------------------------------------------------------------------
