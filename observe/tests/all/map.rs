@@ -25,13 +25,24 @@ fn rows<'a>(map: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
     numbered.map(|cells| cells[1..].to_vec()).collect()
 }
 
-/// What stands in backquotes, and where it links to.
-fn named(cell: &str) -> Vec<(&str, &str)> {
+/// The experiments that a cell names, and where their links lead: [`name`](page).
+fn experiments(cell: &str) -> Vec<(&str, &str)> {
     let links = cell.split("[`").skip(1);
     let links = links.map(|link| {
         let (name, rest) = link.split_once("`](").expect("a name is a link");
-        let (target, _) = rest.split_once(')').expect("the link ends");
-        (name, target)
+        let (page, _) = rest.split_once(')').expect("the link ends");
+        (name, page)
+    });
+    links.collect()
+}
+
+/// The tests that a cell names, and their files: [file](path "test").
+fn tests(cell: &str) -> Vec<(&str, &str)> {
+    let links = cell.split("](").skip(1);
+    let links = links.map(|link| {
+        let (file, rest) = link.split_once(" \"").expect("the link has a title");
+        let (test, _) = rest.split_once("\")").expect("the title ends");
+        (test, file)
     });
     links.collect()
 }
@@ -77,7 +88,7 @@ fn every_property_and_every_concern_has_a_failure_a_cure_and_a_proof() {
                 panic!("{heading}: {row:?}");
             };
             for (cell, unlike) in [(failures, Side::RightWay), (cures, Side::Mistake)] {
-                let names = named(cell);
+                let names = experiments(cell);
                 assert!(!names.is_empty(), "{number} {what}: nothing shows it");
                 for (name, page) in names {
                     let sides = sides(name);
@@ -87,7 +98,7 @@ fn every_property_and_every_concern_has_a_failure_a_cure_and_a_proof() {
                     assert_eq!(page, page_of(lesson), "`{name}`");
                 }
             }
-            let tests = named(proofs);
+            let tests = tests(proofs);
             assert!(!tests.is_empty(), "{number} {what}: nothing proves it");
             for (test, file) in tests {
                 let source = fs::read_to_string(project().join("docs").join(file));
@@ -139,7 +150,7 @@ fn the_legend_explains_every_column_of_every_table() {
         let columns: BTreeSet<&str> = facts.map(|fact| fact["what"].as_str().unwrap()).collect();
         assert!(!columns.is_empty());
         for column in columns {
-            let is_explained = LEGEND.iter().any(|(name, _)| *name == column);
+            let is_explained = LEGEND.iter().any(|line| line.columns.contains(&column));
             assert!(is_explained, "{}: '{column}'", lesson.name);
         }
     }
