@@ -179,7 +179,10 @@ fn every_diagram_of_states_has_the_states_of_the_code() {
             shown += 1;
         }
     }
-    assert_eq!(shown, 3, "a journal, a saga and a reservation have states");
+    assert!(
+        shown > 3,
+        "a journal, a saga, a reservation and a lock have states"
+    );
 }
 
 /// The states of a diagram.

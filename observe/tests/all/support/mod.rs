@@ -1,5 +1,6 @@
 //! What the tests share: the canisters, built as they are deployed, and a stage for a lesson.
 
+pub mod blocks;
 pub mod faults;
 
 use std::path::{Path, PathBuf};
