@@ -16,7 +16,8 @@ enum Conclusion {
     /// or what was set aside for the call may be given back.
     NothingHappened,
     /// The callee answered, with a reject that it chose. Everything before it is kept, so only the
-    /// callee's documentation can tell what it means.
+    /// callee's documentation can tell what it means. (The system also rejects with this code, if the
+    /// callee's code is uninstalled at an await: of a method with awaits, anything may be done.)
     AsTheCalleeSays,
     /// Nothing, a part, or everything happened. The call has ended: no more of the callee's code
     /// runs for it. What it started may go on, such as a timer, and other calls may come. So what the

@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use observe::legend;
 use observe::lesson::Canisters;
 use observe::lessons::{LESSONS, all};
 
@@ -83,7 +82,7 @@ fn pages_show_the_outputs_the_code_and_the_lessons_of_today() {
                 return Some(printed);
             }
             if comment == "the legend" {
-                return Some(legend::whole());
+                return Some(observe::legend::whole());
             }
             // The list of lessons is no block, and states are drawn by hand: `map` compares them.
             if comment == "the lessons" || comment.starts_with("states of ") {
