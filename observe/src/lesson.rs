@@ -69,8 +69,8 @@ pub enum Layout {
     /// Each finding has its own facts: a heading, and a line for each fact.
     List,
     /// All findings have the same facts: a line for each finding, a column for each fact, and under
-    /// them the legend.
-    Table(&'static str),
+    /// them what [`crate::legend`] says of the columns.
+    Table,
 }
 
 /// One thing to try: [`rule`], [`mistake`] and [`right_way`] make one.

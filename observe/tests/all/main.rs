@@ -20,6 +20,7 @@ mod leftovers;
 #[cfg(feature = "network")]
 mod load;
 mod loops;
+mod map;
 mod motoko;
 #[cfg(feature = "network")]
 mod network;

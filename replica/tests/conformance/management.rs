@@ -107,9 +107,10 @@ fn metrics_tell_controllers_what_a_canister_has_paid_and_for_what() {
     let b = world.puppet();
     let metrics = |world: &mut World, id| {
         let argument = candid::encode_one(CanisterIdRecord { canister_id: id }).unwrap();
+        // The call is paid for itself, so the query comes after it.
+        let called = world.command("canister_metrics", id).unwrap();
         let reply = world.query(MANAGEMENT, "canister_metrics", &argument);
         let result: CanisterMetricsResult = candid::decode_one(&reply.unwrap()).unwrap();
-        let called = world.command("canister_metrics", id).unwrap();
         assert_eq!(
             candid::decode_one::<CanisterMetricsResult>(&called).unwrap(),
             result

@@ -2,6 +2,7 @@
 
 use ic_management_canister_types::CanisterSettings;
 use local_replica::Config;
+use local_replica::fees;
 use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
@@ -253,7 +254,8 @@ fn empty_canister_without_cycles_is_out_of_cycles_first() {
 fn controllers_alone_are_told_how_many_cycles_are_missing() {
     let mut world = world();
     let id = world.create_with(1_000_000, CanisterSettings::default());
-    let missing = world.state(id).freezing_limit() + 1_200_000 + 2_000 * 3 - 1_000_000;
+    let fee = fees::ingress(fees::envelope_size("run", b""));
+    let missing = world.state(id).freezing_limit() + fee - 1_000_000;
     let as_who = |world: &mut World, who| world.call_as(who, id, "run", b"").unwrap_err().message;
     assert_eq!(
         as_who(&mut world, USER),
