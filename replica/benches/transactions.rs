@@ -64,6 +64,7 @@ fn view(subnet: &Arc<Subnet>, settings: &Arc<Settings>) -> View {
         replicated: true,
         certified_data: None,
         freezing_limit: 0,
+        memory64: false,
         limits: Arc::new(Limits::default()),
     }
 }

@@ -8,10 +8,10 @@ use candid::Principal;
 use local_replica::explore::{Explore, Fault, Report};
 use local_replica::hold::Delivery;
 use local_replica::message::{CallResult, IngressId};
-use local_replica::{IngressStatus, Replica};
+use local_replica::{Config, IngressStatus, Replica};
 use proptest::prelude::*;
 
-use crate::harness::{MANAGEMENT, USER, World, runner};
+use crate::harness::{MANAGEMENT, USER, World, config, runner};
 use crate::puppet::{Script, call, call_method, script};
 
 /// What a message does.
@@ -244,7 +244,11 @@ fn outcomes(report: &Report) -> BTreeMap<String, u128> {
 
 /// Holds exploring against going through every order, in so many random systems of so many calls.
 fn compare(systems: u32, number: usize, faults: &[Fault], most: usize) {
-    let mut world = World::new();
+    // Exploring does not find out where messages trap.
+    let mut world = World::with(Config {
+        backtraces: false,
+        ..config()
+    });
     let hook = script().hook("canister_global_timer", script().add(0, 5).copy(0, 1));
     let ids = [(); 3].map(|()| world.puppet_with(&["canister_global_timer"], ""));
     for id in ids {
