@@ -1,6 +1,11 @@
 //! Memory as data: blocks that several states share as long as none of them changes its own.
 
+use std::fmt;
 use std::sync::Arc;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::{ByteBuf, Bytes};
 
 /// The size of a block in bytes: what a state that changes one byte has of its own.
 pub const BLOCK_SIZE: usize = 4096;
@@ -137,6 +142,45 @@ impl Blocks {
     }
 }
 
+/// The blocks that are not all zeros, each with its number.
+impl Serialize for Blocks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut indices = Vec::new();
+        self.differences(&Blocks::default(), &mut |index| {
+            if self.read(index) != &ZEROS {
+                indices.push(index);
+            }
+        });
+        let blocks = indices.iter();
+        serializer.collect_seq(blocks.map(|index| (index, Bytes::new(self.read(*index)))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Blocks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Blocks;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "blocks of {BLOCK_SIZE} bytes, each with its number")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Blocks, A::Error> {
+                let mut blocks = Blocks::default();
+                while let Some((index, bytes)) = seq.next_element::<(usize, ByteBuf)>()? {
+                    let block: &Block = bytes.as_slice().try_into().map_err(A::Error::custom)?;
+                    *blocks.write(index) = *block;
+                }
+                Ok(blocks)
+            }
+        }
+
+        deserializer.deserialize_seq(Read)
+    }
+}
+
 /// A node, or the missing ones above it: each of them has only its first child.
 #[derive(Clone, Copy)]
 struct View<'a> {
@@ -217,6 +261,24 @@ mod tests {
             (before.read(17)[0], before.read(5_000_000)),
             (1, &[0; BLOCK_SIZE])
         );
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn blocks_are_read_as_they_were_written() {
+        let mut blocks = Blocks::default();
+        for (index, byte) in [(0, 1), (17, 0), (70_000, 3)] {
+            blocks.write(index)[9] = byte;
+        }
+        let text = serde_json::to_string(&blocks).unwrap();
+        let read: Blocks = serde_json::from_str(&text).unwrap();
+        // Zeros are not kept.
+        assert_eq!(read.get(17), None);
+        for index in [0, 17, 70_000] {
+            assert_eq!(read.read(index), blocks.read(index));
+        }
+        let short: Result<Blocks, _> = serde_json::from_str("[[0, [1, 2]]]");
+        assert!(short.is_err());
     }
 
     #[test]

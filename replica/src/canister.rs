@@ -37,7 +37,7 @@ pub struct Code {
 }
 
 /// Whether a canister takes calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Status {
     /// It does.
     Running,
@@ -51,7 +51,7 @@ pub enum Status {
 }
 
 /// A call of `stop_canister` that is not answered yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StopCall {
     /// Who waits for the answer.
     pub origin: CallOrigin,
@@ -86,7 +86,9 @@ pub struct QueryStatistics {
 }
 
 /// One canister: plain data. A clone shares its memory until one of the two changes it.
-#[derive(Clone)]
+///
+/// Serialized, it has no code: a snapshot has that beside it, with the module stored once for all.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Canister {
     /// Its id.
     pub id: CanisterId,
@@ -99,10 +101,12 @@ pub struct Canister {
     /// Its cycles.
     pub balance: Cycles,
     /// Its code, unless it is empty.
+    #[serde(skip)]
     pub code: Option<Code>,
     /// Its stable memory.
     pub stable: StableMemory,
     /// What it wants certified.
+    #[serde(with = "serde_bytes")]
     pub certified_data: Vec<u8>,
     /// When `canister_global_timer` is due; 0 is never.
     pub global_timer: Time,
@@ -115,6 +119,7 @@ pub struct Canister {
     /// What its queries have used.
     pub query_statistics: QueryStatistics,
     /// Chunks of modules to install, by hash.
+    #[serde(with = "crate::bytes::chunks")]
     pub chunks: BTreeMap<[u8; 32], Arc<Vec<u8>>>,
     /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
     pub low_memory_noticed: bool,

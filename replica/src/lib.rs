@@ -72,6 +72,7 @@
 //! ```
 
 mod blocks;
+mod bytes;
 mod call_contexts;
 pub mod canister;
 pub mod canister_log;
@@ -110,7 +111,11 @@ mod query;
 mod rejects;
 mod replica;
 pub mod settings;
+#[cfg(feature = "server")]
+mod snapshot;
 pub mod stable_memory;
+#[cfg(feature = "server")]
+pub mod state_folder;
 pub mod subnet;
 pub mod system_api;
 #[cfg(feature = "server")]

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use local_replica::journal::Recovery;
 use local_replica::owner::Handle;
+use local_replica::state_folder::StateFolder;
 use local_replica::{Config, Replica, http, system_canisters};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -31,6 +31,10 @@ struct Arguments {
     /// forgotten
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
+
+    /// Compact the state whenever its journals have so many bytes, however large it is
+    #[arg(long, hide = true, value_name = "BYTES")]
+    compact_after: Option<u64>,
 
     /// Where to write status.json when the replica is ready
     #[arg(long, hide = true)]
@@ -65,7 +69,13 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     system_canisters::add_to(&mut replica);
     let root_key = replica.root_key().to_vec();
     let (owner, memory) = match &arguments.state_dir {
-        Some(folder) => resume(replica, Recovery::open(folder, &config)?)?,
+        Some(folder) => {
+            let mut folder = StateFolder::open(folder, &config)?;
+            if let Some(bytes) = arguments.compact_after {
+                folder.compact_after(bytes);
+            }
+            resume(replica, folder)?
+        }
         None => {
             let owner = Handle::start(replica).map_err(|error| format!("can't start: {error}"))?;
             (owner, "It forgets everything when it stops.".to_owned())
@@ -106,14 +116,15 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     })
 }
 
-/// Starts with the state that a journal leads to. Returns also what there is to say about it.
-fn resume(replica: Replica, journal: Recovery) -> Result<(Handle, String), String> {
-    let path = journal.path().to_owned();
-    let (owner, resumed) = Handle::resume(replica, journal)?;
+/// Starts with the state that a folder keeps. Returns also what there is to say about it.
+fn resume(replica: Replica, folder: StateFolder) -> Result<(Handle, String), String> {
+    let path = folder.path().to_owned();
+    let (owner, resumed) = Handle::resume(replica, folder)?;
     let path = path.display();
     if resumed.cut > 0 {
         eprintln!(
-            "warning: {path} ended in the middle of a record; its last {} bytes were cut off",
+            "warning: the journal in {path} ended in the middle of a record; its last {} bytes were \
+             cut off",
             resumed.cut
         );
     }

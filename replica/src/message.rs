@@ -18,7 +18,7 @@ pub type Cycles = u128;
 pub type Time = u64;
 
 /// Identifies an ingress message in one replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IngressId(pub u64);
 
 /// Identifies a call context in one canister.
@@ -26,7 +26,7 @@ pub struct IngressId(pub u64);
 pub struct CallContextId(pub u64);
 
 /// Identifies a callback in one canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallbackId(pub u64);
 
 /// A negative response.
@@ -104,7 +104,7 @@ impl std::error::Error for Reject {}
 pub type CallResult = Result<Vec<u8>, Reject>;
 
 /// A message from a user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IngressMessage {
     /// Where its status is kept.
     pub id: IngressId,
@@ -115,11 +115,12 @@ pub struct IngressMessage {
     /// The method that it calls.
     pub method: String,
     /// The method's argument.
+    #[serde(with = "serde_bytes")]
     pub argument: Vec<u8>,
 }
 
 /// A message from a canister that calls another one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// The calling canister.
     pub sender: CanisterId,
@@ -130,6 +131,7 @@ pub struct Request {
     /// The called method.
     pub method: String,
     /// The method's argument.
+    #[serde(with = "serde_bytes")]
     pub argument: Vec<u8>,
     /// The cycles that the caller attached.
     pub cycles: Cycles,
@@ -138,7 +140,7 @@ pub struct Request {
 }
 
 /// A message that answers a [`Request`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Response {
     /// The canister that made the call.
     pub receiver: CanisterId,
@@ -147,13 +149,14 @@ pub struct Response {
     /// The canister that was called.
     pub respondent: CanisterId,
     /// Its answer, or the system's.
+    #[serde(with = "crate::bytes::result")]
     pub result: CallResult,
     /// The cycles that were attached and not accepted.
     pub refund: Cycles,
 }
 
 /// A message on its way to a canister.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Message {
     /// From a user.
     Ingress(IngressMessage),
@@ -201,7 +204,7 @@ impl SystemTask {
 }
 
 /// Who waits for the answer of a call context.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum CallOrigin {
     /// A user.
     Ingress {
@@ -243,7 +246,7 @@ impl CallOrigin {
 
 /// The processing of one call, from its first message until it is answered and no callback is
 /// outstanding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallContext {
     /// Who waits for the answer.
     pub origin: CallOrigin,
@@ -274,7 +277,7 @@ impl CallContext {
 }
 
 /// A function of a canister's table, and the value to call it with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closure {
     /// The index in the table.
     pub function: u64,
@@ -283,7 +286,7 @@ pub struct Closure {
 }
 
 /// What a canister does when a call that it made is answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Callback {
     /// The call context in which the call was made.
     pub call_context: CallContextId,

@@ -1,6 +1,7 @@
 //! One thread owns the replica. Everybody else sends it commands through a channel, as a canister
 //! is sent messages. With a journal it remembers what was done when the program starts anew.
 
+mod compaction;
 mod node;
 mod record;
 mod replay;
@@ -16,8 +17,8 @@ pub use node::Node;
 pub use replay::Resumed;
 pub use request::{NewRequest, Request, RequestId, now};
 
-use crate::journal::Recovery;
 use crate::replica::Replica;
+use crate::state_folder::StateFolder;
 use crate::subnet::Subnet;
 
 /// How many commands may wait for the owner.
@@ -60,15 +61,15 @@ impl Handle {
         Handle::to(Node::new(replica))
     }
 
-    /// Does everything again with the new `replica` that a journal says, and starts the thread that
-    /// owns it. From then on, nothing is answered before the journal has it.
+    /// Puts the new `replica` into the state that a folder keeps, and starts the thread that owns it.
+    /// From then on, nothing is answered before the folder has it.
     ///
     /// # Errors
     ///
-    /// Why the journal can't be used, in one line; or if the thread can't be started.
-    pub fn resume(replica: Replica, journal: Recovery) -> Result<(Self, Resumed), String> {
+    /// Why the folder can't be used, in one line; or if the thread can't be started.
+    pub fn resume(replica: Replica, folder: StateFolder) -> Result<(Self, Resumed), String> {
         let mut node = Node::new(replica);
-        let resumed = node.resume(journal)?;
+        let resumed = node.resume(folder)?;
         let handle = Handle::to(node).map_err(|error| format!("can't start a thread: {error}"))?;
         Ok((handle, resumed))
     }
@@ -160,6 +161,7 @@ fn own(mut node: Node, commands: &mut mpsc::Receiver<Command>) -> Result<(), Str
             let delivered = node.run();
             node.save()?;
             tell(&mut node, &mut answers);
+            node.compact()?;
             if delivered == 0 {
                 break;
             }

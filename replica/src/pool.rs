@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::{CallbackId, CanisterId, Message, Request, SystemTask};
 use crate::message_name::MessageName;
 
@@ -22,7 +24,7 @@ impl Policy for OldestFirst {
 }
 
 /// All messages that were sent and not delivered yet.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Pool {
     /// In the order in which they were sent. Urgent ones count down from -1, all others up from 0.
     messages: BTreeMap<i64, Message>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use candid::Principal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::canister::{Canister, QueryStatistics};
 use crate::canisters::Canisters;
@@ -55,12 +55,12 @@ impl Default for Config {
 }
 
 /// Where an ingress message stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IngressStatus {
     /// It was not answered yet.
     Processing,
     /// It was answered.
-    Answered(CallResult),
+    Answered(#[serde(with = "crate::bytes::result")] CallResult),
 }
 
 /// A canister that is a part of this program, in the place of one that every network has.
@@ -84,6 +84,16 @@ pub trait NativeCanister: Send {
 
     /// The cycles that it holds for others.
     fn cycles(&self) -> Cycles;
+
+    /// Its state as bytes, to be kept.
+    fn save(&self) -> Vec<u8>;
+
+    /// Takes a state that was kept.
+    ///
+    /// # Errors
+    ///
+    /// Why the bytes are none.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String>;
 
     /// Another one, as this one is now.
     fn fork(&self) -> Box<dyn NativeCanister>;

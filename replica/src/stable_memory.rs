@@ -1,10 +1,12 @@
 //! Stable memory: what a canister keeps across upgrades.
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::wasm::PAGE_SIZE;
 
 /// A canister's stable memory. A clone shares with it what neither changes.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct StableMemory {
     pages: u64,
     blocks: Blocks,

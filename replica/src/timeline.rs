@@ -115,7 +115,7 @@ pub struct CallMade {
 }
 
 /// The last events of a replica.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Timeline {
     events: VecDeque<Event>,
     capacity: usize,

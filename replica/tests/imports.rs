@@ -10,7 +10,8 @@ use imports::Imports;
 /// The modules of the crate, the lowest first. None imports one of its own layer.
 const LAYERS: &[&[&str]] = &[
     // Plain data, the engine, and how it all is written.
-    &["blocks", "cbor", "limits", "message"],
+    &["blocks", "bytes", "cbor", "limits"],
+    &["message"],
     &["message_name", "wasm"],
     &[
         "canister_log",
@@ -40,7 +41,8 @@ const LAYERS: &[&[&str]] = &[
     &["hold", "ingress"],
     &["explore"],
     // A network.
-    &["journal", "system_canisters"],
+    &["journal", "snapshot", "system_canisters"],
+    &["state_folder"],
     &["owner"],
     &["http"],
     // The program.

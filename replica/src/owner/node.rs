@@ -1,10 +1,11 @@
 //! A replica as a node of a network: what can be done with it from outside, each with a record of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::compaction::Keeping;
 use super::record::{Change, Record, counters, fingerprint};
 use super::request::{NewRequest, Request, RequestId, now};
 use crate::hold::Delivery;
@@ -27,6 +28,8 @@ pub struct Node {
     pub(super) clock_offset: u64,
     /// What was done is recorded here, if it is to be remembered.
     pub(super) journal: Option<Journal>,
+    /// The folder in which the journal is.
+    pub(super) keeping: Option<Keeping>,
 }
 
 impl Node {
@@ -37,6 +40,7 @@ impl Node {
             waiting: Vec::new(),
             clock_offset: 0,
             journal: None,
+            keeping: None,
         }
     }
 
@@ -126,8 +130,11 @@ impl Node {
 
     /// Delivers some messages. Returns how many.
     pub(super) fn run(&mut self) -> usize {
-        let before = counters(&self.replica);
+        let (before, began) = (counters(&self.replica), Instant::now());
         let delivered = self.replica.run(STEPS_BETWEEN_COMMANDS);
+        if let Some(keeping) = &mut self.keeping {
+            keeping.work += began.elapsed();
+        }
         // A timer that is due joins the other messages, even if none can be delivered.
         if delivered > 0 || counters(&self.replica) != before {
             self.record(Change::Delivered(delivered));

@@ -14,7 +14,7 @@ const KEPT_AFTER_EXPIRY: Time = 5 * 60 * 1_000_000_000;
 pub type RequestId = [u8; 32];
 
 /// A call that was taken in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// Where its status is.
     pub ingress: IngressId,

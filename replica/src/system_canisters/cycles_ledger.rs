@@ -7,8 +7,10 @@ use candid::{CandidType, Deserialize, Nat, Principal};
 use ic_management_canister_types::CanisterSettings;
 use icrc_ledger_types::icrc1::account::{Account, Subaccount};
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
+use serde::Serialize;
 
 use super::methods::{is_token_query, missing};
+use crate::cbor::{from_saved, to_saved};
 use crate::encoding::{decode, decode_nothing, encode};
 use crate::management::create;
 use crate::message::{CallResult, Cycles, Reject};
@@ -23,7 +25,7 @@ const SUPPLY: Cycles = 1_000_000 * 1_000_000_000_000;
 /// Whose subaccount of which principal; none is the one of zeros.
 type Key = (Principal, Subaccount);
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct CyclesLedger {
     balances: BTreeMap<Key, Cycles>,
     /// Fees, which nobody owns.
@@ -258,6 +260,15 @@ impl NativeCanister for CyclesLedger {
 
     fn cycles(&self) -> Cycles {
         self.balances.values().sum::<Cycles>() + self.fees
+    }
+
+    fn save(&self) -> Vec<u8> {
+        to_saved(self)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        *self = from_saved(state)?;
+        Ok(())
     }
 
     fn fork(&self) -> Box<dyn NativeCanister> {

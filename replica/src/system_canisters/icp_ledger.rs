@@ -9,8 +9,10 @@ use ic_ledger_types::{
 };
 use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError as Icrc1TransferError};
+use serde::{Deserialize, Serialize};
 
 use super::methods::{is_token_query, missing};
+use crate::cbor::{from_saved, to_saved};
 use crate::encoding::{decode, decode_nothing, encode};
 use crate::message::{CallResult, Cycles};
 use crate::replica::{NativeCanister, Replica};
@@ -21,7 +23,7 @@ const FEE: u64 = 10_000;
 /// What the anonymous user has at first, in e8s: a billion ICP.
 const SUPPLY: u64 = 1_000_000_000 * 100_000_000;
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct IcpLedger {
     balances: BTreeMap<AccountIdentifier, u64>,
     blocks: u64,
@@ -158,6 +160,15 @@ impl NativeCanister for IcpLedger {
 
     fn cycles(&self) -> Cycles {
         0
+    }
+
+    fn save(&self) -> Vec<u8> {
+        to_saved(self)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        *self = from_saved(state)?;
+        Ok(())
     }
 
     fn fork(&self) -> Box<dyn NativeCanister> {

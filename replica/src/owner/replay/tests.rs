@@ -14,11 +14,11 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use crate::hold::Delivery;
-use crate::journal::Recovery;
 use crate::message::CallResult;
 use crate::owner::node::Node;
 use crate::owner::request::{NewRequest, now};
 use crate::replica::{Config, IngressStatus, Replica};
+use crate::state_folder::StateFolder;
 use crate::system_canisters;
 use deploying::{CREATE, MANAGEMENT, created, creation, installation};
 
@@ -88,13 +88,15 @@ impl Folder {
         Folder(std::env::temp_dir().join(name))
     }
 
-    fn journal(&self) -> Recovery {
-        Recovery::open(&self.0, &Config::default()).unwrap()
+    fn open(&self) -> StateFolder {
+        StateFolder::open(&self.0, &Config::default()).unwrap()
     }
 
     fn node(&self) -> Node {
         let mut node = Node::new(replica());
-        node.resume(self.journal()).unwrap();
+        let mut folder = self.open();
+        folder.compact_after(0);
+        node.resume(folder).unwrap();
         node
     }
 }
@@ -167,6 +169,11 @@ enum Deed {
     Hold(bool),
     Deliver(usize, Delivery),
     Save,
+    /// The state is written to a snapshot.
+    Compact,
+    /// The program ends before the snapshot is complete.
+    CompactHalf,
+    Restart,
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -195,10 +202,13 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => any::<bool>().prop_map(Deed::Hold),
         3 => (0..4usize, prop::sample::select(ways.to_vec())).prop_map(|(n, how)| Deed::Deliver(n, how)),
         2 => Just(Deed::Save),
+        2 => Just(Deed::Compact),
+        1 => Just(Deed::CompactHalf),
+        1 => Just(Deed::Restart),
     ]
 }
 
-fn perform(node: &mut Node, canister: Principal, deed: &Deed) {
+fn perform(node: &mut Node, folder: &Folder, canister: Principal, deed: &Deed) {
     let named = encode_one(CanisterIdRecord {
         canister_id: canister,
     })
@@ -219,6 +229,21 @@ fn perform(node: &mut Node, canister: Principal, deed: &Deed) {
             }
         }
         Deed::Save => node.save().unwrap(),
+        Deed::Compact => {
+            node.save().unwrap();
+            node.compact().unwrap();
+        }
+        Deed::CompactHalf => {
+            node.save().unwrap();
+            node.begin_journal().unwrap();
+        }
+        Deed::Restart => {
+            // This is recorded, with whatever had no need to be recorded until now.
+            node.hold(node.replica.holds_messages());
+            node.save().unwrap();
+            *node = Node::new(replica());
+            *node = folder.node();
+        }
     }
 }
 
@@ -260,7 +285,7 @@ fn whatever_is_done_is_the_same_after_a_restart() {
         let mut node = folder.node();
         let canister = install(&mut node, MODULE);
         for deed in &deeds {
-            perform(&mut node, canister, deed);
+            perform(&mut node, &folder, canister, deed);
         }
         // This is recorded, with whatever had no need to be recorded until now.
         node.hold(true);
@@ -299,12 +324,12 @@ fn journal_that_leads_elsewhere_is_refused_and_not_changed() {
     install(&mut node, MODULE);
     node.save().unwrap();
     drop(node);
-    let file = folder.journal().path().to_owned();
+    let file = folder.0.join("local-replica.0.journal");
     let before = fs::read(&file).unwrap();
     // Another build: its canisters have other ids.
     let mut other = replica();
     other.next_canister += 1;
-    let refusal = Node::new(other).resume(folder.journal()).unwrap_err();
+    let refusal = Node::new(other).resume(folder.open()).unwrap_err();
     assert!(refusal.contains("leads to another state now"), "{refusal}");
     assert_eq!(refusal.lines().count(), 1);
     assert_eq!(fs::read(&file).unwrap(), before);
