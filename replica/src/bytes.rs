@@ -36,7 +36,8 @@ pub(crate) mod chunks {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         let chunks = chunks.iter();
-        serializer.collect_map(chunks.map(|(hash, chunk)| (ByteArray::new(*hash), Bytes::new(chunk))))
+        serializer
+            .collect_map(chunks.map(|(hash, chunk)| (ByteArray::new(*hash), Bytes::new(chunk))))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(

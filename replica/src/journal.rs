@@ -42,6 +42,8 @@ const FULL: usize = 16 * 1024 * 1024;
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Where the first frame begins that has records.
+    beginning: u64,
     /// Where the next frame begins.
     end: u64,
     /// The next frame: room for its head, and the records so far.
@@ -52,6 +54,8 @@ pub struct Journal {
 pub struct Recovery {
     file: BufReader<File>,
     path: PathBuf,
+    /// Where the first frame begins that has records.
+    beginning: u64,
     /// Where the next frame begins.
     place: u64,
     length: u64,
@@ -125,7 +129,9 @@ pub(crate) fn check_first_line(
     }
     match line.starts_with(kind.as_bytes()) {
         true => {
-            let number = line[kind.len()..].split(|byte| !byte.is_ascii_digit()).next();
+            let number = line[kind.len()..]
+                .split(|byte| !byte.is_ascii_digit())
+                .next();
             let number = String::from_utf8_lossy(number.unwrap_or_default()).into_owned();
             let writer =
                 format!("a local-replica with format {number} of journals, and this has {FORMAT}");
@@ -171,10 +177,12 @@ impl Recovery {
         let mut recovery = Recovery {
             file: BufReader::new(file),
             path: path.to_owned(),
+            beginning: 0,
             place: 0,
             length,
         };
         recovery.read_beginning(origin)?;
+        recovery.beginning = recovery.place;
         Ok(recovery)
     }
 
@@ -291,6 +299,7 @@ impl Recovery {
         let journal = Journal {
             file,
             path: self.path,
+            beginning: self.beginning,
             end,
             frame: vec![0; HEAD],
         };
@@ -314,6 +323,11 @@ impl Journal {
     /// How many bytes it has, of those that are saved.
     pub fn length(&self) -> u64 {
         self.end
+    }
+
+    /// Whether no record is saved in it.
+    pub fn is_new(&self) -> bool {
+        self.end == self.beginning
     }
 
     /// Adds a record. It is not saved yet.

@@ -2,6 +2,7 @@
 //! is sent messages. With a journal it remembers what was done when the program starts anew.
 
 mod compaction;
+mod keeping;
 mod node;
 mod record;
 mod replay;

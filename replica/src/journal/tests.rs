@@ -45,7 +45,10 @@ impl Folder {
         let refusal = self.open().map(|_| ()).unwrap_err();
         assert_eq!(self.bytes(), before);
         assert_eq!(refusal.lines().count(), 1);
-        assert!(refusal.contains(self.journal().to_str().unwrap()), "{refusal}");
+        assert!(
+            refusal.contains(self.journal().to_str().unwrap()),
+            "{refusal}"
+        );
         refusal
     }
 }
@@ -174,10 +177,7 @@ fn zeros_in_the_place_of_a_frame_before_the_last_are_refused() {
 #[test]
 fn damage_that_is_longer_than_any_frame_is_refused() {
     let (folder, places) = journal(&["first", "the last"]);
-    let file = File::options()
-        .write(true)
-        .open(folder.journal())
-        .unwrap();
+    let file = File::options().write(true).open(folder.journal()).unwrap();
     let longer = places[1] + HEAD + MAX_CONTENT + 1;
     file.set_len(places[1] as u64).unwrap();
     file.set_len(longer as u64).unwrap();
@@ -239,7 +239,10 @@ fn journal_of_another_origin_is_refused() {
     let (ours, mut other) = (Config::default(), Config::default());
     other.limits.message_instructions += 1;
     for (origin, words) in [
-        (Origin::new(&other), "with another seed, start time or limits"),
+        (
+            Origin::new(&other),
+            "with another seed, start time or limits",
+        ),
         (Origin::new(&ours).numbered(7), "under another name"),
     ] {
         folder.put(&beginning(&origin));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::compaction::Keeping;
+use super::keeping::Keeping;
 use super::record::{Change, Record, counters, fingerprint};
 use super::request::{NewRequest, Request, RequestId, now};
 use crate::hold::Delivery;

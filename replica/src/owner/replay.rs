@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::compaction::{Keeping, NodeState};
+use super::keeping::{Keeping, NodeState};
 use super::node::{Node, STEPS_BETWEEN_COMMANDS};
 use super::record::{Change, Record, fingerprint};
 use crate::journal::Recovery;
@@ -97,6 +97,8 @@ impl Node {
     /// differently.
     fn replay(&mut self, record: Record) -> Option<usize> {
         self.replica.set_time(record.time);
+        // The record took all there was.
+        self.replica.queried.clear();
         for (id, statistics) in record.queried {
             if let Some(canister) = self.replica.canisters.get_mut(&id) {
                 canister.query_statistics = statistics;

@@ -13,11 +13,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
+use crate::cbor::to_saved;
 use crate::hold::Delivery;
 use crate::message::CallResult;
 use crate::owner::node::Node;
 use crate::owner::request::{NewRequest, now};
 use crate::replica::{Config, IngressStatus, Replica};
+use crate::snapshot::Snapshot;
 use crate::state_folder::StateFolder;
 use crate::system_canisters;
 use deploying::{CREATE, MANAGEMENT, created, creation, installation};
@@ -249,6 +251,7 @@ fn perform(node: &mut Node, folder: &Folder, canister: Principal, deed: &Deed) {
 
 /// Everything that can be seen of a node.
 fn sight(node: &mut Node, canister: Principal) -> impl PartialEq + std::fmt::Debug + use<> {
+    let everything = to_saved(&Snapshot::of(node.replica.fork()));
     let answers = node.requests.values().map(|request| {
         let status = node.replica.ingress_status(request.ingress);
         (request.ingress, status.cloned())
@@ -267,7 +270,10 @@ fn sight(node: &mut Node, canister: Principal) -> impl PartialEq + std::fmt::Deb
     );
     let held = node.replica.holds_messages();
     let clock = (node.clock_offset, held, node.replica.cycles());
-    (answers, timeline, waiting, memory, figures, clock)
+    let everything = crc32fast::hash(&everything);
+    (
+        everything, answers, timeline, waiting, memory, figures, clock,
+    )
 }
 
 #[test]
