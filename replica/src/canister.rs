@@ -85,6 +85,36 @@ pub struct QueryStatistics {
     pub response_bytes: u64,
 }
 
+impl QueryStatistics {
+    /// Both together.
+    #[cfg(feature = "server")]
+    pub(crate) fn plus(self, more: QueryStatistics) -> Self {
+        self.combined(more, u64::saturating_add)
+    }
+
+    /// What was used since it was `before`.
+    #[cfg(feature = "server")]
+    pub(crate) fn since(self, before: QueryStatistics) -> Self {
+        self.combined(before, u64::saturating_sub)
+    }
+
+    #[cfg(feature = "server")]
+    fn combined(self, other: QueryStatistics, combine: fn(u64, u64) -> u64) -> Self {
+        let QueryStatistics {
+            calls,
+            instructions,
+            request_bytes,
+            response_bytes,
+        } = other;
+        QueryStatistics {
+            calls: combine(self.calls, calls),
+            instructions: combine(self.instructions, instructions),
+            request_bytes: combine(self.request_bytes, request_bytes),
+            response_bytes: combine(self.response_bytes, response_bytes),
+        }
+    }
+}
+
 /// One canister: plain data. A clone shares its memory until one of the two changes it.
 ///
 /// Serialized, it has no code: a snapshot has that beside it, with the module stored once for all.

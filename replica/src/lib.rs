@@ -89,6 +89,8 @@ pub mod environment;
 pub mod execution;
 pub mod explore;
 pub mod fees;
+#[cfg(feature = "server")]
+mod giving_up;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
@@ -116,6 +118,7 @@ mod snapshot;
 pub mod stable_memory;
 #[cfg(feature = "server")]
 pub mod state_folder;
+mod statuses;
 pub mod subnet;
 pub mod system_api;
 #[cfg(feature = "server")]

@@ -95,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("can't start: {error}"))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let address = SocketAddr::new(arguments.bind, arguments.port);
         let listener = TcpListener::bind(address).await.map_err(|error| {
             format!("can't listen at {address}: {error}; choose another with --bind and --port")
@@ -113,7 +113,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         };
         server.abort();
         ended
-    })
+    });
+    // A query that loops is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Starts with the state that a folder keeps. Returns also what there is to say about it.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use candid::Principal;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::canister::{Canister, QueryStatistics};
 use crate::canisters::Canisters;
@@ -15,6 +15,8 @@ use crate::limits::Limits;
 use crate::message::{CallResult, CallbackId, CanisterId, Cycles, IngressId, Time};
 use crate::pool::{OldestFirst, Policy, Pool};
 use crate::rejects::no_query_method;
+pub use crate::statuses::IngressStatus;
+use crate::statuses::Statuses;
 use crate::subnet::Subnet;
 use crate::system_api::functions;
 use crate::timeline::Timeline;
@@ -52,15 +54,6 @@ impl Default for Config {
             mapped_memory: true,
         }
     }
-}
-
-/// Where an ingress message stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum IngressStatus {
-    /// It was not answered yet.
-    Processing,
-    /// It was answered.
-    Answered(#[serde(with = "crate::bytes::result")] CallResult),
 }
 
 /// A canister that is a part of this program, in the place of one that every network has.
@@ -116,7 +109,7 @@ pub struct Replica {
     pub(crate) policy: Box<dyn Policy>,
     /// Whether messages are held back.
     pub(crate) holding: bool,
-    pub(crate) ingress: BTreeMap<IngressId, IngressStatus>,
+    pub(crate) ingress: Statuses,
     pub(crate) answered: VecDeque<IngressId>,
     pub(crate) answers_size: usize,
     pub(crate) next_ingress: u64,
@@ -161,7 +154,7 @@ impl Replica {
             deleted: BTreeSet::new(),
             policy: Box::new(OldestFirst),
             holding: false,
-            ingress: BTreeMap::new(),
+            ingress: Statuses::default(),
             answered: VecDeque::new(),
             answers_size: 0,
             next_ingress: 0,
@@ -208,13 +201,44 @@ impl Replica {
         }
     }
 
+    /// A fork to read from: it has what queries and readers of the state find, and nothing under way.
+    /// It costs little, however much is under way and was answered.
+    #[cfg(feature = "server")]
+    pub(crate) fn fork_to_read(&self) -> Self {
+        let native = self.native.iter().map(|(id, native)| (*id, native.fork()));
+        Replica {
+            environment: self.environment.fork(),
+            canisters: self.canisters.clone(),
+            pool: Pool::default(),
+            timeline: self.timeline.emptied(),
+            minted: self.minted,
+            burned: self.burned,
+            lost: self.lost,
+            seed: Arc::clone(&self.seed),
+            drawn: self.drawn,
+            deleted: BTreeSet::new(),
+            policy: Box::new(OldestFirst),
+            holding: self.holding,
+            ingress: self.ingress.clone(),
+            answered: VecDeque::new(),
+            answers_size: 0,
+            next_ingress: self.next_ingress,
+            next_canister: self.next_canister,
+            timers: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            watched: BTreeMap::new(),
+            postponed: BTreeSet::new(),
+            native: native.collect(),
+            queried: BTreeMap::new(),
+        }
+    }
+
     /// Forgets what nobody goes on from: answers, the timeline, and that messages were held back.
     pub(crate) fn forget_the_past(&mut self) {
         self.timeline = Timeline::new(0);
         self.environment.observe_memory = false;
         self.holding = false;
-        self.ingress
-            .retain(|_, status| *status == IngressStatus::Processing);
+        self.ingress.keep_unanswered();
         self.answered.clear();
         self.answers_size = 0;
         self.queried.clear();
@@ -310,6 +334,12 @@ impl Replica {
     /// Messages that were sent and not delivered yet.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Whether it has taken in this message, or had once.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_taken_in(&self, id: IngressId) -> bool {
+        id.0 < self.next_ingress
     }
 
     /// Where a message stands; `None` if it is not known (any more: the last 10,000 answers or

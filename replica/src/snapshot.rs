@@ -13,7 +13,8 @@ use crate::environment::Environment;
 use crate::message::{CallbackId, CanisterId, Cycles, IngressId, Time};
 use crate::module::CanisterModule;
 use crate::pool::Pool;
-use crate::replica::{IngressStatus, Replica};
+use crate::replica::Replica;
+use crate::statuses::Statuses;
 use crate::timeline::Timeline;
 use crate::wasm::State;
 
@@ -22,6 +23,7 @@ use crate::wasm::State;
 pub(crate) struct Snapshot {
     time: Time,
     consumed: Cycles,
+    trapped: u64,
     /// The modules that canisters run, each once, by hash.
     modules: BTreeMap<ByteArray<32>, ByteBuf>,
     canisters: Vec<Saved>,
@@ -33,7 +35,7 @@ pub(crate) struct Snapshot {
     drawn: u64,
     deleted: BTreeSet<CanisterId>,
     holding: bool,
-    ingress: BTreeMap<IngressId, IngressStatus>,
+    ingress: Statuses,
     answered: VecDeque<IngressId>,
     answers_size: usize,
     next_ingress: u64,
@@ -86,6 +88,7 @@ impl Snapshot {
         let Environment {
             time,
             consumed,
+            trapped,
             // How the replica was made.
             engine: _,
             subnet: _,
@@ -117,6 +120,7 @@ impl Snapshot {
         Snapshot {
             time,
             consumed,
+            trapped,
             modules,
             canisters,
             pool,
@@ -150,6 +154,7 @@ impl Snapshot {
         let Snapshot {
             time,
             consumed,
+            trapped,
             modules,
             canisters,
             pool,
@@ -194,6 +199,7 @@ impl Snapshot {
         }
         replica.environment.time = time;
         replica.environment.consumed = consumed;
+        replica.environment.trapped = trapped;
         replica.pool = pool;
         replica.timeline = timeline;
         replica.minted = minted;

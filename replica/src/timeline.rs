@@ -2,6 +2,7 @@
 //! was kept or undone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use candid::Principal;
 use serde::{Deserialize, Serialize};
@@ -114,10 +115,10 @@ pub struct CallMade {
     pub cycles: Cycles,
 }
 
-/// The last events of a replica.
+/// The last events of a replica. A clone shares them.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Timeline {
-    events: VecDeque<Event>,
+    events: VecDeque<Arc<Event>>,
     capacity: usize,
     next: u64,
 }
@@ -132,6 +133,16 @@ impl Timeline {
         }
     }
 
+    /// One without events that goes on from the same number.
+    #[cfg(feature = "server")]
+    pub(crate) fn emptied(&self) -> Self {
+        Timeline {
+            events: VecDeque::new(),
+            capacity: self.capacity,
+            next: self.next,
+        }
+    }
+
     /// The number that the next event will have: remember it to see only what comes later.
     pub fn next_number(&self) -> u64 {
         self.next
@@ -141,7 +152,7 @@ impl Timeline {
     pub fn since(&self, first: u64) -> impl Iterator<Item = &Event> {
         let dropped = self.next - self.events.len() as u64;
         let skipped = usize::try_from(first.saturating_sub(dropped)).unwrap_or(usize::MAX);
-        self.events.iter().skip(skipped)
+        self.events.iter().skip(skipped).map(Arc::as_ref)
     }
 
     /// Adds what an execution did.
@@ -229,7 +240,7 @@ impl Timeline {
         let number = self.next;
         self.next += 1;
         self.events
-            .push_back(make(&|canister, caller, time, step| Event {
+            .push_back(Arc::new(make(&|canister, caller, time, step| Event {
                 number,
                 time,
                 canister,
@@ -241,7 +252,7 @@ impl Timeline {
                 calls: Vec::new(),
                 response: None,
                 instructions: 0,
-            }));
+            })));
         if self.events.len() > self.capacity {
             self.events.pop_front();
         }

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     // Plain data, the engine, and how it all is written.
     &["blocks", "bytes", "cbor", "limits"],
     &["message"],
-    &["message_name", "wasm"],
+    &["message_name", "statuses", "wasm"],
     &[
         "canister_log",
         "certificate",
@@ -38,7 +38,7 @@ const LAYERS: &[&[&str]] = &[
     &["management"],
     &["processing", "query"],
     &["delivery"],
-    &["hold", "ingress"],
+    &["giving_up", "hold", "ingress"],
     &["explore"],
     // A network.
     &["journal", "snapshot", "system_canisters"],

@@ -26,11 +26,12 @@ impl Node {
     }
 
     fn begin_snapshot(&mut self) -> Result<(), String> {
+        let requests = self.requests().clone();
+        let clock_offset = self.clock_offset;
+        let replica = self.replica.fork();
         let Some(keeping) = &mut self.keeping else {
             return Ok(());
         };
-        let (replica, requests) = (self.replica.fork(), self.requests.clone());
-        let clock_offset = self.clock_offset;
         keeping.write(move || NodeState {
             replica: Snapshot::of(replica),
             requests: requests.into_iter().collect(),

@@ -1,10 +1,11 @@
 //! How a state is found again: a snapshot is read, and everything is done again that journals say
 //! since. Execution is deterministic, so that this leads to the same state.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::keeping::{Keeping, NodeState};
-use super::node::{Node, STEPS_BETWEEN_COMMANDS};
+use super::node::Node;
 use super::record::{Change, Record, fingerprint};
 use crate::journal::Recovery;
 use crate::state_folder::StateFolder;
@@ -69,7 +70,7 @@ impl Node {
             clock_offset,
         } = state;
         replica.restore(&mut self.replica)?;
-        self.requests = requests.into_iter().collect();
+        *self.requests() = requests.into_iter().collect();
         self.clock_offset = clock_offset;
         Ok(())
     }
@@ -79,7 +80,9 @@ impl Node {
         let mut messages = 0;
         while let Some(frame) = recovery.next_frame()? {
             for record in Record::decode_all(&frame) {
-                let replayed = record.ok().and_then(|record| self.replay(record));
+                let replay = AssertUnwindSafe(|| self.replay(&record.ok()?));
+                // A panic is a difference too: none of what was recorded led to one.
+                let replayed = catch_unwind(replay).unwrap_or_default();
                 messages += replayed.ok_or_else(|| {
                     format!(
                         "{} leads to another state now than when it was written, probably by \
@@ -95,35 +98,39 @@ impl Node {
 
     /// Makes a change again. Returns how many messages were delivered, or nothing if it comes out
     /// differently.
-    fn replay(&mut self, record: Record) -> Option<usize> {
+    pub(super) fn replay(&mut self, record: &Record) -> Option<usize> {
         self.replica.set_time(record.time);
         // The record took all there was.
         self.replica.queried.clear();
-        for (id, statistics) in record.queried {
-            if let Some(canister) = self.replica.canisters.get_mut(&id) {
-                canister.query_statistics = statistics;
+        for (id, statistics) in &record.queried {
+            if let Some(canister) = self.replica.canisters.get_mut(id) {
+                canister.query_statistics = *statistics;
             }
         }
         let mut delivered = 0;
-        match record.change {
+        match &record.change {
             Change::Submitted(new) => {
-                self.take_in(&new).ok()?;
+                self.take_in(new).ok()?;
             }
             Change::Delivered(messages) => {
-                delivered = self.replica.run(STEPS_BETWEEN_COMMANDS);
-                if delivered != messages {
+                delivered = self.replica.run(*messages);
+                self.replica.schedule_due_timers();
+                if delivered != *messages {
                     return None;
                 }
             }
             Change::Ticked => self.replica.tick(),
             Change::Advanced(nanoseconds) => {
-                self.clock_offset = self.clock_offset.saturating_add(nanoseconds);
+                self.clock_offset = self.clock_offset.saturating_add(*nanoseconds);
                 self.replica.tick();
             }
-            Change::Held(hold) => self.replica.hold_messages(hold),
+            Change::Held(hold) => self.replica.hold_messages(*hold),
             Change::DeliveredOne(message, how) => {
-                self.replica.deliver_message(message, how).ok()?;
+                self.replica.deliver_message(*message, *how).ok()?;
                 delivered = 1;
+            }
+            Change::GaveUp(message) => {
+                self.replica.give_up(*message)?;
             }
         }
         (fingerprint(&self.replica) == record.fingerprint).then_some(delivered)

@@ -35,11 +35,19 @@ impl Network {
 
     /// A network whose interface was changed.
     pub async fn behind(change: impl FnOnce(Router) -> Router) -> Self {
-        let mut replica = Replica::new(Config::default());
-        system_canisters::add_to(&mut replica);
+        let replica = replica(Config::default());
+        Network::of(replica, |replica| Handle::start(replica).unwrap(), change).await
+    }
+
+    /// A network with this replica, owned in this way.
+    pub async fn of(
+        replica: Replica,
+        own: impl FnOnce(Replica) -> Handle,
+        change: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let root_key = replica.root_key().to_vec();
         let subnet = replica.subnet_id();
-        let owner = Handle::start(replica).unwrap();
+        let owner = own(replica);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = change(http::router(owner.clone()));
@@ -88,6 +96,13 @@ impl Network {
         let set = move |node: &mut local_replica::owner::Node| node.replica.set_policy(policy);
         self.owner.with(set).await.unwrap();
     }
+}
+
+/// A replica with the stand-ins that every network has.
+pub fn replica(config: Config) -> Replica {
+    let mut replica = Replica::new(config);
+    system_canisters::add_to(&mut replica);
+    replica
 }
 
 impl Drop for Network {

@@ -3,6 +3,7 @@
 
 mod authentication;
 mod bad_input;
+mod busy;
 mod calls;
 mod cbor;
 mod certificates;
@@ -16,6 +17,7 @@ mod fuzz;
 mod harness;
 mod identities;
 mod load;
+mod panicking;
 mod polling;
 mod raw;
 mod rejects;

@@ -121,7 +121,7 @@ fn user() -> Principal {
 
 /// Submits a call that differs from all others.
 fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>) {
-    let number = node.requests.len() as u64;
+    let number = node.requests().len() as u64;
     let mut id = [0; 32];
     id[..8].copy_from_slice(&number.to_be_bytes());
     let request = NewRequest {
@@ -138,7 +138,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
 }
 
 fn last_answer(node: &Node) -> CallResult {
-    let ingress = node.requests.last_key_value().unwrap().1.ingress;
+    let ingress = node.requests().last_key_value().unwrap().1.ingress;
     match node.replica.ingress_status(ingress) {
         Some(IngressStatus::Answered(result)) => result.clone(),
         other => panic!("{other:?}"),
@@ -220,7 +220,7 @@ fn perform(node: &mut Node, folder: &Folder, canister: Principal, deed: &Deed) {
         Deed::Manage(method) => submit(node, MANAGEMENT, method, named),
         Deed::Query => drop(node.replica.query(user(), canister, "get", b"")),
         Deed::Run => drop(node.run()),
-        Deed::Tick => node.tick(),
+        Deed::Tick => drop(node.tick()),
         Deed::Advance(seconds) => node.advance_clock(Duration::from_secs(*seconds)),
         Deed::Hold(hold) => node.hold(*hold),
         Deed::Deliver(which, how) => {
@@ -252,7 +252,8 @@ fn perform(node: &mut Node, folder: &Folder, canister: Principal, deed: &Deed) {
 /// Everything that can be seen of a node.
 fn sight(node: &mut Node, canister: Principal) -> impl PartialEq + std::fmt::Debug + use<> {
     let everything = to_saved(&Snapshot::of(node.replica.fork()));
-    let answers = node.requests.values().map(|request| {
+    let requests = node.requests().clone();
+    let answers = requests.values().map(|request| {
         let status = node.replica.ingress_status(request.ingress);
         (request.ingress, status.cloned())
     });
