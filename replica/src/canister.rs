@@ -227,6 +227,14 @@ impl Canister {
         code.map_or(0, |code| code.state.memory_size())
     }
 
+    /// The memory that it has in use, in bytes: what was never written to does not count.
+    pub fn memory_in_use(&self) -> u64 {
+        let code = self.code.as_ref();
+        code.map_or(0, |code| code.state.memory_in_use())
+            + self.stable.size_in_use()
+            + (self.chunks.len() * CHUNK_SIZE) as u64
+    }
+
     /// Everything that it stores, in bytes.
     pub fn memory_size(&self) -> u64 {
         let binary = self.code.as_ref().map_or(0, |code| code.module.size);

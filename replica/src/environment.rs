@@ -28,6 +28,8 @@ pub struct Environment {
     pub limits: Arc<Limits>,
     /// Cycles that fees have consumed.
     pub consumed: Cycles,
+    /// How many bytes of memory all canisters have in use.
+    pub memory_in_use: u64,
     /// Whether to look for changes of the memory, for the timeline.
     pub observe_memory: bool,
     /// The modules that canisters run, by hash: each is compiled once, for all forks.
@@ -51,6 +53,7 @@ impl Environment {
             time: self.time,
             limits: Arc::clone(&self.limits),
             consumed: self.consumed,
+            memory_in_use: self.memory_in_use,
             observe_memory: self.observe_memory,
             modules: Arc::clone(&self.modules),
             instances: Instances::default(),

@@ -8,6 +8,7 @@ mod effective;
 mod envelope;
 mod query;
 mod read_state;
+mod room;
 mod server;
 mod shared;
 mod status;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::cors::CorsLayer;
@@ -27,6 +28,7 @@ pub use server::serve;
 
 use crate::owner::Handle;
 use answer::Failure;
+use room::{limit_together, room};
 use shared::{NodeKey, Shared};
 
 /// The largest body of a request, in bytes.
@@ -57,6 +59,7 @@ pub fn router(owner: Handle) -> Router {
         .merge(control::router())
         .fallback(unknown)
         .layer(from_fn(limit_body))
+        .layer(from_fn_with_state((room(), MAX_BODY), limit_together))
         .layer(CorsLayer::very_permissive())
         .with_state(Shared { owner, node })
 }

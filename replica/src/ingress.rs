@@ -10,7 +10,7 @@ use crate::message::{
     CallResult, CanisterId, ErrorCode, IngressId, IngressMessage, Message, Reject,
 };
 use crate::query;
-use crate::rejects::{not_found, out_of_cycles};
+use crate::rejects::{not_found, out_of_cycles, too_much_waits};
 use crate::replica::{IngressStatus, Replica};
 
 impl Replica {
@@ -35,6 +35,9 @@ impl Replica {
                     argument.len()
                 ),
             ));
+        }
+        if self.pool.size() >= self.environment.limits.waiting_size {
+            return Err(too_much_waits());
         }
         if receiver == Principal::management_canister() {
             management::accept(self, sender, method, argument)?;

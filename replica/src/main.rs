@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use local_replica::limits::Limits;
 use local_replica::owner::Handle;
 use local_replica::state_folder::StateFolder;
 use local_replica::{Config, Replica, http, system_canisters};
@@ -31,6 +32,14 @@ struct Arguments {
     /// forgotten
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
+
+    /// How many bytes of memory all canisters may have in use together
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().memory_capacity)]
+    memory_capacity: u64,
+
+    /// How many bytes the messages may have that wait to be delivered
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().waiting_size)]
+    waiting_size: u64,
 
     /// Compact the state whenever its journals have so many bytes, however large it is
     #[arg(long, hide = true, value_name = "BYTES")]
@@ -64,7 +73,14 @@ fn fail(error: &str) -> ExitCode {
 
 /// Serves until the program is told to stop.
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let config = Config::default();
+    let config = Config {
+        limits: Limits {
+            memory_capacity: arguments.memory_capacity,
+            waiting_size: arguments.waiting_size,
+            ..Limits::default()
+        },
+        ..Config::default()
+    };
     let mut replica = Replica::new(config.clone());
     system_canisters::add_to(&mut replica);
     let root_key = replica.root_key().to_vec();

@@ -169,6 +169,22 @@ pub enum Message {
 }
 
 impl Message {
+    /// How many bytes it takes.
+    pub fn size(&self) -> u64 {
+        /// What a message has beside the bytes that it brings.
+        const HEAD: usize = 200;
+        let bytes = match self {
+            Message::Ingress(ingress) => ingress.method.len() + ingress.argument.len(),
+            Message::Request(request) => request.method.len() + request.argument.len(),
+            Message::Response(response) => match &response.result {
+                Ok(reply) => reply.len(),
+                Err(reject) => reject.message.len(),
+            },
+            Message::Task(..) => 0,
+        };
+        (HEAD + bytes) as u64
+    }
+
     /// The canister that the message is for.
     pub fn receiver(&self) -> CanisterId {
         match self {

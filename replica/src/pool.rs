@@ -31,6 +31,8 @@ pub struct Pool {
     places: BTreeMap<MessageName, i64>,
     first: i64,
     next: i64,
+    /// How many bytes the messages have.
+    size: u64,
 }
 
 impl Pool {
@@ -54,13 +56,16 @@ impl Pool {
         {
             return;
         }
+        self.size += message.size();
         self.places.insert(name, place);
         self.messages.insert(place, message);
     }
 
     fn remove(&mut self, name: MessageName) -> Option<Message> {
         let place = self.places.remove(&name)?;
-        self.messages.remove(&place)
+        let message = self.messages.remove(&place)?;
+        self.size -= message.size();
+        Some(message)
     }
 
     /// Takes out a message to deliver it, if it may go next.
@@ -99,6 +104,11 @@ impl Pool {
     /// The number of messages on their way.
     pub fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// How many bytes the messages on their way have.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// All messages in the order in which they were sent.

@@ -136,6 +136,7 @@ impl Replica {
                 time: config.time,
                 limits: Arc::new(config.limits),
                 consumed: 0,
+                memory_in_use: 0,
                 observe_memory: config.timeline_capacity > 0,
                 modules: Arc::default(),
                 instances: Instances::default(),
@@ -298,6 +299,13 @@ impl Replica {
             return Some(Err(no_query_method(id, method)));
         }
         self.call_native(id, caller, method, argument, &mut 0)
+    }
+
+    /// Counts the memory that all canisters have in use, after something other than an execution has
+    /// changed it.
+    pub(crate) fn count_memory(&mut self) {
+        let in_use = self.canisters.iter().map(Canister::memory_in_use);
+        self.environment.memory_in_use = in_use.sum();
     }
 
     /// The replica's clock.

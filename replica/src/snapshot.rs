@@ -24,6 +24,7 @@ pub(crate) struct Snapshot {
     time: Time,
     consumed: Cycles,
     trapped: u64,
+    memory_in_use: u64,
     /// The modules that canisters run, each once, by hash.
     modules: BTreeMap<ByteArray<32>, ByteBuf>,
     canisters: Vec<Saved>,
@@ -89,6 +90,7 @@ impl Snapshot {
             time,
             consumed,
             trapped,
+            memory_in_use,
             // How the replica was made.
             engine: _,
             subnet: _,
@@ -121,6 +123,7 @@ impl Snapshot {
             time,
             consumed,
             trapped,
+            memory_in_use,
             modules,
             canisters,
             pool,
@@ -155,6 +158,7 @@ impl Snapshot {
             time,
             consumed,
             trapped,
+            memory_in_use,
             modules,
             canisters,
             pool,
@@ -200,6 +204,7 @@ impl Snapshot {
         replica.environment.time = time;
         replica.environment.consumed = consumed;
         replica.environment.trapped = trapped;
+        replica.environment.memory_in_use = memory_in_use;
         replica.pool = pool;
         replica.timeline = timeline;
         replica.minted = minted;

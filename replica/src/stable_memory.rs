@@ -22,6 +22,11 @@ impl StableMemory {
         self.pages
     }
 
+    /// How many bytes of it were ever written to, in whole blocks.
+    pub fn size_in_use(&self) -> u64 {
+        self.blocks.size()
+    }
+
     /// Grows by `additional` pages of zeros and returns the old size in pages, or nothing if it
     /// would exceed `maximum` pages.
     pub fn grow(&mut self, additional: u64, maximum: u64) -> Option<u64> {

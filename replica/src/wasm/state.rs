@@ -24,6 +24,11 @@ impl State {
         self.memory_size
     }
 
+    /// How many bytes of the memory ever differed from zeros, in whole blocks.
+    pub fn memory_in_use(&self) -> u64 {
+        self.memory.size()
+    }
+
     /// A copy of the bytes of the memory.
     pub fn memory(&self) -> Vec<u8> {
         let size = self.memory_size as usize;
