@@ -71,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backtraces;
 mod blocks;
 mod bytes;
 mod call_contexts;
@@ -87,6 +88,7 @@ mod delivery;
 mod encoding;
 pub mod environment;
 pub mod execution;
+mod explanations;
 pub mod explore;
 pub mod fees;
 #[cfg(feature = "server")]
@@ -94,6 +96,7 @@ mod giving_up;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
+mod idle_costs;
 mod ingress;
 mod inspection;
 mod instances;
@@ -119,6 +122,7 @@ pub mod stable_memory;
 #[cfg(feature = "server")]
 pub mod state_folder;
 mod statuses;
+pub mod storage;
 pub mod subnet;
 pub mod system_api;
 #[cfg(feature = "server")]

@@ -17,11 +17,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use request::Clock;
+
 pub use node::Node;
 pub use replay::Resumed;
 pub use request::{NewRequest, Request, RequestId, now};
 use views::Views;
 
+use crate::message::Time;
 use crate::replica::Replica;
 use crate::state_folder::StateFolder;
 use crate::subnet::Subnet;
@@ -51,6 +54,7 @@ pub struct Handle {
     failure: Arc<OnceLock<String>>,
     subnet: Arc<Subnet>,
     views: Arc<Views>,
+    clock: Clock,
 }
 
 /// The owner is gone: the program is stopping.
@@ -91,6 +95,7 @@ impl Handle {
             failure: Arc::default(),
             subnet: Arc::clone(&node.replica.environment.subnet),
             views: Arc::new(Views::new(&node)),
+            clock: node.clock.clone(),
         };
         let failure = Arc::clone(&handle.failure);
         let views = Arc::clone(&handle.views);
@@ -114,6 +119,11 @@ impl Handle {
     /// What the replica certifies with: it never changes, so nobody has to wait for the owner.
     pub fn subnet(&self) -> &Subnet {
         &self.subnet
+    }
+
+    /// The replica's clock, which nobody has to wait for either.
+    pub fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// Has the owner do something, and returns what came of it.

@@ -47,6 +47,8 @@ pub(crate) struct Snapshot {
     postponed: BTreeSet<CanisterId>,
     native: BTreeMap<CanisterId, ByteBuf>,
     queried: BTreeMap<CanisterId, QueryStatistics>,
+    charged_at: Time,
+    charges: u64,
 }
 
 /// A canister, and what it runs.
@@ -85,6 +87,8 @@ impl Snapshot {
             postponed,
             native,
             queried,
+            charged_at,
+            charges,
         } = replica;
         let Environment {
             time,
@@ -95,6 +99,7 @@ impl Snapshot {
             engine: _,
             subnet: _,
             limits: _,
+            backtraces: _,
             observe_memory: _,
             mapped_memory: _,
             // Made again from the canisters.
@@ -145,6 +150,8 @@ impl Snapshot {
             postponed,
             native: native.collect(),
             queried,
+            charged_at,
+            charges,
         }
     }
 
@@ -180,6 +187,8 @@ impl Snapshot {
             postponed,
             native,
             queried,
+            charged_at,
+            charges,
         } = self;
         let compile = |bytes: &ByteBuf| replica.environment.module(bytes);
         let modules = modules.iter();
@@ -223,6 +232,8 @@ impl Snapshot {
         replica.watched = watched;
         replica.postponed = postponed;
         replica.queried = queried;
+        replica.charged_at = charged_at;
+        replica.charges = charges;
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ impl Node {
 
     fn begin_snapshot(&mut self) -> Result<(), String> {
         let requests = self.requests().clone();
-        let clock_offset = self.clock_offset;
+        let clock_offset = self.clock.ahead();
         let replica = self.replica.fork();
         let Some(keeping) = &mut self.keeping else {
             return Ok(());

@@ -11,7 +11,7 @@ impl Node {
     /// Has a state to go back to, one that is not old.
     pub(super) fn renew_base(&mut self) {
         if self.base.as_ref().is_none_or(Base::is_old) {
-            self.base = Some(Base::new(self.replica.fork(), self.clock_offset));
+            self.base = Some(Base::new(self.replica.fork(), self.clock.ahead()));
         }
     }
 
@@ -33,7 +33,7 @@ impl Node {
             return false;
         };
         self.replica = base.replica.fork();
-        self.clock_offset = base.clock_offset;
+        self.clock.set_ahead(base.clock_offset);
         let mut records = base.since.iter();
         let is_same = records.all(|record| self.replay(record).is_some());
         self.base = Some(base);

@@ -71,7 +71,7 @@ impl Node {
         } = state;
         replica.restore(&mut self.replica)?;
         *self.requests() = requests.into_iter().collect();
-        self.clock_offset = clock_offset;
+        self.clock.set_ahead(clock_offset);
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Node {
             }
             Change::Ticked => self.replica.tick(),
             Change::Advanced(nanoseconds) => {
-                self.clock_offset = self.clock_offset.saturating_add(*nanoseconds);
+                self.clock.advance(*nanoseconds);
                 self.replica.tick();
             }
             Change::Held(hold) => self.replica.hold_messages(*hold),

@@ -115,7 +115,9 @@ fn memory_of_all_canisters_together_is_limited() {
     world.call(a, "fill", &[20]).unwrap();
     let reject = expect_reject(world.call(b, "fill", &[30]), SysFatal, SubnetOversubscribed);
     assert!(
-        reject.message.contains("163840 bytes of memory together"),
+        reject
+            .message
+            .contains("163840 bytes of memory in use together"),
         "{reject}"
     );
     assert_eq!((count(&mut world, a), count(&mut world, b)), (1, 0));

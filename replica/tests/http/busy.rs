@@ -29,12 +29,8 @@ async fn patient_network() -> Network {
         limits,
         ..Config::default()
     };
-    Network::of(
-        replica(config),
-        |replica| Handle::start(replica).unwrap(),
-        |router| router,
-    )
-    .await
+    let start = |replica| Handle::start(replica).unwrap();
+    Network::of(replica(config), start).await
 }
 
 /// Sends a call, and does not wait for it.

@@ -1,12 +1,15 @@
 //! The replica as a network, through its HTTP interface: by `ic-agent` with all its checks on, and
 //! by bytes that no client would send.
 
+mod access;
 mod authentication;
 mod bad_input;
 mod busy;
 mod calls;
+mod canister_signatures;
 mod cbor;
 mod certificates;
+mod clock;
 mod connections;
 mod control;
 mod cycles_ledger;
@@ -14,11 +17,15 @@ mod delegations;
 mod dfx;
 mod encodings;
 mod fuzz;
+mod gateway;
 mod harness;
 mod identities;
+mod ledgers;
 mod load;
+mod options;
 mod panicking;
 mod polling;
+mod program;
 mod raw;
 mod rejects;
 mod requests;

@@ -84,7 +84,7 @@ fn with_fragile() -> Replica {
 }
 
 async fn network(own: impl FnOnce(Replica) -> Handle) -> Network {
-    Network::of(with_fragile(), own, |router| router).await
+    Network::of(with_fragile(), own).await
 }
 
 /// Has the program panic, again and again. What others do counts each time.

@@ -132,6 +132,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
         receiver,
         method: method.to_owned(),
         argument,
+        size: 500,
     };
     // It may be refused.
     let _answered = node.submit(request);
@@ -270,7 +271,7 @@ fn sight(node: &mut Node, canister: Principal) -> impl PartialEq + std::fmt::Deb
         found.status.number(),
     );
     let held = node.replica.holds_messages();
-    let clock = (node.clock_offset, held, node.replica.cycles());
+    let clock = (node.clock.ahead(), held, node.replica.cycles());
     let everything = crc32fast::hash(&everything);
     (
         everything, answers, timeline, waiting, memory, figures, clock,
