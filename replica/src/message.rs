@@ -42,7 +42,7 @@ pub struct Reject {
     pub message: String,
     /// Whether a canister that called reads the text as it is: the callee's own, and what the system
     /// says in place of a callee that said nothing. Others have the error code in front.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     plain: bool,
 }
 
