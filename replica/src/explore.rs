@@ -61,9 +61,11 @@ mod schedule;
 mod search;
 mod setup;
 mod shrink;
+mod told;
 mod watch;
 
 pub use orders::Orders;
 pub use report::{Failure, Nearest, Outcome, Report, Seen};
 pub use schedule::{Fault, Schedule, Step};
 pub use setup::Explore;
+pub use told::{Progress, Told};

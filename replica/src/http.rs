@@ -6,6 +6,8 @@ mod call;
 mod control;
 mod effective;
 mod envelope;
+mod explore;
+mod json;
 mod query;
 mod read_state;
 mod server;

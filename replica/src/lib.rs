@@ -87,6 +87,8 @@ mod encoding;
 pub mod environment;
 pub mod execution;
 pub mod explore;
+#[cfg(feature = "server")]
+pub mod exploring;
 pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]

@@ -40,11 +40,11 @@ const LAYERS: &[&[&str]] = &[
     &["hold", "ingress"],
     &["explore"],
     // A network.
-    &["journal", "system_canisters"],
+    &["exploring", "journal", "system_canisters"],
     &["owner"],
     &["http"],
     // The program.
-    &["launcher"],
+    &["command", "launcher"],
     &["main"],
 ];
 
