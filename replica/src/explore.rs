@@ -68,4 +68,4 @@ pub use orders::Orders;
 pub use report::{Failure, Nearest, Outcome, Report, Seen};
 pub use schedule::{Fault, Schedule, Step};
 pub use setup::Explore;
-pub use told::{Progress, Told};
+pub use told::Told;

@@ -61,14 +61,3 @@ impl Explore {
         Ok((told, seen))
     }
 }
-
-/// STANDIN
-#[derive(Clone, Copy, Debug)]
-pub struct Progress { pub orders: super::orders::Orders, pub runs: u64, pub deliveries: u64, pub faults: usize }
-impl Explore {
-    /// STANDIN
-    pub fn run_watched(&self, watch: &mut dyn FnMut(&Progress) -> bool) -> super::report::Report {
-        watch(&Progress { orders: Default::default(), runs: 0, deliveries: 0, faults: 0 });
-        self.run()
-    }
-}

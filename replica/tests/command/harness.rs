@@ -112,7 +112,7 @@ impl Project {
         let canister1 = project.create().await;
         let canister2 = project.create().await;
         project
-            .set_variable(canister1, "PUBLIC_CANISTER_ID:callee", canister2)
+            .set_variable(canister1, "PUBLIC_CANISTER_ID:interleaving_callee", canister2)
             .await;
         project.install(canister2, &callee).await;
         project.install(canister1, &caller).await;
