@@ -54,7 +54,9 @@
 
 mod follow;
 mod orders;
+mod parallel;
 mod path;
+mod random;
 mod report;
 mod run;
 mod schedule;
@@ -65,7 +67,7 @@ mod told;
 mod watch;
 
 pub use orders::Orders;
-pub use report::{Failure, Nearest, Outcome, Report, Seen};
+pub use report::{Failure, Nearest, Outcome, Progress, Random, Report, Seen};
 pub use schedule::{Fault, Schedule, Step};
 pub use setup::Explore;
 pub use told::Told;

@@ -67,13 +67,12 @@ impl Client {
             None => "; say where it is with --network",
             Some(_) => "",
         };
-        Err(format!(
-            "no local replica answers at {urls}: {why}{advice}"
-        ))
+        Err(format!("no local replica answers at {urls}: {why}{advice}"))
     }
 
     fn at(url: &str, token: Option<String>) -> Result<Self, String> {
-        let wrong = || format!("'{url}' is no URL of a local replica; one is http://127.0.0.1:4943");
+        let wrong =
+            || format!("'{url}' is no URL of a local replica; one is http://127.0.0.1:4943");
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
             return Err(wrong());
@@ -151,7 +150,9 @@ impl Client {
             let answer = answer.collect().await;
             let answer = answer.map_err(|error| Trouble::Other(broken(&error)))?;
             serde_json::from_slice(&answer.to_bytes()).map_err(|error| {
-                Trouble::Other(format!("the answer is not that of a local replica: {error}"))
+                Trouble::Other(format!(
+                    "the answer is not that of a local replica: {error}"
+                ))
             })
         })
     }
@@ -162,8 +163,7 @@ impl Client {
         let stream = TcpStream::connect((host, self.port)).await;
         let stream = TokioIo::new(stream.map_err(nobody)?);
         let shaken = hyper::client::conn::http1::handshake(stream).await;
-        let (mut sender, connection) =
-            shaken.map_err(|error| Trouble::Other(broken(&error)))?;
+        let (mut sender, connection) = shaken.map_err(|error| Trouble::Other(broken(&error)))?;
         // It ends with the answer.
         tokio::spawn(connection);
         let mut request = Request::builder()

@@ -42,7 +42,10 @@ pub(super) fn explore(arguments: &Explore) -> Result<bool, String> {
             (true, _) => serde_json::to_string(&report).unwrap_or_default() + "\n",
             (_, true) => diagrams(&report, &names, is_alone),
             _ if is_alone => telling::report(&report, case, &names),
-            _ => format!("== {title} ==\n{}\n", telling::report(&report, case, &names)),
+            _ => format!(
+                "== {title} ==\n{}\n",
+                telling::report(&report, case, &names)
+            ),
         })?;
     }
     Ok(holds)

@@ -61,6 +61,10 @@ impl Reader<'_> {
             outcomes: outcomes.map(outcome).collect(),
             failures: found.failures.iter().map(failure).collect(),
             never: found.never.clone(),
+            random: found.random.map(|random| wire::Random {
+                orders: random.orders,
+                seed: random.seed,
+            }),
             seconds: 0.0,
         }
     }

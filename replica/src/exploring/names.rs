@@ -76,7 +76,9 @@ impl Names {
                     .collect(),
                 _ => Vec::new(),
             };
-            let ids = ids.into_iter().filter_map(|id| Principal::from_text(id).ok());
+            let ids = ids
+                .into_iter()
+                .filter_map(|id| Principal::from_text(id).ok());
             self.known.entry(name).or_default().extend(ids);
         }
         Ok(())

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Instant;
 
-use super::answer::{Reader, orders};
+use super::answer::Reader;
 use super::compare::Comparison;
 use super::interface::Method;
 use super::numbers::Numbers;
@@ -51,7 +52,9 @@ impl Prepared {
     pub fn new(replica: &Replica, case: &Case) -> Result<Self, String> {
         let start = replica.fork();
         check_sizes(case)?;
-        let mut explore = Explore::from(&start);
+        // One is left for the network, which goes on meanwhile.
+        let threads = available_parallelism().map_or(1, |number| number.get() - 1);
+        let mut explore = Explore::from(&start).threads(threads);
         let mut calls = Vec::new();
         for call in &case.together {
             let method = Method::of(&start, call, false)?;
@@ -114,14 +117,14 @@ impl Prepared {
     /// that says no.
     pub fn run(&self, watch: &mut dyn FnMut(Progress) -> bool) -> Report {
         let began = Instant::now();
-        let found = self.explore.run_watched(&mut |progress: &explore::Progress| {
-            watch(Progress {
-                faults: progress.faults,
-                orders: orders(progress.orders),
-                runs: progress.runs,
-                deliveries: progress.deliveries,
-            })
-        });
+        let found = self
+            .explore
+            .run_watched(&mut |progress: explore::Progress| {
+                watch(Progress {
+                    faults: progress.faults,
+                    deliveries: progress.deliveries,
+                })
+            });
         let look = |name: &str| {
             let check = self.checks.iter().find(|check| check.name == name);
             check.and_then(|check| check.look)

@@ -14,16 +14,12 @@ const MAX_CELL: usize = 48;
 /// How far an exploration is, in one line.
 pub fn progress(progress: &Progress) -> String {
     let faults = match progress.faults {
-        0 => String::new(),
-        1 => ", with 1 fault".to_owned(),
-        faults => format!(", with up to {faults} faults"),
+        0 => "without a fault".to_owned(),
+        1 => "with at most 1 fault".to_owned(),
+        faults => format!("with at most {faults} faults"),
     };
-    format!(
-        "{} run of {} orders{faults}; {} messages delivered",
-        progress.runs,
-        orders(progress.orders),
-        progress.deliveries
-    )
+    let deliveries = progress.deliveries;
+    format!("Orders {faults}: {deliveries} messages were delivered so far …")
 }
 
 /// What was found.
@@ -87,7 +83,11 @@ fn how_far(report: &Report, case: &Case) -> String {
             let _ = writeln!(text, "These are all that can happen {}.", within(faults));
         }
         (Some(faults), None) => {
-            let _ = writeln!(text, "These are all {}, but not all to their end.", within(faults));
+            let _ = writeln!(
+                text,
+                "These are all {}, but not all to their end.",
+                within(faults)
+            );
         }
         (exhausted, _) => {
             if let Some(faults) = exhausted {
@@ -100,6 +100,13 @@ fn how_far(report: &Report, case: &Case) -> String {
                  reached."
             );
         }
+    }
+    if let Some(random) = report.random {
+        let _ = writeln!(
+            text,
+            "Beyond it, {} orders were drawn at random, with the seed {}.",
+            random.orders, random.seed
+        );
     }
     if report.cut > 0 {
         let _ = writeln!(
@@ -183,17 +190,21 @@ fn fails(failure: &Failure, report: &Report, speaker: &Speaker<'_>) -> String {
 }
 
 /// The nearest order that is good, with the first difference marked.
-fn beside(
-    nearest: &Nearest,
-    failure: &Failure,
-    report: &Report,
-    speaker: &Speaker<'_>,
-) -> String {
-    let mut text = "The nearest order in which it holds; > marks the first difference:\n".to_owned();
+fn beside(nearest: &Nearest, failure: &Failure, report: &Report, speaker: &Speaker<'_>) -> String {
+    let mut text =
+        "The nearest order in which it holds; > marks the first difference:\n".to_owned();
     let name = |id: &_| speaker.names.name(id);
-    let steps = words::steps(&nearest.schedule, &speaker.remarks(&nearest.schedule), &name);
+    let steps = words::steps(
+        &nearest.schedule,
+        &speaker.remarks(&nearest.schedule),
+        &name,
+    );
     for (place, step) in steps.lines().enumerate() {
-        let mark = if place == nearest.differs_at { '>' } else { ' ' };
+        let mark = if place == nearest.differs_at {
+            '>'
+        } else {
+            ' '
+        };
         let _ = writeln!(text, "{mark} {step}");
     }
     if let Some(look) = failure.look {

@@ -190,14 +190,19 @@ pub enum Line {
 /// How far an exploration is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Progress {
-    /// With how many faults orders are gone through now.
+    /// How many faults the orders have at most that are gone through now.
     pub faults: usize,
-    /// How many orders that were.
-    pub orders: Orders,
-    /// How many of them were run.
-    pub runs: u64,
     /// How many messages were delivered in all.
     pub deliveries: u64,
+}
+
+/// Orders that were drawn at random, because there are too many to go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Random {
+    /// How many were run.
+    pub orders: u64,
+    /// With the same seed, the same are drawn.
+    pub seed: u64,
 }
 
 /// A number of orders.
@@ -240,6 +245,8 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// The properties that were to hold sometimes, and never did.
     pub never: Vec<String>,
+    /// What was tried beyond the limit.
+    pub random: Option<Random>,
     /// How long it took, in seconds.
     pub seconds: f64,
 }

@@ -189,11 +189,7 @@ pub fn write_schedule(
 }
 
 /// The steps of a schedule, one a line, with remarks.
-pub fn steps(
-    schedule: &[Step],
-    remarks: &[String],
-    name: &dyn Fn(&Principal) -> String,
-) -> String {
+pub fn steps(schedule: &[Step], remarks: &[String], name: &dyn Fn(&Principal) -> String) -> String {
     let steps: Vec<String> = schedule
         .iter()
         .map(|step| {
@@ -233,9 +229,7 @@ pub fn read_schedule(text: &str, resolve: &mut Resolve<'_>) -> Result<Replay, St
                 _ if line.is_empty() || line.starts_with('#') => {}
                 "together" => case.together.push(call(rest, resolve)?),
                 "show" => case.show.push(call(rest, resolve)?),
-                "always" => case
-                    .properties
-                    .push(property(rest, When::Always, resolve)?),
+                "always" => case.properties.push(property(rest, When::Always, resolve)?),
                 "at-end" => case.properties.push(property(rest, When::AtEnd, resolve)?),
                 "sometimes" => case
                     .properties
@@ -261,7 +255,11 @@ fn resolve_step(step: &str, resolve: &mut Resolve<'_>) -> Result<String, String>
         [verb, kind @ ("request" | "response"), canister, number] => {
             format!("{verb} {kind} {} {number}", resolve(canister)?)
         }
-        [verb, task @ ("heartbeat" | "global_timer" | "on_low_wasm_memory"), canister] => {
+        [
+            verb,
+            task @ ("heartbeat" | "global_timer" | "on_low_wasm_memory"),
+            canister,
+        ] => {
             format!("{verb} {task} {}", resolve(canister)?)
         }
         _ => words.join(" "),

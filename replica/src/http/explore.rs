@@ -61,7 +61,10 @@ async fn explore(
     body: Bytes,
     places: Arc<Semaphore>,
 ) -> Result<Response, Failure> {
-    let case: Case = read(&body, r#"{"together": [{"canister": …, "method": …}, …], …}"#)?;
+    let case: Case = read(
+        &body,
+        r#"{"together": [{"canister": …, "method": …}, …], …}"#,
+    )?;
     let Ok(place) = places.try_acquire_owned() else {
         let text = format!("{MAX_EXPLORATIONS} explorations go on already; wait for one to end");
         return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, text));

@@ -43,7 +43,10 @@ async fn each_kind_of_bad_input_gets_one_clear_line() {
             "canister1 withdraw takes (nat64, nat64), and (0, !) is not that: ",
         ),
         ("canister1 withdraw 0x4", "'0x4' is no bytes"),
-        ("canister1", "'canister1' is no call: it is a canister, a method"),
+        (
+            "canister1",
+            "'canister1' is no call: it is a canister, a method",
+        ),
         ("", "'' is no call"),
         ("user x: canister1 withdraw (0, 80)", "'x' is no user"),
         (
@@ -55,9 +58,15 @@ async fn each_kind_of_bad_input_gets_one_clear_line() {
         assert!(error.contains(words), "{call}: {error}");
     }
     for (property, words) in [
-        ("canister1 balance (0)", "is no property: it is a query, a sign"),
+        (
+            "canister1 balance (0)",
+            "is no property: it is a query, a sign",
+        ),
         ("canister1 balance (0) <=", "is no property"),
-        ("canister1 open () = 1", "canister1 has no query 'open'; it has balance"),
+        (
+            "canister1 open () = 1",
+            "canister1 has no query 'open'; it has balance",
+        ),
         (
             "canister1 balance (0) = 7",
             "canister1 balance answers (opt nat64), and 7 is not that: ",
@@ -71,11 +80,22 @@ async fn each_kind_of_bad_input_gets_one_clear_line() {
         assert!(error.contains(words), "{property}: {error}");
     }
     for (more, words) in [
-        (&["--faults", "flood"][..], "'flood' is no fault: it is one of trap,"),
-        (&["--limit", "0"], "the limit is a number of messages"),
-        (&["--faults", "trap", "--max-faults", "9"], "at most 8 faults"),
         (
-            &["--always", "canister1 balance (0) = null", "--always", "canister1 balance (0) = null"],
+            &["--faults", "flood"][..],
+            "'flood' is no fault: it is one of trap,",
+        ),
+        (&["--limit", "0"], "the limit is a number of messages"),
+        (
+            &["--faults", "trap", "--max-faults", "9"],
+            "at most 8 faults",
+        ),
+        (
+            &[
+                "--always",
+                "canister1 balance (0) = null",
+                "--always",
+                "canister1 balance (0) = null",
+            ],
             "two properties have the same name",
         ),
     ] {
@@ -105,9 +125,17 @@ async fn texts_that_nest_without_end_are_refused() {
             "argument": deep,
         }]});
         let answer = crate::stream::ask(&project, &body).await;
-        assert!(answer.contains("an argument nests at most 200 deep"), "{answer}");
+        assert!(
+            answer.contains("an argument nests at most 200 deep"),
+            "{answer}"
+        );
     }
-    assert_eq!(project.run(&["explore", "--together", "canister1 balance (0)"]).0, 0);
+    assert_eq!(
+        project
+            .run(&["explore", "--together", "canister1 balance (0)"])
+            .0,
+        0
+    );
 }
 
 #[test]
@@ -152,7 +180,10 @@ async fn names_come_from_icp_or_dfx_and_only_those_on_this_network_count() {
     let ids = serde_json::json!({ "canister1": { "other": canister2.to_text() } });
     project.write("canister_ids.json", &ids.to_string());
     let error = project.refused(&call);
-    assert!(error.contains("on this network; write one of them"), "{error}");
+    assert!(
+        error.contains("on this network; write one of them"),
+        "{error}"
+    );
     let ids = serde_json::json!({ "canister3": { "ic": "rdmx6-jaaaa-aaaaa-aaadq-cai" } });
     project.write("canister_ids.json", &ids.to_string());
     let error = project.refused(&["explore", "--together", "canister3 get ()"]);

@@ -143,7 +143,10 @@ async fn users_are_told_apart_by_number() {
     assert!(!outcomes.is_empty());
     for outcome in outcomes {
         let answer = outcome["seen"]["answers"][0].as_str().unwrap();
-        assert!(answer == refused || answer.contains("under way"), "{answer}");
+        assert!(
+            answer == refused || answer.contains("under way"),
+            "{answer}"
+        );
         let first = &outcome["schedule"][0]["message"];
         assert_eq!(first["kind"], "ingress");
     }
@@ -200,5 +203,8 @@ async fn file_has_one_case_a_line() {
     assert!(second.contains("FAILS in"), "{second}");
     project.write("cases", "--together 'canister1 balance (0)'\n--togethr x\n");
     let error = project.refused(&["explore", "--case", "cases"]);
-    assert!(error.starts_with("cases: line 2: unexpected argument"), "{error}");
+    assert!(
+        error.starts_with("cases: line 2: unexpected argument"),
+        "{error}"
+    );
 }

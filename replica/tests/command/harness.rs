@@ -52,7 +52,12 @@ fn interleaving() -> [Vec<u8>; 2] {
             .current_dir(workspace())
             .args(["build", "--locked", "--quiet", "--release"])
             .args(["--target", "wasm32-unknown-unknown", "-p", "lessons"])
-            .args(["--bin", "interleaving_caller", "--bin", "interleaving_callee"])
+            .args([
+                "--bin",
+                "interleaving_caller",
+                "--bin",
+                "interleaving_callee",
+            ])
             .arg("--target-dir")
             .arg(target())
             .status()
@@ -112,7 +117,11 @@ impl Project {
         let canister1 = project.create().await;
         let canister2 = project.create().await;
         project
-            .set_variable(canister1, "PUBLIC_CANISTER_ID:interleaving_callee", canister2)
+            .set_variable(
+                canister1,
+                "PUBLIC_CANISTER_ID:interleaving_callee",
+                canister2,
+            )
             .await;
         project.install(canister2, &callee).await;
         project.install(canister1, &caller).await;

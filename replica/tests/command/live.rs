@@ -10,7 +10,12 @@ async fn network_answers_while_it_is_explored_and_is_as_it_was_after() {
     let project = Project::bank().await;
     let canister1 = project.id("canister1");
     let argument = candid::encode_one(0_u64).unwrap();
-    let balance = || project.agent.query(&canister1, "balance").with_arg(argument.clone());
+    let balance = || {
+        project
+            .agent
+            .query(&canister1, "balance")
+            .with_arg(argument.clone())
+    };
     let before = balance().await.unwrap();
     let body = endless(canister1).to_string();
     let mut exploring = send(&project, "explore", &body).await;
@@ -33,7 +38,11 @@ async fn network_answers_while_it_is_explored_and_is_as_it_was_after() {
 
     // What was explored did not happen.
     assert_eq!(balance().await.unwrap(), before);
-    let (status, _) = project.run(&["explore", "--together", "canister1 withdraw_unguarded (0, 80)"]);
+    let (status, _) = project.run(&[
+        "explore",
+        "--together",
+        "canister1 withdraw_unguarded (0, 80)",
+    ]);
     assert_eq!(status, 0);
     assert_eq!(balance().await.unwrap(), before);
 }

@@ -55,10 +55,7 @@ async fn schedule_that_no_longer_fits_is_refused_in_one_line() {
     let project = Project::bank().await;
     let together = "together canister1 withdraw (0, 80)\n";
     for (schedule, words) in [
-        (
-            "deliver call 2\n",
-            "kept: step 1: there is no call 2",
-        ),
+        ("deliver call 2\n", "kept: step 1: there is no call 2"),
         (
             "deliver call 1\ndeliver request canister1 9\n",
             "kept: the schedule no longer fits: step 2 ('deliver request canister1 9'): ",
@@ -67,10 +64,19 @@ async fn schedule_that_no_longer_fits_is_refused_in_one_line() {
             "deliver call 1\ndeliver call 1\n",
             "kept: the schedule no longer fits: step 2 ('deliver call 1'): ",
         ),
-        ("wait\n", "kept: the schedule no longer fits: step 1 ('wait'): nobody waits"),
+        (
+            "wait\n",
+            "kept: the schedule no longer fits: step 1 ('wait'): nobody waits",
+        ),
         ("eat call 1\n", "kept: step 1: 'eat' is no fault"),
-        ("deliver call one\n", "kept: step 1: 'deliver call one' is no step"),
-        ("deliver request canister9 1\n", "kept: line 2: no canister is called 'canister9'"),
+        (
+            "deliver call one\n",
+            "kept: step 1: 'deliver call one' is no step",
+        ),
+        (
+            "deliver request canister9 1\n",
+            "kept: line 2: no canister is called 'canister9'",
+        ),
         ("show canister2\n", "kept: line 2: 'canister2' is no call"),
     ] {
         project.write("kept", &format!("{together}{schedule}"));

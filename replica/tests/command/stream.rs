@@ -53,7 +53,10 @@ async fn case_in_json_is_answered_by_a_report_in_json() {
     let body = json!({ "together": [call, call] });
     let answer = ask(&project, &body).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.contains("content-type: application/x-ndjson"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/x-ndjson"),
+        "{answer}"
+    );
     let line = answer.lines().find(|line| line.starts_with("{\"report\""));
     let line: Value = serde_json::from_str(line.unwrap()).unwrap();
     let report = &line["report"];
@@ -69,7 +72,10 @@ async fn what_is_no_case_is_refused_with_what_would_be_one() {
         ("{}", "missing field `together`"),
         ("{\"together\": []}", "there is no call to be explored"),
         ("{\"together\": [], \"x\": 1}", "unknown field `x`"),
-        ("{\"together\": [{\"canister\": \"x\", \"method\": \"y\"}]}", "expected {\"together\": "),
+        (
+            "{\"together\": [{\"canister\": \"x\", \"method\": \"y\"}]}",
+            "expected {\"together\": ",
+        ),
     ] {
         let mut stream = send(&project, "explore", body).await;
         let mut answer = String::new();
