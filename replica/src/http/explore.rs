@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -72,7 +73,8 @@ async fn explore(
     let replica = fork(&shared).await?;
     let prepared = aside(move || Prepared::new(&replica, &case)).await?;
     let (lines, mut received) = mpsc::channel::<Bytes>(16);
-    spawn_blocking(move || {
+    // A program that is told to stop does not wait for this thread.
+    let explore = move || {
         let began = Instant::now();
         let mut told = Instant::now();
         let report = prepared.run(&mut |progress: Progress| {
@@ -85,7 +87,14 @@ async fn explore(
         });
         let _gone = lines.blocking_send(line(&Line::Report(Box::new(report))));
         drop(place);
-    });
+    };
+    let begun = thread::Builder::new()
+        .name("explore".to_owned())
+        .spawn(explore);
+    begun.map_err(|error| {
+        let text = format!("can't start a thread: {error}");
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, text)
+    })?;
     let lines = stream::poll_fn(move |context| {
         let line = received.poll_recv(context);
         line.map(|line| line.map(Ok::<Bytes, Infallible>))

@@ -76,7 +76,7 @@ pub struct Project {
     pub folder: PathBuf,
     pub url: String,
     pub agent: Agent,
-    program: Child,
+    pub program: Child,
 }
 
 impl Project {
@@ -176,14 +176,6 @@ impl Project {
             .with_arg(installation(canister, wasm, mode, b"DIDL\0\0"))
             .await
             .unwrap();
-    }
-
-    /// A new canister with a module in text and its interface.
-    pub async fn deploy(&self, module: &str, interface: &str) -> Principal {
-        let canister = self.create().await;
-        let wasm = with_interface(wat::parse_str(module).unwrap(), interface);
-        self.install(canister, &wasm).await;
-        canister
     }
 
     async fn set_variable(&self, canister_id: Principal, name: &str, value: Principal) {

@@ -1,5 +1,7 @@
 //! The network while somebody explores, and after.
 
+use std::process::Command;
+
 use tokio::io::AsyncReadExt;
 
 use crate::harness::Project;
@@ -64,4 +66,18 @@ async fn who_goes_away_ends_the_exploration_and_more_than_two_wait_for_it() {
     drop(going_on);
     // Each notices after a while that nobody reads.
     while !project.command(&call).output().unwrap().status.success() {}
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn program_that_is_told_to_stop_does_not_wait_for_an_exploration() {
+    let mut project = Project::bank().await;
+    let body = endless(project.id("canister1")).to_string();
+    let mut exploring = send(&project, "explore", &body).await;
+    let mut some = [0; 4096];
+    assert!(exploring.read(&mut some).await.unwrap() > 0);
+    let id = project.program.id().to_string();
+    let told = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(told.success());
+    assert!(project.program.wait().unwrap().success());
 }

@@ -56,9 +56,7 @@ fn compile(folder: &Path, source: &str) -> Vec<u8> {
 async fn double_spend_of_a_motoko_canister_is_found_and_its_end_is_told() {
     let project = Project::new().await;
     let bank = project.create().await;
-    project
-        .install(bank, &compile(&project.folder, BANK))
-        .await;
+    project.install(bank, &compile(&project.folder, BANK)).await;
     project.name(&json!({ "bank": bank.to_text() }));
     let explore = [
         "explore",
