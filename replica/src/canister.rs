@@ -402,6 +402,11 @@ impl Canister {
         self.code.as_ref().map(|_| self.installed_at)
     }
 
+    /// The number that it gave to a call context or a callback last.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.next_id
+    }
+
     fn fresh_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id

@@ -63,9 +63,11 @@ mod schedule;
 mod search;
 mod setup;
 mod shrink;
+mod told;
 mod watch;
 
 pub use orders::Orders;
 pub use report::{Failure, Nearest, Outcome, Progress, Random, Report, Seen};
 pub use schedule::{Fault, Schedule, Step};
 pub use setup::Explore;
+pub use told::Told;

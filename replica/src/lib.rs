@@ -90,6 +90,8 @@ pub mod environment;
 pub mod execution;
 mod explanations;
 pub mod explore;
+#[cfg(feature = "server")]
+pub mod exploring;
 pub mod fees;
 #[cfg(feature = "server")]
 mod giving_up;

@@ -1,6 +1,7 @@
 //! The program `local-replica`: the local replica as a network of its own, or as the one that `icp
 //! network start` launches.
 
+mod command;
 mod launcher;
 mod options;
 
@@ -20,8 +21,11 @@ use tokio::sync::oneshot;
 
 /// A local replica of the Internet Computer, for learning and testing.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<command::Command>,
+
     /// The address to listen at. With any other than the default, others can reach the replica
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
@@ -69,6 +73,9 @@ fn main() -> ExitCode {
         eprintln!("warning: {warning}");
     }
     let arguments = Arguments::parse_from(told.arguments);
+    if let Some(command) = &arguments.command {
+        return command::run(command).unwrap_or_else(|error| fail(&error));
+    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

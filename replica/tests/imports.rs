@@ -43,12 +43,12 @@ const LAYERS: &[&[&str]] = &[
     &["giving_up", "hold", "ingress"],
     &["explore"],
     // A network.
-    &["journal", "snapshot", "system_canisters"],
+    &["exploring", "journal", "snapshot", "system_canisters"],
     &["state_folder"],
     &["owner"],
     &["http"],
     // The program.
-    &["launcher", "options"],
+    &["command", "launcher", "options"],
     &["main"],
 ];
 

@@ -8,6 +8,8 @@
 //! - `GET /local-replica/messages`: the messages that wait.
 //! - `POST /local-replica/deliver` with `{"message": N, "how": "normally"}`: delivers one of them, and
 //!   returns the events that this caused. Other ways are `trap`, `reject` and `lose`: see [`Delivery`].
+//! - `POST /local-replica/explore`, `POST /local-replica/replay` and `GET /local-replica/canisters`: see
+//!   [`explore`].
 
 use std::time::Duration;
 
@@ -18,12 +20,13 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::access::{self, Access};
 use super::answer::Failure;
+use super::explore;
 use super::gateway;
+use super::json::{json, read};
 use super::shared::Shared;
 use crate::hold::Delivery;
 use crate::message_name::MessageName;
@@ -40,6 +43,7 @@ pub(super) fn router(shared: &Shared) -> Router<Shared> {
         .route("/local-replica/messages", get(messages))
         .route("/local-replica/hold", post(hold))
         .route("/local-replica/deliver", post(deliver))
+        .merge(explore::router())
         .route_layer(from_fn_with_state(shared.clone(), guard))
 }
 
@@ -170,14 +174,4 @@ async fn deliver(State(shared): State<Shared>, body: Bytes) -> Result<Response, 
     let delivered: Result<Events, String> = shared.owner.with(deliver).await?;
     let conflict = |why| Failure::new(StatusCode::CONFLICT, why);
     Ok(json(&delivered.map_err(conflict)?))
-}
-
-fn read<T: DeserializeOwned>(body: &Bytes, expected: &str) -> Result<T, Failure> {
-    serde_json::from_slice(body)
-        .map_err(|error| Failure::bad_request(format!("expected {expected}: {error}")))
-}
-
-fn json(value: &impl Serialize) -> Response {
-    let text = serde_json::to_string(value).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

@@ -1,0 +1,248 @@
+//! A case, made ready to be explored.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use super::answer::Reader;
+use super::compare::Comparison;
+use super::interface::Method;
+use super::numbers::Numbers;
+use super::wire::{Call, Case, Progress, Replay, Replayed, Report, When};
+use crate::explore::{self, Explore, Fault, Schedule, Seen};
+use crate::replica::Replica;
+
+/// The most calls of one case.
+const MAX_CALLS: usize = 16;
+
+/// The most queries that one case looks at.
+const MAX_LOOKS: usize = 32;
+
+/// The most faults in one order.
+const MAX_FAULTS: usize = 8;
+
+/// The most messages that can be delivered for one case.
+const MAX_LIMIT: u64 = 1_000_000_000;
+
+/// A property's name, and how to check it of what is seen.
+struct Check {
+    name: String,
+    when: When,
+    /// The look that it is about.
+    look: Option<usize>,
+    holds: Arc<dyn Fn(&Seen) -> bool + Send + Sync>,
+}
+
+/// A case that can be explored: everything in it was checked.
+pub struct Prepared {
+    start: Replica,
+    explore: Explore,
+    calls: Vec<(Call, Method)>,
+    looks: Vec<(Call, Method)>,
+    checks: Vec<Check>,
+}
+
+impl Prepared {
+    /// Checks a case against the state that `replica` is in, which is not changed.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the case, in one line.
+    pub fn new(replica: &Replica, case: &Case) -> Result<Self, String> {
+        let start = replica.fork();
+        check_sizes(case)?;
+        // One is left for the network, which goes on meanwhile.
+        let threads = available_parallelism().map_or(1, |number| number.get() - 1);
+        let mut explore = Explore::from(&start).threads(threads);
+        let mut calls = Vec::new();
+        for call in &case.together {
+            let method = Method::of(&start, call, false)?;
+            let argument = method.argument(call)?;
+            let sender = call.user.principal();
+            explore = explore.together(sender, call.canister, &call.method, &argument);
+            calls.push((call.clone(), method));
+        }
+        let mut looks: Vec<(Call, Method)> = Vec::new();
+        let queries = case.properties.iter().map(|property| &property.query);
+        for query in case.show.iter().chain(queries) {
+            if looks.iter().any(|(known, _)| known == query) {
+                continue;
+            }
+            let method = Method::of(&start, query, true)?;
+            let argument = method.argument(query)?;
+            let sender = query.user.principal();
+            explore = explore.look(sender, query.canister, &query.method, &argument);
+            looks.push((query.clone(), method));
+        }
+        if looks.len() > MAX_LOOKS {
+            return Err(format!(
+                "a case looks at no more than {MAX_LOOKS} different queries"
+            ));
+        }
+        let checks = checks(case, &looks)?;
+        for Check {
+            name, when, holds, ..
+        } in &checks
+        {
+            let holds = Arc::clone(holds);
+            let holds = move |seen: &Seen| holds(seen);
+            explore = match when {
+                When::Always => explore.always(name, holds),
+                When::AtEnd => explore.at_end(name, holds),
+                When::Sometimes => explore.sometimes(name, holds),
+            };
+        }
+        let faults: BTreeSet<Fault> = case
+            .faults
+            .iter()
+            .map(|word| word.parse())
+            .collect::<Result<_, _>>()?;
+        if !faults.is_empty() {
+            explore = explore.faults(faults, case.max_faults.unwrap_or(1));
+        }
+        if let Some(limit) = case.limit {
+            explore = explore.limit(limit);
+        }
+        Ok(Prepared {
+            start,
+            explore,
+            calls,
+            looks,
+            checks,
+        })
+    }
+
+    /// Goes through all orders, and tells `watch` from time to time how far that is. It ends early when
+    /// that says no.
+    pub fn run(&self, watch: &mut dyn FnMut(Progress) -> bool) -> Report {
+        let began = Instant::now();
+        let found = self
+            .explore
+            .run_watched(&mut |progress: explore::Progress| {
+                watch(Progress {
+                    faults: progress.faults,
+                    deliveries: progress.deliveries,
+                })
+            });
+        let look = |name: &str| {
+            let check = self.checks.iter().find(|check| check.name == name);
+            check.and_then(|check| check.look)
+        };
+        Report {
+            seconds: began.elapsed().as_secs_f64(),
+            ..self.reader().report(&found, look)
+        }
+    }
+
+    /// Follows a schedule, and looks at the end whether the properties hold.
+    ///
+    /// # Errors
+    ///
+    /// In one line: the schedule can't be read, or does not fit the state.
+    pub fn replay(&self, schedule: &[String]) -> Result<Replayed, String> {
+        let numbers = Numbers::new(&self.start, &self.explore);
+        let steps = schedule.iter().enumerate().map(|(place, text)| {
+            let step = numbers.read(text);
+            step.map_err(|fault| format!("step {}: {fault}", place + 1))
+        });
+        let steps = Schedule(steps.collect::<Result<_, _>>()?);
+        let (told, seen) = self.explore.tell(&steps).map_err(|(place, fault)| {
+            let text = &schedule[place];
+            format!(
+                "the schedule no longer fits: step {} ('{text}'): {fault}",
+                place + 1
+            )
+        })?;
+        let reader = self.reader();
+        let failing = self.checks.iter().filter(|check| !(check.holds)(&seen));
+        Ok(Replayed {
+            looks: self.looks.iter().map(|(call, _)| call.clone()).collect(),
+            steps: reader.steps(told),
+            seen: reader.seen(&seen),
+            failing: failing.map(|check| check.name.clone()).collect(),
+        })
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader {
+            numbers: Numbers::new(&self.start, &self.explore),
+            explore: &self.explore,
+            calls: &self.calls,
+            looks: &self.looks,
+        }
+    }
+}
+
+impl Replay {
+    /// Follows the schedule from the state that `replica` is in, which is not changed.
+    ///
+    /// # Errors
+    ///
+    /// In one line: the case or the schedule can't be read, or does not fit the state.
+    pub fn run(&self, replica: &Replica) -> Result<Replayed, String> {
+        Prepared::new(replica, &self.case)?.replay(&self.schedule)
+    }
+}
+
+fn check_sizes(case: &Case) -> Result<(), String> {
+    if case.together.is_empty() {
+        return Err("there is no call to be explored: at least one is made".to_owned());
+    }
+    if case.together.len() > MAX_CALLS {
+        return Err(format!("at most {MAX_CALLS} calls are made together"));
+    }
+    if case.max_faults.is_some_and(|most| most > MAX_FAULTS) {
+        return Err(format!("one order has at most {MAX_FAULTS} faults"));
+    }
+    if case.max_faults.is_some() && case.faults.is_empty() {
+        return Err("there is a number of faults, but it is not said which may happen".to_owned());
+    }
+    if case
+        .limit
+        .is_some_and(|limit| limit == 0 || limit > MAX_LIMIT)
+    {
+        return Err(format!(
+            "the limit is a number of messages, from 1 to {MAX_LIMIT}"
+        ));
+    }
+    Ok(())
+}
+
+fn checks(case: &Case, looks: &[(Call, Method)]) -> Result<Vec<Check>, String> {
+    let mut checks: Vec<Check> = Vec::new();
+    for property in &case.properties {
+        let look = looks.iter().position(|(call, _)| *call == property.query);
+        let Some((place, (_, method))) = look.map(|place| (place, &looks[place])) else {
+            continue;
+        };
+        let comparison = Comparison::new(method, property)?;
+        checks.push(Check {
+            name: property.name.clone(),
+            when: property.when,
+            look,
+            holds: Arc::new(move |seen| comparison.holds(&seen.looks[place])),
+        });
+    }
+    let mut built_in = |name: &str, holds: fn(&Seen) -> bool| {
+        checks.push(Check {
+            name: name.to_owned(),
+            when: When::AtEnd,
+            look: None,
+            holds: Arc::new(holds),
+        });
+    };
+    if case.all_answered {
+        built_in("every call is answered", |seen| {
+            seen.answers.iter().all(Option::is_some)
+        });
+    }
+    if case.no_traps {
+        built_in("no message traps", |seen| seen.traps == 0);
+    }
+    let names: BTreeSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+    match names.len() == checks.len() {
+        true => Ok(checks),
+        false => Err("two properties have the same name".to_owned()),
+    }
+}
