@@ -17,6 +17,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: Vec::new,
     layout: Layout::Table(
         "caller saw: what became of its call. caller + callee + lost: how many of the attached cycles the\n\
          caller has again, how many the callee has, and how many are lost. The price is 400 cycles.\n\

@@ -19,6 +19,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::PairInTwoLanguages,
     introduction: None,
     experiments,
+    explorations: Vec::new,
     layout: Layout::Table(
         "C1, C2: canister1 and canister2, in Motoko unless the row says otherwise. before, after: what C1\n\
          changed before and after its last await. finally: what it counted; in Rust, Drop. –: nothing to\n\

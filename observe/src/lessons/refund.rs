@@ -18,6 +18,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: Vec::new,
     layout: Layout::Table(
         "pending: what was pending and then settled. paid: by the callee in the end.\n\
          left: in the account in the end. together: paid and left, of 100.\n",

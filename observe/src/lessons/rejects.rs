@@ -18,6 +18,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: Vec::new,
     layout: Layout::Table(
         "saw: the error that the caller got. may conclude: what its function conclude makes of it.\n\
          clean, retryable: what ic-cdk says of it. grew by: the counter of the callee.\n",

@@ -21,6 +21,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: Vec::new,
     layout: Layout::List,
 };
 

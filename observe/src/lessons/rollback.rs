@@ -18,6 +18,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Pair,
     introduction: Some(introduction),
     experiments,
+    explorations: Vec::new,
     layout: Layout::Table(
         "C1, C2: canister1 and canister2. before, after: what C1 changed before and after its last await.\n\
          grew by: the counter of C1, that of C2, and the count of drops. –: there was nothing to change.\n",

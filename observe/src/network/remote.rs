@@ -15,6 +15,8 @@ use ic_agent::{Agent, Identity, RequestId};
 use tokio::runtime::Runtime;
 
 use self::control::Control;
+use local_replica::Replica;
+
 use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State};
 
 /// The network itself, as dfx and icp name it.
@@ -185,6 +187,10 @@ impl Network for Remote {
 
     fn controls(&mut self) -> Option<&mut dyn Controls> {
         self.control.as_mut().map(|control| control as _)
+    }
+
+    fn replica(&self) -> Option<&Replica> {
+        None
     }
 }
 
