@@ -6,12 +6,23 @@ mod told;
 use std::fmt::Write;
 
 use anyhow::{Context, Result, bail};
-use local_replica::explore::{Fault, Orders, Report};
+pub use local_replica::explore::Fault;
+use local_replica::explore::{Orders, Report};
 use serde::Serialize;
 
 pub use self::plan::{Plan, Seen};
 use crate::stage::Stage;
 use crate::style;
+
+/// All that can befall a message and who gets it: it traps, is rejected, gets lost; its receiver is
+/// stopped or upgraded just then.
+pub const FAULTS: &[Fault] = &[
+    Fault::Trap,
+    Fault::Reject,
+    Fault::Lose,
+    Fault::Stop,
+    Fault::Upgrade,
+];
 
 /// Something to be gone through in every order: [`finds`] and [`holds`] make one.
 pub struct Exploration {

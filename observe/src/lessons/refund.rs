@@ -3,6 +3,8 @@
 //!
 //! The code that is observed: `lessons/04-refund`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
@@ -18,7 +20,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
-    explorations: Vec::new,
+    explorations: explorations::all,
     layout: Layout::Table(
         "pending: what was pending and then settled. paid: by the callee in the end.\n\
          left: in the account in the end. together: paid and left, of 100.\n",

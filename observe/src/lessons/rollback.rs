@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `canisters/canister1` and `canisters/canister2`.
 
+mod explorations;
+
 use std::fmt;
 
 use anyhow::{Context, Result};
@@ -18,7 +20,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Pair,
     introduction: Some(introduction),
     experiments,
-    explorations: Vec::new,
+    explorations: explorations::all,
     layout: Layout::Table(
         "C1, C2: canister1 and canister2. before, after: what C1 changed before and after its last await.\n\
          grew by: the counter of C1, that of C2, and the count of drops. –: there was nothing to change.\n",

@@ -1,9 +1,8 @@
 //! What is gone through in every order: two calls that want the same 80 of 100.
 
 use anyhow::{Error, Result};
-use local_replica::explore::Fault;
 
-use crate::exploration::{Exploration, Plan, Seen, finds, holds};
+use crate::exploration::{Exploration, FAULTS, Fault, Plan, Seen, finds, holds};
 use crate::stage::Stage;
 
 /// What an account has at first, and what each call wants of it.
@@ -17,7 +16,6 @@ const PAID_ONCE: &str = "80 are paid at most once, and the account has what was 
 /// withdrawal with a guard, and the guard in memory, so that a trap there or an upgrade in flight is
 /// the subject of the lesson's second half.
 const OUTSIDE: &[Fault] = &[Fault::Reject, Fault::Stop];
-const ALL: &[Fault] = &[Fault::Trap, Fault::Reject, Fault::Stop, Fault::Upgrade];
 
 pub fn all() -> Vec<Exploration> {
     vec![
@@ -76,7 +74,7 @@ pub fn all() -> Vec<Exploration> {
                     let (left, paid) = accounts(seen)?;
                     Ok(paid <= AMOUNT && left + paid <= DEPOSIT)
                 });
-                Ok(plan.faults(ALL, 2))
+                Ok(plan.faults(FAULTS, 2))
             },
         ),
     ]
@@ -142,5 +140,5 @@ fn settlement(stage: &mut Stage) -> Result<Plan> {
         let (left, paid) = accounts(seen)?;
         Ok(left + paid == DEPOSIT)
     });
-    Ok(plan.faults(ALL, 2))
+    Ok(plan.faults(FAULTS, 2))
 }
