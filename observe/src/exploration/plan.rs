@@ -14,6 +14,8 @@ use crate::stage::Stage;
 /// What is to be gone through, from the state that the stage is in.
 pub struct Plan {
     pub(super) explore: Explore,
+    /// How many calls are made at the same time.
+    pub(super) calls: usize,
     pub(super) faults: Vec<Fault>,
     pub(super) most_faults: usize,
     /// What is called at the end: the canister and the method.
@@ -70,6 +72,7 @@ impl Plan {
     pub fn from(stage: &Stage) -> Result<Self> {
         Ok(Plan {
             explore: Explore::from(stage.replica()?),
+            calls: 0,
             faults: Vec::new(),
             most_faults: 0,
             afterwards: Vec::new(),
@@ -93,7 +96,11 @@ impl Plan {
         let explore = self
             .explore
             .together(self.user, canister, method, &argument);
-        Ok(Plan { explore, ..self })
+        Ok(Plan {
+            explore,
+            calls: self.calls + 1,
+            ..self
+        })
     }
 
     /// Adds a call that is made when an order has come to its end, and that no fault hits: that of a
@@ -176,18 +183,26 @@ impl Plan {
         }
     }
 
-    /// The check, which keeps what it can't read.
+    /// The check, which keeps what it can't read. Many orders come out the same, and what was seen before
+    /// is not decoded once more.
     fn reading(
         &self,
         holds: impl Fn(&Seen<'_>) -> Result<bool> + Send + Sync + 'static,
     ) -> impl Fn(&explore::Seen) -> bool + Send + Sync + 'static {
         let unread = Arc::clone(&self.unread);
+        let known: Mutex<Vec<(explore::Seen, bool)>> = Mutex::default();
         move |seen| {
-            holds(&Seen(seen)).unwrap_or_else(|error| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, answer)) = known.iter().find(|(other, _)| other == seen) {
+                return *answer;
+            }
+            let answer = holds(&Seen(seen)).unwrap_or_else(|error| {
                 let mut unread = unread.lock().unwrap_or_else(PoisonError::into_inner);
                 unread.get_or_insert(format!("{error:#}"));
                 false
-            })
+            });
+            known.push((seen.clone(), answer));
+            answer
         }
     }
 

@@ -37,7 +37,7 @@ pub fn all() -> Vec<Exploration> {
             "increment_once",
             "the same by a user who does not wait and calls twice at the same time",
             ONE,
-            |stage| Ok(once(stage, 2)?.faults(FAULTS, 1)),
+            |stage| Ok(once(stage, 2)?.faults(FAULTS, 2)),
         ),
     ]
 }
