@@ -14,7 +14,7 @@ for argument; do
     --network | --network=*) network=yes ;;
   esac
   case $before in
-    --network | --identity | --canister1 | --canister2 | --wasm | --motoko) ;;
+    --network | --identity | --token | --canister1 | --canister2 | --wasm | --motoko) ;;
     *) [[ $lesson || $argument == -* ]] || lesson=$argument ;;
   esac
   before=$argument
@@ -25,7 +25,8 @@ if [[ ! $tells ]]; then
   if [[ ! $lesson ]]; then
     build_canisters -p canister1 -p canister2 -p lessons
   elif grep -qx "name = \"${lesson}_caller\"" "$root/lessons/Cargo.toml"; then
-    build_canisters -p lessons --bin "${lesson}_caller" --bin "${lesson}_callee"
+    # The binaries of its room.
+    build_canisters -p lessons $(sed -n "s/^name = \"\(${lesson}_[a-z]*\)\"$/--bin \1/p" "$root/lessons/Cargo.toml")
   else
     build_canisters -p canister1 -p canister2
   fi

@@ -19,6 +19,11 @@ say "Documentation"
 RUSTDOCFLAGS="-D warnings" project_cargo doc --locked --workspace --all-features --no-deps
 
 need_icp
+# The tests look for it in the same places.
+if ! command -v chromedriver >/dev/null && [ ! -x "${CHROMEWEBDRIVER-}/chromedriver" ]; then
+  [ -z "${CI-}" ] || fail "There is no chromedriver, which opens pages in a browser."
+  say "No page is opened in a browser: there is no chromedriver (Debian: chromium, chromium-driver)"
+fi
 build_canisters -p canister1 -p canister2 -p lessons
 "$root/scripts/motoko.sh"
 say "Tests"

@@ -1,7 +1,7 @@
 //! The lesson `rejects`: every way in which a call can fail, and what the caller may conclude.
 //!
-//! The mistake is to read `Err` as "nothing happened". The right way is [`conclude`], which every
-//! method here applies to a failure of another kind.
+//! The mistake is reading `Err` as "nothing happened". The right way is [`conclude`]. Every method here
+//! applies it to another kind of failure.
 
 use candid::{CandidType, Principal};
 use ic_cdk::call::{Call, CallErrorExt, CallRejected, Error, RejectCode};
@@ -16,16 +16,17 @@ enum Conclusion {
     /// or what was set aside for the call may be given back.
     NothingHappened,
     /// The callee answered, with a reject that it chose. Everything before it is kept, so only the
-    /// callee's documentation can tell what it means.
+    /// callee's documentation can tell what it means. (The system also rejects with this code, if the
+    /// callee's code is uninstalled at an await: of a method with awaits, anything may be done.)
     AsTheCalleeSays,
     /// Nothing, a part, or everything happened. The call has ended: no more of the callee's code
-    /// runs for it. What it set going may go on, such as a timer, and so may other calls; so what
-    /// the callee says now is final only if it promises that.
+    /// runs for it. What it started may go on, such as a timer, and other calls may come. So what the
+    /// callee says now is final only if it promises that.
     UnknownButCallEnded,
     /// Nothing, a part, or everything happened, and what did not may happen yet.
     Unknown,
-    /// The callee replied, and the caller did not understand it. What the callee does before it
-    /// replies is done; but if its replies can tell of a failure, this may have been one of them.
+    /// The callee replied, and the caller did not understand it. What the callee does before it replies
+    /// is done. But if its replies can report a failure, this may have been one.
     Replied,
 }
 
@@ -49,11 +50,11 @@ fn conclude(callee: Principal, error: &Error) -> Conclusion {
 }
 
 fn conclude_from_reject(callee: Principal, reject: &CallRejected) -> Conclusion {
-    // The code can be trusted: the system sets it. A callee can choose the text, and code 4.
+    // You can trust the code: the system sets it. A callee can choose the text, and code 4.
     match reject.reject_code() {
-        // The management canister is the system, so these may be its own answers, after whatever it
-        // did: `http_request` may reject with 1 or 2 when servers have acted already, `stop_canister`
-        // with 2 when the canister goes on stopping.
+        // The management canister is the system, so these may be its own answers, after it has acted:
+        // `http_request` may reject with 1 or 2 after servers have acted, and `stop_canister` with 2
+        // while the canister goes on stopping.
         Ok(RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid)
             if callee == Principal::management_canister() =>
         {
@@ -64,11 +65,11 @@ fn conclude_from_reject(callee: Principal, reject: &CallRejected) -> Conclusion 
             Conclusion::NothingHappened
         }
         Ok(RejectCode::CanisterReject) => Conclusion::AsTheCalleeSays,
-        // The callee trapped, did not reply, or could not be executed. A trap undoes its message
-        // and no earlier one; a callee that ends without a reply undoes nothing.
+        // The callee trapped, did not reply, or could not be executed. A trap undoes its own message and
+        // no earlier one. Ending without a reply undoes nothing.
         Ok(RejectCode::CanisterError) => Conclusion::UnknownButCallEnded,
-        // The system stopped waiting. The call may be lost, the answer may be, and the callee may
-        // still be at work. A code that this ic-cdk does not know is treated with the same care.
+        // The system stopped waiting. The call or the answer may be lost, and the callee may still be at
+        // work. A code that this ic-cdk doesn't know gets the same care.
         Ok(RejectCode::SysUnknown) | Err(_) => Conclusion::Unknown,
     }
 }

@@ -40,7 +40,7 @@ struct Account {
 
 impl Account {
     fn balance(&self) -> u64 {
-        // Where mistakes are made, more is charged than was there.
+        // The mistakes charge more than there is.
         self.credited.saturating_sub(self.charged)
     }
 }
@@ -55,7 +55,7 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// Opens an account with 100 in it, which belongs to whoever calls. Returns its id.
+/// Opens an account with 100 in it for the caller of this method. Returns its id.
 #[update]
 fn open() -> Result<u64, String> {
     let account = Account {
@@ -83,8 +83,8 @@ fn balance(account: u64) -> Option<u64> {
 
 // ---- The three steps -----------------------------------------------------------------------
 
-/// Finds an account, if it belongs to whoever called this canister. (After an await, `msg_caller`
-/// still says who that is.)
+/// Finds an account, if the caller of this method owns it. (After an await, `msg_caller` still says
+/// who that is.)
 fn with_own<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, String> {
     STATE.with_borrow_mut(|state| match state.accounts.get_mut(&account) {
         None => Err(format!("there is no account {account}; `open` opens one")),
@@ -95,7 +95,7 @@ fn with_own<T>(account: u64, act: impl FnOnce(&mut Account) -> T) -> Result<T, S
     })
 }
 
-/// Whether whoever called may take `amount` from an account.
+/// Whether the caller of this method may take `amount` from an account.
 fn check(account: u64, amount: u64) -> Result<(), String> {
     with_own(account, |found| match found.balance() {
         _ if found.unsettled => Err("the account is locked; settle it first".to_string()),
@@ -133,8 +133,8 @@ async fn withdraw_unguarded(account: u64, amount: u64) -> Result<(), String> {
     charge(account, amount) // A trap after this line would undo the charge, not the payout.
 }
 
-/// The mistake: `_` is no variable. The guard is dropped in the line that makes it.
-/// `#![warn(let_underscore_drop)]` asks the compiler to tell.
+/// The mistake: `_` is not a variable. The guard is dropped in the line that makes it.
+/// `#![warn(let_underscore_drop)]` makes the compiler say so.
 #[update]
 async fn withdraw_guard_dropped_at_once(account: u64, amount: u64) -> Result<(), String> {
     #[expect(
@@ -161,8 +161,8 @@ async fn withdraw(account: u64, amount: u64) -> Result<(), String> {
     // COMMIT POINT: the charge and the release of the guard are kept together.
 }
 
-/// The right way for callers that must not have too much going on: one withdrawal at a time for each
-/// caller. The guard of the account stays: other methods, and a settlement, know only that one.
+/// The right way to limit each caller: one withdrawal at a time. The guard of the account is taken
+/// too: other methods, and a settlement, know only that one.
 #[update]
 async fn withdraw_one_per_caller(account: u64, amount: u64) -> Result<(), String> {
     let guard = Guard::new(Key::Account(account), 1)?;
@@ -175,8 +175,8 @@ async fn withdraw_one_per_caller(account: u64, amount: u64) -> Result<(), String
     Ok(())
 }
 
-/// The right way for a canister that must not have too much going on: one withdrawal at a time
-/// for each account, and two of all accounts together.
+/// The right way to limit the whole canister: one withdrawal at a time for each account, and two for
+/// all accounts together.
 #[update]
 async fn withdraw_at_most_two(account: u64, amount: u64) -> Result<(), String> {
     let guard = Guard::new(Key::Account(account), 1)?;
@@ -252,16 +252,16 @@ async fn withdraw_then_trap_in_cleanup_too(account: u64, amount: u64) -> Result<
     trap("trapped on purpose") // Undoes the charge. Cleanup traps: `_guard` was never dropped.
 }
 
-/// The way out of both, where the guard is that of the account: the owner takes it over, asks
-/// the callee what it paid, and charges that.
+/// The way out of both: the owner takes over the account's guard, asks the callee what it paid, and
+/// charges that.
 ///
 /// It may be called at any time. Requests arrive in the order in which they were sent, so the
-/// answer counts every payout that was asked for before; a withdrawal that still waits finds its
-/// guard taken over, and does not charge again.
+/// answer counts every payout requested before. A withdrawal that still waits will see that its
+/// guard was taken over, and will not charge again.
 #[update]
 async fn settle(account: u64) -> Result<(), String> {
-    // No error, no trap and no upgrade may unlock the account, only the answer: until then, nobody
-    // knows what it has. If there is none, settle again.
+    // Only the answer may unlock the account, and no error, trap or upgrade: until then nobody knows
+    // what it has. If there is no answer, settle again.
     with_own(account, |account| account.unsettled = true)?;
     let guard = Guard::take_over(Key::Account(account))?;
     // COMMIT POINT: the account is locked.
@@ -281,17 +281,17 @@ async fn settle(account: u64) -> Result<(), String> {
 
 // ---- Without a guard during the await ------------------------------------------------------
 
-/// The right way where every method of the account can do so: charge in the message that checks.
-/// Then nobody sees an account that is checked and not charged, and no later trap can undo the
-/// charge. The guard only asks that no other method holds it: beside a withdrawal that has checked
-/// and awaits, this one would pay the same money.
-/// What to do if the payout fails is the lesson `refund`; here the account stays charged.
+/// The right way if you can: charge in the message that checks. Then nobody sees an account that is
+/// checked and not charged, and no later trap undoes the charge. The guard is only a question whether
+/// another method holds it: that one has checked, and is about to spend the same money.
+///
+/// If the payout fails, the account stays charged here. See the lesson `refund`.
 #[update]
 async fn withdraw_charge_first(account: u64, amount: u64) -> Result<(), String> {
     let guard = Guard::new(Key::Account(account), 1)?;
     check(account, amount)?;
     charge(account, amount)?;
-    drop(guard); // Nothing is left to be guarded.
+    drop(guard); // Nothing is left to guard.
     pay_out(account, amount).await // COMMIT POINT: the charge is kept.
 }
 

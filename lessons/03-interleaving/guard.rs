@@ -14,7 +14,7 @@ use candid::Principal;
 /// these could fill the memory. Enough here for each of 1000 accounts, its owner, and [`Key::All`].
 const MOST_KEYS: usize = 3000;
 
-/// What calls have in common that may not go on at the same time.
+/// What calls have in common that may not run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// They come from this caller.
@@ -38,8 +38,8 @@ thread_local! {
     static HELD: RefCell<Held> = RefCell::default();
 }
 
-/// The right to go on. It ends when this is dropped, so it must be in a variable: `_guard`, and
-/// not `_`, which drops it at once.
+/// The right to go on. It ends when this is dropped, so keep it in a variable: `_guard`, and not `_`,
+/// which drops it at once.
 #[must_use = "a guard that is in no variable is dropped at once, and guards nothing"]
 #[derive(Debug)]
 pub struct Guard {
@@ -47,7 +47,7 @@ pub struct Guard {
     ticket: u64,
 }
 
-/// As many calls as may go on do so already, with the same key or with all keys together.
+/// No more calls may run, with this key or with all keys together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy {
     /// How many these are.
@@ -86,8 +86,8 @@ impl Guard {
         })
     }
 
-    /// A guard, whoever else held one for this key. The others are no longer held; to learn that,
-    /// their methods must ask [`Guard::is_held`] after each await.
+    /// A guard, even if others hold one for this key. Theirs are no longer held. Their methods learn
+    /// that from [`Guard::is_held`], which they must ask after each await.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl Guard {
 }
 
 impl Held {
-    /// Refuses a new key when there is no room for it: none that is held gives way.
+    /// Refuses a new key when there is no room for it. No guard that is held gives way.
     fn add(&mut self, key: Key) -> Result<Guard, Busy> {
         if !self.tickets.contains_key(&key) && self.tickets.len() >= MOST_KEYS {
             return Err(Busy { limit: MOST_KEYS });

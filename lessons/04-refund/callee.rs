@@ -115,7 +115,7 @@ fn answer(paid: Result<(), String>) {
 /// those before it for this account.
 ///
 /// A reply means that it was paid: once, however often it was asked for. A reject with code 4 is
-/// made here, or by the guard, and means that it was not: so it is if there is no room to remember
+/// made here, or by the guard, and means that it was not paid, for example for lack of room to remember
 /// it. This is a promise of this method, not of the system.
 #[update(manual_reply = true, guard = "callers::are_canisters")]
 fn pay(account: u64, number: u64, amount: u64) {

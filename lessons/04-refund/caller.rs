@@ -49,7 +49,7 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// Opens an account with 100 in it, which belongs to whoever calls. Returns its id.
+/// Opens an account with 100 in it for the caller of this method. Returns its id.
 #[update]
 fn open() -> Result<u64, String> {
     let account = Account {
@@ -75,7 +75,7 @@ fn balance(account: u64) -> Option<u64> {
     STATE.with_borrow(|state| state.accounts.get(&account).map(|account| account.balance))
 }
 
-/// Finds an account, if it belongs to whoever called.
+/// Finds an account, if the caller of this method owns it.
 fn with_own<T>(
     account: u64,
     act: impl FnOnce(&mut Account) -> Result<T, String>,
@@ -137,8 +137,8 @@ impl Drop for Refund {
     }
 }
 
-/// The mistake: to give back in `Drop`. A trap after the await undoes the line that says that it
-/// was paid; cleanup drops `refund` as it was at the await, and gives back.
+/// The mistake: giving back in `Drop`. A trap after the await undoes the line that says that it was
+/// paid. Cleanup drops `refund` as it was at the await, and gives back.
 #[update]
 async fn withdraw_giving_back_in_drop(account: u64, amount: u64) -> Result<(), String> {
     let Payment { number, .. } = take(account, amount)?;
@@ -156,7 +156,7 @@ async fn withdraw_giving_back_in_drop(account: u64, amount: u64) -> Result<(), S
     Ok(())
 }
 
-/// The mistake: to take any `Err` for a proof that nothing was paid.
+/// The mistake: taking any `Err` as proof that nothing was paid.
 #[update]
 async fn withdraw_giving_back_on_any_error(account: u64, amount: u64) -> Result<(), String> {
     let Payment { number, .. } = take(account, amount)?;
@@ -171,8 +171,8 @@ async fn withdraw_giving_back_on_any_error(account: u64, amount: u64) -> Result<
     }
 }
 
-/// The mistake: with unbounded wait, to take a reject of any callee for a proof. This one awaits
-/// after it has paid; then a trap of it is a reject, too.
+/// The mistake: with unbounded wait, taking any callee's reject as proof. This callee pays and then
+/// awaits. If it traps after that, the caller gets a reject, too.
 #[update]
 async fn withdraw_giving_back_on_any_reject(account: u64, amount: u64) -> Result<(), String> {
     pay_or_give_back("pay_then_await", account, amount).await
@@ -183,20 +183,20 @@ async fn withdraw_giving_back_on_any_reject(account: u64, amount: u64) -> Result
 /// Whether a call of `callee.pay` that failed proves that nothing was paid.
 fn proves_that_nothing_was_paid(error: &CallFailed) -> bool {
     match error {
-        // The callee promises it for its own rejects. Of another callee this might not be true.
+        // This callee promises it for its own rejects. Another callee might not.
         CallFailed::CallRejected(reject)
             if reject.reject_code() == Ok(RejectCode::CanisterReject) =>
         {
             true
         }
-        // Not sent, or rejected by the system before the callee saw it. (Of the management canister
-        // this would not be true: see `rejects`.)
+        // Not sent, or rejected by the system before the callee saw it. (Not true for the management
+        // canister: see `rejects`.)
         error => error.is_clean_reject(),
-        // So not CanisterError (in other callees a part may have happened) and not SysUnknown.
+        // CanisterError (a part may have happened) and SysUnknown prove nothing.
     }
 }
 
-/// Ends a pending payment. Whoever comes second finds nothing to do.
+/// Ends a pending payment. A second call finds nothing to do.
 fn close(account: u64, number: u64, is_paid: bool) {
     STATE.with_borrow_mut(|state| {
         let account = state.accounts.get_mut(&account);
@@ -209,9 +209,8 @@ fn close(account: u64, number: u64, is_paid: bool) {
     });
 }
 
-/// The right way: a record of the payment is kept before the await, and the amount is given back
-/// only on what proves that it was not paid. Otherwise the payment stays pending, until
-/// [`settle`] has asked.
+/// The right way: keep a record of the payment before the await, and give the amount back only on proof
+/// that it was not paid. Otherwise the payment stays pending until [`settle`] has asked.
 #[update]
 async fn withdraw(account: u64, amount: u64) -> Result<(), String> {
     let payment = take(account, amount)?;
@@ -220,8 +219,8 @@ async fn withdraw(account: u64, amount: u64) -> Result<(), String> {
         Ok(())
     })?;
     let number = payment.number;
-    // COMMIT POINT: the amount is taken, and the payment is pending. A trap after the await leaves
-    // it so.
+    // COMMIT POINT: the amount is taken, and the payment is pending. A trap after the await changes
+    // neither.
     let result = bounded("pay").with_args(&(account, number, amount)).await;
     match result {
         Ok(_) => {
@@ -289,15 +288,15 @@ async fn settle(account: u64) -> Result<(), String> {
 /// The right way with less code: with unbounded wait there is no unknown outcome, and the callee
 /// pays in the message that answers, so any reject means that nothing was paid.
 ///
-/// The price: until the callee answers, this canister can't be stopped; and a trap after a reject
-/// takes the amount from the account for ever, as there is no record.
+/// The price: until the callee answers, this canister can't be stopped. And there is no record, so a
+/// trap after a reject takes the amount from the account for ever.
 #[update]
 async fn withdraw_unbounded(account: u64, amount: u64) -> Result<(), String> {
     pay_or_give_back("pay", account, amount).await
 }
 
-/// Lets a method of the callee pay, and gives back on any reject. Only for a method that pays in the
-/// message that answers.
+/// Has a method of the callee pay, and gives back on any reject. Use it only with a method that pays in
+/// the message that answers.
 async fn pay_or_give_back(method: &str, account: u64, amount: u64) -> Result<(), String> {
     let Payment { number, .. } = take(account, amount)?;
     // COMMIT POINT: the amount is taken.

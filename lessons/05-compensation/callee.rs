@@ -102,16 +102,16 @@ fn get_free(offer: u64) -> Option<u64> {
     STATE.with_borrow(|state| state.offers.get(&offer).map(|offer| offer.free))
 }
 
-/// Books a place for a trip of the caller's. To ask twice books once.
+/// Books a place for a trip of the caller's. Asking twice books once.
 #[update(guard = "callers::are_canisters")]
 fn book(trip: TripId, offer: u64) -> Result<(), String> {
     STATE.with_borrow_mut(|state| state.book(msg_caller(), trip, offer))
     // COMMIT POINT: the message ends. Only a cancellation gives the place back.
 }
 
-/// Undoes a booking of the caller's: the compensation. To ask twice gives back one place, and to
-/// ask for what was never booked gives back none; so a caller who doesn't know what has happened
-/// may ask, and ask again.
+/// Undoes a booking of the caller's: the compensation. Asking twice frees one place, and asking for
+/// what was never booked frees none. So a caller that doesn't know what happened may ask, and ask
+/// again.
 #[update(guard = "callers::are_canisters")]
 fn cancel(trip: TripId, offer: u64) {
     STATE.with_borrow_mut(|state| state.cancel(msg_caller(), trip, offer))
@@ -143,14 +143,14 @@ impl State {
     }
 
     fn cancel(&mut self, caller: Principal, trip: TripId, offer: u64) {
-        // Where there is no room for the trip, or it has ended, no booking of it can come any more.
+        // If there is no room for the trip, or it has ended, no booking for it can come any more.
         let Ok(bookings) = self.bookings(caller, trip) else {
             return;
         };
         if bookings.len() >= MOST_BOOKINGS && !bookings.contains_key(&offer) {
             return;
         }
-        // Remembered also if it was not booked: should the booking still come, it comes too late.
+        // Remembered even if it was not booked: if the booking still comes, it is refused.
         let before = bookings.insert(offer, Booking::Cancelled);
         if before == Some(Booking::Booked)
             && let Some(found) = self.offers.get_mut(&offer)

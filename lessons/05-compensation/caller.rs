@@ -1,7 +1,7 @@
 //! The lesson `compensation`: what was done in another canister is undone by another call.
 //!
-//! A trip needs a room and a bike, and the callee books each in a message of its own. Both or none:
-//! if there is no bike, the room has to be given back.
+//! A trip needs a room and a bike, and the callee books each in a message of its own. It has to be both
+//! or neither: if there is no bike, the room has to be cancelled.
 
 use std::cell::RefCell;
 
@@ -17,7 +17,7 @@ use shared::{bounded::Bounded, peer};
 /// after the other, a callee that is silent holds this canister up so long for each.
 const PATIENCE: u32 = 30;
 
-/// What names a trip. The user counts the numbers up from 1, and to ask again uses the same one.
+/// What names a trip. The user counts the numbers up from 1, and asks again with the same one.
 #[derive(CandidType, Clone, Copy, Deserialize, PartialEq, PartialOrd)]
 struct TripId {
     /// Whose it is.
@@ -49,8 +49,8 @@ async fn cancel(trip: TripId, offer: u64) -> bool {
 
 // ---- Two mistakes ----------------------------------------------------------------------------------
 
-/// The mistake: it fails, and leaves what it has done in the callee. `Err` undoes nothing, nor
-/// would a trap.
+/// The mistake: it fails, and leaves what it has done in the callee. `Err` undoes nothing there.
+/// Neither would a trap.
 #[update]
 async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
     let trip = STATE.with_borrow_mut(|state| state.begin_mistake(msg_caller(), room, bike))?;
@@ -59,8 +59,8 @@ async fn book_without_compensation(room: u64, bike: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// The second mistake: to compensate once, and forget it if that fails, too. Only this method knows
-/// that there is a room to give back.
+/// The second mistake: compensating once. If that fails too, nobody else knows that there is a room to
+/// cancel.
 #[update]
 async fn book_and_cancel_once(room: u64, bike: u64) -> Result<(), String> {
     let trip = STATE.with_borrow_mut(|state| state.begin_mistake(msg_caller(), room, bike))?;
@@ -79,7 +79,7 @@ async fn book_and_cancel_once(room: u64, bike: u64) -> Result<(), String> {
 enum Progress {
     /// Room and bike are being booked.
     Booking,
-    /// One of them was not to be had, or did not answer: both are being given back.
+    /// One of them was refused, or there was no answer: both are being cancelled.
     Compensating,
     /// Nothing is booked. This is the end.
     Compensated,
@@ -112,8 +112,8 @@ impl Trip {
     }
 }
 
-/// Books a room and a bike, or neither. Asked again with the same number, it goes on with that trip.
-/// Returns how far the trip has come: if it has not ended, the timer carries it on.
+/// Books a room and a bike, or neither. Called again with the same number, it continues that trip.
+/// Returns how far the trip has come. If it has not ended, the timer continues it.
 #[update]
 async fn book_trip(number: u64, room: u64, bike: u64) -> Result<Trip, String> {
     let user = msg_caller();
@@ -126,8 +126,8 @@ async fn book_trip(number: u64, room: u64, bike: u64) -> Result<Trip, String> {
         .ok_or_else(|| "it has ended, and the next has begun".to_string())
 }
 
-/// Carries a trip on, as far as it comes. It may run twice at the same time, for a user and for
-/// the timer: the callee does each step once, however often it is asked.
+/// Takes a trip as far as possible. It may run twice at the same time, for a user and for the timer:
+/// the callee does each step once, however often it is asked.
 async fn carry_on(id: TripId) {
     if let Some(trip) = open_at(id, Progress::Booking) {
         // COMMIT POINT at each await: first the trip itself is kept, then the room is booked.
@@ -146,7 +146,7 @@ async fn carry_on(id: TripId) {
         );
     }
     if let Some(trip) = open_at(id, Progress::Compensating) {
-        // COMMIT POINT: that it has to be undone is kept before anything is undone.
+        // COMMIT POINT: `Compensating` is kept before anything is undone.
         let room = cancel(id, trip.room).await;
         let bike = cancel(id, trip.bike).await;
         if room && bike {
@@ -159,8 +159,8 @@ async fn carry_on(id: TripId) {
 /// For how many seconds a run of `resume` takes on further trips. The last one may wait 4 × 30 s more.
 const RUN: u64 = 150;
 
-/// Carries on trips that have not ended, at most 10, the next time the next ones. Anybody may call
-/// it, and a timer does; while it is under way, a second call does nothing.
+/// Continues trips that have not ended: 10 at most, and the next 10 in the next run. Anybody may call
+/// it, and a timer does. While it is under way, a second call does nothing.
 #[update]
 async fn resume() {
     let Some(mut run) = Run::begin(RUN) else {
@@ -210,7 +210,7 @@ fn restore() {
     watch();
 }
 
-/// The last trip of whoever asks. Nobody sees those of others.
+/// The last trip of the caller of this method. Nobody sees the trips of others.
 #[query]
 fn get_trip() -> Option<Trip> {
     let last = STATE.with_borrow(|state| state.trips.get(&msg_caller()).copied());

@@ -169,15 +169,15 @@ fn prepare(show: u64) -> Result<u64, String> {
     })
 }
 
-/// Step two: sells the seat that is held. Whoever is not sure whether it was done does it again: it
-/// sells once, and says the same.
+/// Step two: sells the seat that is held. If you are not sure whether it was done, do it again: it
+/// sells once, and says the same each time.
 #[update]
 fn commit(show: u64, hold: u64) -> Commit {
     let holder = msg_caller();
     with_show(show, |show, _| {
         for seat in &mut show.seats {
             match *seat {
-                // A hold belongs to whoever prepared it: others can't commit it.
+                // Only the caller that prepared a hold can commit it.
                 Seat::Sold { hold: h, holder: p } if (h, p) == (hold, holder) => {
                     return Commit::Sold;
                 }

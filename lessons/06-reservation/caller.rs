@@ -1,7 +1,7 @@
 //! The lesson `reservation`: two canisters change together, or not at all, in two steps.
 //!
-//! This canister has the money of buyers, the callee the seats of a show. A buyer who has a ticket
-//! has paid for it, and the seat is sold: that must be true on both sides in the end.
+//! This canister has the buyers' money, and the callee has the seats of a show. At the end both must
+//! agree: a buyer with a ticket has paid for it, and the seat is sold.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ struct Buyer {
     show: u64,
     money: u64,
     tickets: u64,
-    /// The hold that was paid for, and of which it is not known whether it was committed.
+    /// The hold that was paid for, if it is not known whether it was committed.
     pending: Option<u64>,
 }
 
@@ -75,8 +75,8 @@ fn buyer(buyer: u64) -> Option<Buyer> {
 
 // ---- The mistake: one step -----------------------------------------------------------------
 
-/// The mistake: first the seat is taken, then it is paid. A trap or an error in between leaves a
-/// seat that is sold to nobody, for ever.
+/// The mistake: taking the seat, then the money. A trap or an error in between leaves a seat that is
+/// sold to nobody, for ever.
 #[update]
 async fn take_then_pay(buyer: u64) -> Result<(), String> {
     let show = with_buyer(buyer, |buyer| buyer.check_money().map(|()| buyer.show))?;
@@ -90,8 +90,8 @@ async fn take_then_pay(buyer: u64) -> Result<(), String> {
     })
 }
 
-/// The same mistake the other way round: first it is paid, then the seat is taken. If the answer is
-/// lost nobody can say whether there is a seat; and who tries again pays and takes a second one.
+/// The same mistake the other way round: taking the money, then the seat. If the answer is lost,
+/// nobody knows whether there is a seat, and a buyer who tries again pays for a second one.
 #[update]
 async fn pay_then_take(buyer: u64) -> Result<(), String> {
     let show = with_buyer(buyer, |buyer| buyer.pay().map(|()| buyer.show))?;
@@ -105,8 +105,8 @@ async fn pay_then_take(buyer: u64) -> Result<(), String> {
 
 // ---- The right way: prepare, then commit ---------------------------------------------------
 
-/// The right way: the callee only holds the seat, until a time. What happens before the payment can
-/// be forgotten, because the hold ends by itself; what happens after it can be repeated.
+/// The right way: the callee only holds the seat, for a time. Before the payment everything can be
+/// forgotten, because the hold ends by itself. After it everything can be repeated.
 #[update]
 async fn buy_in_two_steps(buyer: u64) -> Result<(), String> {
     let show = with_buyer(buyer, |buyer| buyer.check_money().map(|()| buyer.show))?;
@@ -115,8 +115,8 @@ async fn buy_in_two_steps(buyer: u64) -> Result<(), String> {
     // Prepare. COMMIT POINT: the call is sent.
     let hold = ask::<Result<u64, String>>("prepare", &(show,)).await??;
 
-    // Decide: the money goes and the hold is noted in one message. A trap here undoes both, and the
-    // seat is free again in a minute.
+    // Decide: one message takes the money and notes the hold. A trap here undoes both, and the seat is
+    // free again in a minute.
     with_buyer(buyer, |buyer| {
         buyer.pay()?;
         buyer.pending = Some(hold);
@@ -130,8 +130,8 @@ thread_local! {
     static BUYING: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
 }
 
-/// That a buyer is buying in two steps: one who did so many times at once would hold many seats, and
-/// pay for one. It is dropped at the end, and also after a trap.
+/// A buyer's purchase in two steps. A buyer with many at once would hold many seats and pay for one. It
+/// is dropped at the end, after a trap too.
 struct Buying(u64);
 
 impl Buying {
@@ -206,8 +206,8 @@ impl Buyer {
     }
 }
 
-/// Does something with a buyer's account, if it belongs to whoever called this canister. (After an
-/// await, `msg_caller` still says who that is.)
+/// Does something with a buyer's account, if the caller of this method owns it. (After an await,
+/// `msg_caller` still says who that is.)
 fn with_buyer<T>(
     buyer: u64,
     act: impl FnOnce(&mut Buyer) -> Result<T, String>,

@@ -14,7 +14,7 @@ use shared::{
     callers,
 };
 
-/// What names a transfer. Whoever asks twice for the same transfer uses the same id.
+/// What names a transfer. A caller that asks twice for one transfer uses the same id.
 #[derive(CandidType, Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct TransferId {
     /// The caller's account that it is from.
@@ -65,7 +65,9 @@ fn restore() {
     shared::upgrade::restore(&STATE);
 }
 
-/// Opens an empty account, which takes money from this canister only.
+/// Opens an empty account, which takes money from this canister only. The owner chooses it, so the
+/// balance is worth what that canister is worth. A real callee takes money only from a ledger that it
+/// trusts itself.
 #[update]
 fn open(payer: Principal) -> Result<u64, String> {
     let owner = msg_caller();
@@ -93,19 +95,19 @@ fn get_balance(account: u64) -> Option<u64> {
     STATE.with_borrow(|state| Some(state.accounts.get(&account)?.balance))
 }
 
-/// Adds an amount. The mistake: who asks twice, because the first answer got lost or forgotten,
-/// gets it twice.
+/// Adds an amount. The mistake: a caller that asks twice, because it lost or forgot the first answer,
+/// adds it twice.
 #[update]
 fn add_without_id(account: u64, amount: u64) -> Result<(), String> {
     STATE.with_borrow_mut(|state| state.add(msg_caller(), account, amount))
     // COMMIT POINT: the message ends. No later error in the caller can undo it.
 }
 
-/// Adds the amount of a transfer, once. Who asks again for the last transfer from an account gets
-/// the same answer, and no more.
+/// Adds the amount of a transfer, once. A caller that asks again for the last transfer from an account
+/// gets the same answer, and nothing is added.
 ///
-/// Traps where that can't be promised. A reject is no outcome: nothing was done, and a caller that
-/// has no answer yet may ask again.
+/// Traps if that can't be promised. A reject is no outcome: nothing was done, and a caller that has no
+/// answer yet may ask again.
 #[update(guard = "callers::are_canisters")]
 fn add(id: TransferId, account: u64, amount: u64) -> Result<(), String> {
     let added = STATE.with_borrow_mut(|state| state.add_once(msg_caller(), id, account, amount));

@@ -66,7 +66,7 @@ async fn transfer_without_journal(
     trap_at: TrapAt,
 ) -> Result<(), String> {
     STATE.with_borrow_mut(|state| state.take(msg_caller(), from, amount))?;
-    trap_at.reach(TrapAt::BeforeCall); // Undoes the taking. So far all is well.
+    trap_at.reach(TrapAt::BeforeCall); // The amount is back in the account. So far all is well.
 
     // COMMIT POINT: the await sends the call. The amount is gone from the account.
     let answer = Call::unbounded_wait(callee(), "add_without_id")
@@ -90,7 +90,7 @@ async fn transfer_without_journal(
 
 // ---- The right way -------------------------------------------------------------------------------
 
-/// What names a transfer. The user counts the numbers up from 1, and to try again uses the same one.
+/// What names a transfer. The user counts the numbers up from 1, and tries again with the same one.
 #[derive(CandidType, Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct TransferId {
     /// The account that it is from.
@@ -128,8 +128,8 @@ enum Progress {
     Refused(String),
 }
 
-/// Transfers, at whatever point it trapped before: with the id of a transfer that was begun, it
-/// goes on where that one stands. Returns how far it has come.
+/// Transfers. With the id of a transfer that was begun, it continues from where that one stands, at
+/// whatever point it trapped. Returns how far it has come.
 #[update]
 async fn transfer(
     id: TransferId,
@@ -139,18 +139,18 @@ async fn transfer(
 ) -> Result<Progress, String> {
     STATE.with_borrow_mut(|state| state.begin(msg_caller(), id, to, amount))?;
     watch();
-    trap_at.reach(TrapAt::BeforeCall); // Undoes the taking and the entry, both.
+    trap_at.reach(TrapAt::BeforeCall); // Undoes both: the amount is back, and the entry is gone.
     carry_on(id, trap_at).await;
     trap_at.reach(TrapAt::BeforeReply); // Undoes nothing: everything was in messages before.
     get_progress(id).ok_or_else(|| "it has ended, and the next has begun".to_string())
 }
 
-/// Carries an open transfer on, as far as it comes. It may run twice at the same time, for a user
-/// and for the timer: each step is done only by whoever finds it not done yet.
+/// Takes an open transfer as far as possible. It may run twice at the same time, for a user and for the
+/// timer: each step is done only by the run that finds it not done yet.
 async fn carry_on(id: TransferId, trap_at: TrapAt) {
     if let Some(entry) = open_at(id, &Progress::Intended) {
-        // COMMIT POINT: the await sends the call. The taking and the intent are kept together.
-        // The wait is bounded: should the answer get lost, the id makes it safe to ask again.
+        // COMMIT POINT: the await sends the call. The amount is taken and the intent is written, both
+        // or neither. The wait is bounded: if the answer gets lost, the id makes it safe to ask again.
         let answer = Call::bounded_wait(callee(), "add")
             .change_timeout(PATIENCE)
             .with_args(&(id, entry.to, entry.amount))
@@ -188,8 +188,8 @@ fn finish(id: TransferId, trap_at: TrapAt) {
 /// For how many seconds a run of `resume` takes on further transfers. The last one may wait 30 s more.
 const RUN: u64 = 240;
 
-/// Recovery: carries open transfers on, at most 10, the next time the next ones. Anybody may call
-/// it, and a timer does; while it is under way, a second call does nothing.
+/// Recovery: continues open transfers, 10 at most, and the next 10 in the next run. Anybody may call
+/// it, and a timer does. While it is under way, a second call does nothing.
 #[update]
 async fn resume() {
     let Some(mut run) = Run::begin(RUN) else {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use shared::bounded::Bounded;
 
 /// For how long an id is remembered, in nanoseconds: 2 hours. It has to be longer than callers try
-/// again, or one of them comes back to somebody who has forgotten.
+/// again: otherwise one tries again after this canister has forgotten.
 const WINDOW: u64 = 2 * 60 * 60 * 1_000_000_000;
 
 /// How far the clock of a caller may be ahead of this canister's, in nanoseconds: 1 minute. Subnets
@@ -97,7 +97,7 @@ impl Done {
         if id.created > now.saturating_add(DRIFT) {
             return Err(Refusal::TooNew);
         }
-        // To make room by forgetting a younger id would be to do it again if it came back.
+        // Don't forget a younger id to make room: if it came back, it would be done again.
         if self.0.len() >= CAPACITY {
             return Err(Refusal::Full);
         }

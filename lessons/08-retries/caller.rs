@@ -1,8 +1,8 @@
 //! The lesson `retries`: calling again without doing it twice.
 //!
 //! A call with bounded wait can end with the reject code SysUnknown: it may or may not have
-//! happened. To call again without an id may do it twice; not to call again may leave it undone.
-//! With an id that the callee remembers, to call again is always right.
+//! happened. Calling again without an id may do it twice; not calling again may leave it undone.
+//! With an id that the callee remembers, calling again is right.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use shared::{bounded::Bounded, peer};
 
-/// How often a method calls the callee until it gives up. Whoever called may call it once more.
+/// How often a method calls the callee until it gives up. Its user may call it once more.
 const ATTEMPTS: u32 = 3;
 
 /// How long it waits for each answer, in seconds. 300 is the most that the system allows.
@@ -171,7 +171,7 @@ fn restore() {
     shared::upgrade::restore(&STATE);
 }
 
-/// An increment of whoever called this canister.
+/// An increment of the caller of this method.
 fn find(number: u64) -> Result<Increment, String> {
     let increment = STATE.with_borrow(|state| state.increments.get(&number).cloned());
     let own = increment.filter(|increment| increment.owner == msg_caller());

@@ -31,8 +31,8 @@ struct List {
     entries: Vec<u64>,
 }
 
-/// Begins an empty list of who calls, in place of the one before. `writer` may append to it, too: the
-/// owner trusts that canister to do so for the owner alone.
+/// Begins an empty list of the caller's, in place of the one before. `writer` may append to it too: the
+/// owner trusts that canister to do so only for the owner.
 #[update]
 fn open_list(writer: Principal) -> Result<(), String> {
     let entries = Vec::new();

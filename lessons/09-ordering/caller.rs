@@ -7,8 +7,9 @@ use std::task::Poll;
 
 use candid::{Principal, utils::ArgumentEncoder};
 use ic_cdk::{
-    api::msg_caller,
+    api::{canister_self, msg_caller},
     call::{Call, Response},
+    trap,
 };
 use ic_cdk_macros::update;
 
@@ -47,8 +48,7 @@ async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Out
 /// What is asked for.
 const ITEMS: [&str; 2] = ["apple", "pear"];
 
-/// The mistake: the first response that comes is taken for the answer to the first request. It
-/// mostly is, until the day when it is not.
+/// The mistake: taking the first response as the answer to the first request. Most of the time it is.
 #[update]
 async fn ask_prices_by_arrival() -> Result<Vec<(String, u64)>, String> {
     let arrived = RefCell::new(Vec::new());
@@ -65,7 +65,7 @@ async fn ask_prices_by_arrival() -> Result<Vec<(String, u64)>, String> {
     Ok(ITEMS.map(String::from).into_iter().zip(prices).collect())
 }
 
-/// The right way: every response is kept with what it answers.
+/// The right way: keep each response with its question.
 #[update]
 async fn ask_prices_by_call() -> Result<Vec<(String, u64)>, String> {
     let ask = async |item: &str| {
@@ -77,16 +77,39 @@ async fn ask_prices_by_call() -> Result<Vec<(String, u64)>, String> {
 }
 
 async fn price_of(item: &str) -> Result<u64, String> {
-    let response = call_callee("price", &(item,)).await?;
+    price_at(callee(), item).await
+}
+
+async fn price_at(shop: Principal, item: &str) -> Result<u64, String> {
+    let response = call(shop, "price", &(item,)).await?;
     response
         .candid()
         .map_err(|error| format!("price replied something else: {error}"))
 }
 
+/// Asks two canisters with one message: first the callee, then this canister itself. Either request
+/// may be executed first. The order in which they were sent holds for one callee only.
+#[update]
+async fn ask_two_callees() -> Result<Vec<u64>, String> {
+    let shops = [callee(), canister_self()];
+    // COMMIT POINT: both calls are sent.
+    let prices = join_all(shops.map(|shop| price_at(shop, "apple"))).await;
+    prices.into_iter().collect()
+}
+
+/// The price of an apple here. This is the second callee of [`ask_two_callees`].
+#[update]
+fn price(item: String) -> u64 {
+    match item.as_str() {
+        "apple" => 11,
+        _ => trap(format!("there is no price of '{item}' here")),
+    }
+}
+
 // ---- Many calls ----------------------------------------------------------------------------
 
-/// The mistake: a loop of awaits. Each waits for the one before; and each is a commit point, so that
-/// a failure in the middle leaves a half.
+/// The mistake: a loop of awaits. Each waits for the one before. Each is a commit point, so a failure in
+/// the middle leaves a half.
 #[update]
 async fn append_in_a_loop(count: u64) -> Result<(), String> {
     check(count)?;
@@ -97,8 +120,8 @@ async fn append_in_a_loop(count: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Faster: all calls leave with one message, and the callee receives them in this order. It is
-/// still a message for each entry, and each may fail alone.
+/// Faster: all calls leave with one message, and the callee receives them in this order. There is still
+/// a message for each entry, and each may fail alone.
 #[update]
 async fn append_in_parallel(count: u64) -> Result<(), String> {
     check(count)?;
@@ -108,8 +131,8 @@ async fn append_in_parallel(count: u64) -> Result<(), String> {
     join_all(calls).await.into_iter().collect()
 }
 
-/// The right way, where the callee offers it: one call for all entries. There is one message in
-/// the callee, and so it has all of them or none.
+/// The right way, if the callee offers it: one call for all entries. It is one message in the callee, so
+/// the callee has all of them or none.
 #[update]
 async fn append_as_a_batch(count: u64) -> Result<(), String> {
     check(count)?;
@@ -132,7 +155,15 @@ fn check(count: u64) -> Result<(), String> {
 }
 
 async fn call_callee(method: &str, arguments: &impl ArgumentEncoder) -> Result<Response, String> {
-    Call::unbounded_wait(callee(), method)
+    call(callee(), method, arguments).await
+}
+
+async fn call(
+    canister: Principal,
+    method: &str,
+    arguments: &impl ArgumentEncoder,
+) -> Result<Response, String> {
+    Call::unbounded_wait(canister, method)
         .with_args(arguments)
         .await
         .map_err(|error| format!("{method} failed: {error}"))

@@ -87,7 +87,7 @@ fn name(reply: NameReply) -> PhantomData<String> {
 }
 
 /// A text, then a `vec null` with more than four billion elements. A null takes no bytes, so
-/// all of it fits in 22; but who decodes it visits every element.
+/// all of it fits in 22; but the decoder visits every element.
 fn bomb() -> Vec<u8> {
     const TYPES: &[u8] = b"DIDL\x01\x6d\x7f\x02\x71\x00";
     const NAME: &[u8] = b"\x06callee";

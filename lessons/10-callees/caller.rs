@@ -17,7 +17,7 @@ use shared::{bounded::Bounded, outcome::CallOutcome, peer};
 
 // ---- A callee that doesn't answer ----------------------------------------------------------
 
-/// The mistake: to wait for as long as the callee likes. Until it answers, this canister can't be
+/// The mistake: waiting for as long as the callee likes. Until it answers, this canister can't be
 /// stopped.
 #[update]
 async fn wait_for_ever() -> CallOutcome {
@@ -26,8 +26,8 @@ async fn wait_for_ever() -> CallOutcome {
     result.into()
 }
 
-/// The right way: after the deadline this canister is told SysUnknown, and goes on. What the callee
-/// did, or will still do, is not known.
+/// The right way: after the deadline this canister gets SysUnknown and goes on. It doesn't know what the
+/// callee did, or will still do.
 #[update]
 async fn wait_with_deadline() -> CallOutcome {
     // COMMIT POINT: the call is sent.
@@ -39,7 +39,7 @@ async fn wait_with_deadline() -> CallOutcome {
 
 // ---- A callee with a hostile reply ---------------------------------------------------------
 
-/// An account: its owner, and its number. Who calls with the number of somebody else's finds none.
+/// An account: its owner, and its number. Nobody finds the account of somebody else.
 type Account = (Principal, u64);
 
 /// What outlives an upgrade: whether each account waits for a reply. One call an account.
@@ -114,7 +114,7 @@ fn end(account: Account) {
     });
 }
 
-/// The mistake: to decode whatever comes, and to trap if that fails. Only a controller may try it: a
+/// The mistake: decoding whatever comes, and trapping if that fails. Only a controller may try it: a
 /// bomb costs this canister all instructions that a message may use.
 #[update(guard = "by_controller")]
 async fn ask_trusting(number: u64, reply: NameReply) -> Result<String, String> {
@@ -141,8 +141,8 @@ fn by_controller() -> Result<(), String> {
     }
 }
 
-/// The right way: to wait with a deadline, to measure before decoding, to decode within a limit, and
-/// to take what is not as expected for an error like any other.
+/// The right way: wait with a deadline, measure before decoding, decode with a limit, and treat the
+/// unexpected as an error like any other.
 #[update]
 async fn ask_careful(number: u64, reply: NameReply) -> Result<String, String> {
     let account = (msg_caller(), number);
@@ -156,7 +156,7 @@ async fn ask_careful(number: u64, reply: NameReply) -> Result<String, String> {
     let name = response.and_then(read_name);
     end(account);
     name
-    // COMMIT POINT: the account doesn't wait any more, whatever the reply was, and if there is none.
+    // COMMIT POINT: the account doesn't wait any more, whatever the reply was, and without one too.
 }
 
 /// How many bytes a name may take, with what Candid adds.

@@ -32,7 +32,7 @@ fn done(caller: Principal, order: u64) -> u64 {
         .unwrap_or(0)
 }
 
-/// Does the work of an order. Who asks twice gets it twice.
+/// Does the work of an order. Asking twice does it twice.
 #[update(guard = "callers::are_canisters")]
 fn do_work(order: u64) {
     work(msg_caller(), order);
@@ -64,7 +64,7 @@ async fn do_work_slowly(order: u64) {
     work(caller, order);
 }
 
-/// The work: here only to note that it is done. Traps where there is no room for that.
+/// The work: here it only notes that it is done. Traps if there is no room for that.
 fn work(caller: Principal, order: u64) {
     let times = done(caller, order) + 1;
     let noted = STATE.with_borrow_mut(|State { done }| match done.get_mut(&caller) {

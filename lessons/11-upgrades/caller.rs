@@ -166,8 +166,8 @@ async fn resume(number: u64) -> Result<(), String> {
     finish(order).await
 }
 
-/// Asks for the work, which may have been done already: the callee knows the order by its number,
-/// and does it no second time.
+/// Asks for the work, which may be done already: the callee knows the order by its number, and never
+/// does it twice.
 async fn finish(order: OrderId) -> Result<(), String> {
     // COMMIT POINT: the journal says Sent. An upgrade here forgets what follows, but not that.
     Call::unbounded_wait(callee(), "do_work_once")
@@ -193,7 +193,7 @@ fn by_controller() -> Result<(), String> {
     }
 }
 
-/// This is run by the old code. If it traps, there is no upgrade.
+/// The installed code runs this, not the new one. If it traps, there is no upgrade.
 #[pre_upgrade]
 fn save() {
     if PRE_UPGRADE_TRAPS.get() {

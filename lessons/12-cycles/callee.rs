@@ -80,8 +80,8 @@ async fn accept_then_await_then_trap() {
     trap("the callee trapped on purpose");
 }
 
-/// The right way: looks at what is attached, works, and accepts last, in the message that has the
-/// result. What is attached waits for that, across awaits, until the call is answered.
+/// The right way: look at what is attached, work, and accept last, in the message that has the result.
+/// What is attached stays with the call, across awaits, until it is answered.
 #[update(manual_reply = true, guard = "callers::are_canisters")]
 async fn work_then_accept(work: Work) {
     let customer = msg_caller();

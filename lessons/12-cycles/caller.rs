@@ -137,7 +137,7 @@ async fn call_bounded_wait() -> Report {
     report(bounded_call("work_then_accept", &arguments), MORE).await
 }
 
-/// Better: attaches the price, so that there is no rest. Or waits unbounded, as above.
+/// Better: attaches the price, so that there is no refund to lose. Or uses unbounded wait, as above.
 #[update]
 async fn call_bounded_wait_with_the_price() -> Report {
     let arguments = (Work::Succeeds,);

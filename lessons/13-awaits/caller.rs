@@ -13,6 +13,7 @@ use ic_cdk::{
     api::{canister_cycle_balance, canister_self, msg_caller, time},
     call::Call,
     futures::{is_recovering_from_trap, spawn, spawn_migratory, spawn_weak},
+    trap,
 };
 use ic_cdk_macros::{post_upgrade, pre_upgrade, query, update};
 use serde::{Deserialize, Deserializer};
@@ -60,7 +61,7 @@ async fn order_while_borrowed(account: u64) -> Result<(), String> {
     order_and_note_while_borrowed(account).await
 }
 
-/// The mistake: whoever else borrows these books while the method waits panics.
+/// The mistake: any other method that borrows these books while this one waits panics.
 #[expect(
     clippy::await_holding_refcell_ref,
     reason = "the mistake: Clippy finds it"
@@ -68,7 +69,7 @@ async fn order_while_borrowed(account: u64) -> Result<(), String> {
 async fn order_and_note_while_borrowed(account: u64) -> Result<(), String> {
     let books = books(account)?;
     let mut books = books.borrow_mut();
-    // COMMIT POINT: "borrowed" is a number in the memory, and kept as everything else.
+    // COMMIT POINT: "borrowed" is a number in memory, and is kept like everything else.
     send_order(account).await?;
     books.receipts += 1;
     Ok(())
@@ -81,7 +82,7 @@ async fn order(account: u64) -> Result<(), String> {
     order_and_note(account).await
 }
 
-/// The right way: borrow after the await, and let the borrow end in the line that makes it.
+/// The right way: borrow after the await, and let the borrow end in the same line.
 async fn order_and_note(account: u64) -> Result<(), String> {
     let _lock = Lock::take(account, LockState::Open)?;
     // COMMIT POINT: the lock is part of the state that is kept. Nothing is borrowed.
@@ -91,14 +92,17 @@ async fn order_and_note(account: u64) -> Result<(), String> {
     // COMMIT POINT: the receipt, and the lock that opens, are kept together.
 }
 
-/// Lets the callee take an order. It does so in one message, so any failure of this call, whose wait
-/// is not bounded, means that it did not.
+/// Places an order with the callee. The wait is not bounded and the callee does it in one message, so a
+/// call that fails means that there is no order.
 async fn send_order(account: u64) -> Result<(), String> {
     let reply = Call::unbounded_wait(callee(), "take_order")
         .with_arg(account)
         .await
         .map_err(|error| format!("nothing was ordered: {error}"))?;
-    reply.candid().map_err(|error| error.to_string())?
+    // If the reply can't be read, there may be an order. The trap leaves the lock behind.
+    reply
+        .candid()
+        .unwrap_or_else(|error| trap(error.to_string()))
 }
 
 // ---- What an await changes ------------------------------------------------------------------
@@ -157,22 +161,22 @@ fn spawn_as(kind: Kind, task: impl Future<Output = ()> + 'static) {
     }
 }
 
-/// The mistake: protected and weak tasks belong to their method, which is such a task itself. If one
-/// of them traps, all are canceled where they wait, and nobody notes what the callee has done for them.
+/// The mistake: protected and weak tasks belong to their method, which is such a task itself. If one of
+/// them traps, all are canceled where they wait, and nothing notes what the callee has done.
 #[update]
 async fn order_for_all_in_tasks(accounts: Vec<u64>, kind: Kind) -> Result<(), String> {
     own_few(&accounts)?;
     let (&last, others) = accounts.split_last().ok_or("no account")?;
     for &account in others {
-        // An error of a task is told to nobody.
+        // Nobody learns of a task's error.
         spawn_as(kind, async move { drop(order_and_note(account).await) });
     }
     // COMMIT POINT: the method's own call is sent, and those of its tasks with it.
     order_and_note(last).await
 }
 
-/// The right way: each order is a method of its own, called by this canister itself. If it traps,
-/// that is a reject here, and no other order is touched.
+/// The right way: each order is a method of its own, called by this canister itself. If it traps, that
+/// is a reject here, and no other order is affected.
 #[update]
 async fn order_for_all(accounts: Vec<u64>) -> Result<(), String> {
     own_few(&accounts)?;
@@ -264,7 +268,7 @@ impl Drop for Lock {
     }
 }
 
-/// What `Drop` does, at a good end and in the cleanup after a trap. So nothing here may trap.
+/// What `Drop` does, at a normal end and in the cleanup after a trap. So nothing here may trap.
 fn release(account: u64) {
     let lock = match is_recovering_from_trap() {
         true => LockState::LeftBehind,
@@ -273,8 +277,8 @@ fn release(account: u64) {
     set_lock(account, lock);
 }
 
-/// The way out of a lock that was left behind: asks the callee what became of the orders. Requests
-/// arrive in the order in which they were sent, so the answer counts all that went before.
+/// The way out of a lock that was left behind: ask the callee what became of the orders. Requests
+/// arrive in the order in which they were sent, so the answer counts every earlier order.
 #[update]
 async fn settle(account: u64) -> Result<(), String> {
     own(account)?;
@@ -319,7 +323,7 @@ struct AccountNow {
     lock: LockState,
 }
 
-/// Opens an account, which belongs to whoever calls. Returns its number.
+/// Opens an account for the caller of this method. Returns its number.
 #[update]
 fn open() -> Result<u64, String> {
     let owner = msg_caller();
@@ -372,7 +376,7 @@ fn books(account: u64) -> Result<Rc<RefCell<Books>>, String> {
         .ok_or_else(|| format!("there is no account {account}"))
 }
 
-/// The books of an account, if it belongs to whoever called; this canister may do it for the owner.
+/// The books of an account, if the caller of this method owns it; this canister may act for the owner.
 fn own(account: u64) -> Result<Rc<RefCell<Books>>, String> {
     let owner = STATE.with_borrow(|state| Some(state.accounts.get(&account)?.owner));
     match owner {

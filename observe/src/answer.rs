@@ -5,7 +5,7 @@ use std::fmt;
 use candid::{CandidType, Deserialize};
 use serde::Serialize;
 
-use crate::network::Answer;
+use crate::network::{Answer, what_is_wrong};
 
 /// An answer, read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -101,14 +101,19 @@ impl fmt::Display for Got {
             Got::ReplyErr(message) => write!(f, "a reply: Err({message:?})"),
             Got::ReplySawReject { code, message } => write!(
                 f,
-                "a reply: its own call was rejected with code {code}, {message:?}"
+                "a reply: its own call was rejected with code {code}, {:?}",
+                what_is_wrong(message)
             ),
             Got::ReplyNotSent(why) => write!(f, "a reply: its own call was not sent, {why:?}"),
             Got::Reject {
                 code,
                 error_code,
                 message,
-            } => write!(f, "a reject: code {code}, {error_code}: {message}"),
+            } => write!(
+                f,
+                "a reject: code {code}, {error_code}: {}",
+                what_is_wrong(message)
+            ),
             other => write!(f, "a {}", other.words()),
         }
     }

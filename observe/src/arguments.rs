@@ -59,6 +59,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", requires = "network")]
     pub identity: Option<PathBuf>,
 
+    /// What the controls of a local replica on another machine need, as it printed it at its start
+    #[arg(long, requires = "network")]
+    pub token: Option<String>,
+
     /// Use this canister1, or this lesson's caller, deployed by icp or dfx, instead of a new one
     #[arg(long, value_name = "ID", requires_all = ["network", "canister2", "lesson"])]
     pub canister1: Option<Principal>,

@@ -1,4 +1,4 @@
-//! A caller and a callee, deployed on a network.
+//! A caller, a callee and, where a lesson has one, a proxy, deployed on a network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,20 @@ use ic_management_canister_types::{
     ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
 };
 
-use crate::network::{Call, Network};
+use crate::network::{Call, Network, what_is_wrong};
 
 /// Where a network that names no other place creates canisters: the first canister id of all.
 const FIRST_CANISTER: Principal = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
 
-/// The files of a caller and a callee.
+/// The files of a caller, a callee and maybe a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Modules {
     /// The caller's Wasm. Without its ending, the file's name is the canister's.
     pub caller: PathBuf,
     /// The callee's.
     pub callee: PathBuf,
+    /// The proxy's, if there is one.
+    pub proxy: Option<PathBuf>,
 }
 
 impl Modules {
@@ -31,6 +33,7 @@ impl Modules {
         Modules {
             caller: canister1.join("canister1.wasm"),
             callee: canister2.join("canister2.wasm"),
+            proxy: None,
         }
     }
 
@@ -39,70 +42,107 @@ impl Modules {
         Modules {
             caller: folder.join(format!("{lesson}_caller.wasm")),
             callee: folder.join(format!("{lesson}_callee.wasm")),
+            proxy: None,
         }
+    }
+
+    /// These, and the proxy of a lesson's room.
+    pub fn with_proxy(self, folder: &Path, lesson: &str) -> Self {
+        Modules {
+            proxy: Some(folder.join(format!("{lesson}_proxy.wasm"))),
+            ..self
+        }
+    }
+
+    /// The files: the caller's first, then the callee's.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.caller, &self.callee].into_iter().chain(&self.proxy);
+        files.map(PathBuf::as_path)
     }
 }
 
-/// A caller and a callee.
+/// A caller, a callee and maybe a proxy.
 #[derive(Clone, Debug)]
 pub struct Deployment {
     /// The caller.
     pub caller: Principal,
     /// The callee.
     pub callee: Principal,
+    /// The proxy, if there is one.
+    pub proxy: Option<Principal>,
     /// What is installed in them.
     pub modules: Modules,
 }
 
 impl Deployment {
-    /// Creates both canisters and installs their modules, as `icp deploy` does: the caller learns
-    /// the id of the callee from an environment variable.
+    /// Creates the canisters and installs their modules, as `icp deploy` does: the caller learns the
+    /// ids of the others from environment variables. It becomes a controller of the proxy.
     ///
     /// # Errors
     ///
     /// If a file can't be read, or the network refuses it.
     pub fn new(network: &mut dyn Network, modules: Modules) -> Result<Self> {
-        let (caller_wasm, callee_wasm) = (read(&modules.caller)?, read(&modules.callee)?);
+        let wasm: Vec<Vec<u8>> = modules.files().map(read).collect::<Result<_>>()?;
         let caller = create_canister(network)?;
         let callee = create_canister(network)?;
-        let name = format!("PUBLIC_CANISTER_ID:{}", name(&modules.callee));
-        set_environment_variable(network, caller, name, callee.to_text())?;
-        for (canister, wasm, path) in [
-            (callee, callee_wasm, &modules.callee),
-            (caller, caller_wasm, &modules.caller),
-        ] {
-            let args = install_args(canister, wasm, CanisterInstallMode::Install)?;
-            manage::<()>(network, canister, "install_code", (args,))
-                .with_context(|| format!("can't install {}", path.display()))?;
-        }
-        Ok(Deployment {
+        let proxy = match &modules.proxy {
+            Some(_) => Some(create_canister(network)?),
+            None => None,
+        };
+        let deployment = Deployment {
             caller,
             callee,
+            proxy,
             modules,
-        })
+        };
+        let others = deployment.canisters().skip(1);
+        let variables = others.map(|(canister, module)| EnvironmentVariable {
+            name: format!("PUBLIC_CANISTER_ID:{}", name(module)),
+            value: canister.to_text(),
+        });
+        let settings = CanisterSettings {
+            environment_variables: Some(variables.collect()),
+            ..CanisterSettings::default()
+        };
+        update_settings(network, caller, settings)?;
+        if let Some(proxy) = proxy {
+            let settings = CanisterSettings {
+                controllers: Some(vec![network.user(0)?, caller]),
+                ..CanisterSettings::default()
+            };
+            update_settings(network, proxy, settings)?;
+        }
+        for ((canister, module), wasm) in deployment.canisters().zip(wasm) {
+            let args = install_args(canister, wasm, CanisterInstallMode::Install)?;
+            manage::<()>(network, canister, "install_code", (args,))
+                .with_context(|| format!("can't install {}", module.display()))?;
+        }
+        Ok(deployment)
     }
 
-    /// What to call one of the two in a text, if it is one of them: `canister1`, or `caller`.
+    /// The canisters with their modules: the caller first, then the callee.
+    pub fn canisters(&self) -> impl Iterator<Item = (Principal, &Path)> {
+        let canisters = [self.caller, self.callee].into_iter().chain(self.proxy);
+        canisters.zip(self.modules.files())
+    }
+
+    /// What to call one of them in a text, if it is one: `canister1`, or `caller`.
     pub fn name(&self, canister: &Principal) -> Option<&str> {
-        let name = match canister {
-            canister if *canister == self.caller => name(&self.modules.caller),
-            canister if *canister == self.callee => name(&self.modules.callee),
-            _ => return None,
-        };
+        let (_, module) = self.canisters().find(|(known, _)| known == canister)?;
         // Within its room, `journal_caller` is the caller.
+        let name = name(module);
         Some(name.rsplit_once('_').map_or(name, |(_, name)| name))
     }
 
-    /// The module of the caller or the callee.
+    /// The module of one of them.
     ///
     /// # Errors
     ///
-    /// If it can't be read.
+    /// If it is none of them, or can't be read.
     pub fn module(&self, canister: Principal) -> Result<Vec<u8>> {
-        match canister == self.caller {
-            true => read(&self.modules.caller),
-            false => read(&self.modules.callee),
-        }
+        let found = self.canisters().find(|(known, _)| *known == canister);
+        let (_, module) = found.with_context(|| format!("{canister} is not of this lesson"))?;
+        read(module)
     }
 }
 
@@ -121,21 +161,17 @@ fn create_canister(network: &mut dyn Network) -> Result<Principal> {
     Ok(created.canister_id)
 }
 
-fn set_environment_variable(
+fn update_settings(
     network: &mut dyn Network,
-    canister: Principal,
-    name: String,
-    value: String,
+    canister_id: Principal,
+    settings: CanisterSettings,
 ) -> Result<()> {
     let args = UpdateSettingsArgs {
-        canister_id: canister,
-        settings: CanisterSettings {
-            environment_variables: Some(vec![EnvironmentVariable { name, value }]),
-            ..CanisterSettings::default()
-        },
+        canister_id,
+        settings,
         sender_canister_version: None,
     };
-    manage(network, canister, "update_settings", (args,))
+    manage(network, canister_id, "update_settings", (args,))
 }
 
 /// What installs a module without an argument.
@@ -173,7 +209,7 @@ fn manage<T: for<'a> ArgumentDecoder<'a>>(
     })?;
     match network.wait(&sent)? {
         Ok(reply) => Ok(candid::decode_args(&reply)?),
-        Err(reject) => bail!("{method}: {}", reject.message),
+        Err(reject) => bail!("{method}: {}", what_is_wrong(&reject.message)),
     }
 }
 

@@ -41,8 +41,9 @@ fn participants(stage: &Stage) -> Vec<String> {
     }
     let rank = |name: &String| match name.as_str() {
         "canister1" | "caller" => 1,
-        "canister2" | "callee" => 2,
-        "the management canister" => 3,
+        "proxy" => 2,
+        "canister2" | "callee" => 3,
+        "the management canister" => 4,
         _ => 0,
     };
     all.sort_by_key(rank);

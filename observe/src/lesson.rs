@@ -36,6 +36,19 @@ pub enum Canisters {
     PairInTwoLanguages,
     /// The caller and the callee in the lesson's room.
     Room,
+    /// The same, and a proxy that calls others for the caller, which is one of its controllers.
+    RoomWithProxy,
+}
+
+impl Canisters {
+    /// The canisters in the lesson's room.
+    pub fn in_room(self) -> &'static [&'static str] {
+        match self {
+            Canisters::Pair | Canisters::PairInTwoLanguages => &[],
+            Canisters::Room => &["caller", "callee"],
+            Canisters::RoomWithProxy => &["caller", "callee", "proxy"],
+        }
+    }
 }
 
 impl Lesson {
@@ -46,6 +59,9 @@ impl Lesson {
                 Modules::pair(&folders.rust, &folders.rust)
             }
             Canisters::Room => Modules::room(&folders.rust, self.name),
+            Canisters::RoomWithProxy => {
+                Modules::room(&folders.rust, self.name).with_proxy(&folders.rust, self.name)
+            }
         }
     }
 }
@@ -56,8 +72,8 @@ pub enum Layout {
     /// Each finding has its own facts: a heading, and a line for each fact.
     List,
     /// All findings have the same facts: a line for each finding, a column for each fact, and under
-    /// them the legend.
-    Table(&'static str),
+    /// them what [`crate::legend`] says of the columns.
+    Table,
 }
 
 /// One thing to try: [`rule`], [`mistake`] and [`right_way`] make one.

@@ -8,6 +8,8 @@ pub mod compensation;
 pub mod cycles;
 pub mod interleaving;
 pub mod journal;
+pub mod ledger;
+pub mod loops;
 pub mod motoko;
 pub mod ordering;
 pub mod refund;
@@ -34,6 +36,8 @@ pub const LESSONS: &[&Lesson] = &[
     &upgrades::LESSON,
     &cycles::LESSON,
     &awaits::LESSON,
+    &ledger::LESSON,
+    &loops::LESSON,
 ];
 
 /// Lessons beside the tutorial, which need more than Rust to be built.

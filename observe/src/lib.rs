@@ -10,6 +10,7 @@
 //! lesson       what a lesson is: experiments, predictions, findings
 //! story        a timeline as text; diagram: as a Mermaid sequence diagram
 //! lessons      the lessons, one file each
+//! legend       what the columns of all tables mean
 //! table        how findings are shown; predict: how the reader is asked before
 //! ```
 
@@ -19,6 +20,7 @@ pub mod answer;
 pub mod deployment;
 pub mod diagram;
 pub mod exploration;
+pub mod legend;
 pub mod lesson;
 pub mod lessons;
 pub mod network;

@@ -129,7 +129,11 @@ fn explore(
 #[cfg(feature = "network")]
 fn find(arguments: &Arguments) -> Result<Box<dyn Network>> {
     Ok(match &arguments.network {
-        Some(url) => Box::new(Remote::at(url, arguments.identity.as_deref())?),
+        Some(url) => Box::new(Remote::at(
+            url,
+            arguments.identity.as_deref(),
+            arguments.token.as_deref(),
+        )?),
         None => Box::new(Embedded::new()),
     })
 }
@@ -159,6 +163,7 @@ fn set_up(arguments: &Arguments, lesson: &Lesson, network: Box<dyn Network>) -> 
             let deployment = Deployment {
                 caller,
                 callee,
+                proxy: None,
                 modules,
             };
             Stage::new(network, folders, deployment)?

@@ -6,7 +6,7 @@ mod interface;
 mod remote;
 
 pub use embedded::Embedded;
-pub use interface::{Answer, Call, Controls, Network, Reject, Sent, controls};
+pub use interface::{Answer, Call, Controls, Network, Reject, Sent, controls, what_is_wrong};
 pub use local_replica::hold::{Delivery, Kind, WaitingMessage};
 pub use local_replica::timeline;
 #[cfg(feature = "network")]

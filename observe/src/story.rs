@@ -6,7 +6,7 @@ use candid::Principal;
 use local_replica::message::Reject;
 
 use crate::network::timeline::{Answer, Ending, Event, Step};
-use crate::network::{Kind, WaitingMessage};
+use crate::network::{Kind, WaitingMessage, what_is_wrong};
 use crate::stage::{Language, Moment, Stage, Value};
 use crate::style;
 
@@ -158,7 +158,7 @@ fn deeds(stage: &Stage, event: &Event, changed: bool) -> Vec<String> {
 
 /// A reject's text without the part that every such text begins with.
 fn reason(reject: &Reject) -> &str {
-    let message = reject.message.as_str();
+    let message = what_is_wrong(&reject.message);
     let rest = message.strip_prefix("Error from Canister ");
     rest.and_then(|rest| rest.split_once(": "))
         .map_or(message, |(_, reason)| reason)
@@ -166,7 +166,9 @@ fn reason(reject: &Reject) -> &str {
 
 /// A text with the names of the canisters in place of their ids.
 pub fn with_names(stage: &Stage, text: &str) -> String {
-    let canisters = stage.deployments().flat_map(|one| [one.caller, one.callee]);
+    let canisters = stage
+        .deployments()
+        .flat_map(|one| one.canisters().map(|(canister, _)| canister));
     canisters.fold(text.to_owned(), |text, canister| {
         text.replace(&canister.to_text(), &stage.name(&canister))
     })

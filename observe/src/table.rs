@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::lesson::{Fact, Finding, Layout, Lesson, Side};
-use crate::style;
+use crate::{legend, style};
 
 /// The room between columns.
 const GAP: usize = 2;
@@ -20,7 +20,7 @@ pub fn render(lesson: &Lesson, findings: &[Finding]) -> String {
             let lists: Vec<String> = findings.iter().map(list).collect();
             lists.join("\n")
         }
-        Layout::Table(legend) => table(findings, legend),
+        Layout::Table => table(findings),
     }
 }
 
@@ -74,7 +74,7 @@ fn told(fact: &Fact) -> String {
 
 // ---- A line for each finding -----------------------------------------------------------------
 
-fn table(findings: &[Finding], legend: &str) -> String {
+fn table(findings: &[Finding]) -> String {
     let Some(names) = findings.iter().map(|f| &f.facts).find(|f| !f.is_empty()) else {
         return format!("{NOT_HERE}\n");
     };
@@ -96,7 +96,10 @@ fn table(findings: &[Finding], legend: &str) -> String {
     for (finding, what) in findings.iter().zip(whats) {
         line(&mut text, finding, &what, &columns);
     }
-    text.push_str(legend);
+    let names: Vec<&str> = names.iter().map(|fact| fact.what).collect();
+    let facts = findings.iter().flat_map(|finding| &finding.facts);
+    let cells: Vec<&str> = facts.map(|fact| fact.observed.as_str()).collect();
+    text.push_str(&legend::of(&names, &cells));
     text
 }
 

@@ -3,21 +3,16 @@
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
-#[path = "../tests/support/deploying.rs"]
-mod deploying;
+#[path = "support/canisters.rs"]
+mod canisters;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
-use candid::{Principal, encode_one};
+use candid::Principal;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use ic_management_canister_types::{
-    CanisterInstallMode, CanisterSettings, EnvironmentVariable,
-    ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
-};
+use ic_management_canister_types::CanisterInstallMode;
 use local_replica::limits::Limits;
 use local_replica::module::CanisterModule;
 use local_replica::settings::Settings;
@@ -27,30 +22,9 @@ use local_replica::system_api::{EntryPoint, SystemApi, View, functions};
 use local_replica::wasm::{Allowance, Engine, Entry, Room};
 use local_replica::{Config, Replica};
 
-use deploying::{CREATE, MANAGEMENT, created, creation};
+use canisters::{USER, call, create, deploy, install, pair, wasm};
 
-const USER: Principal = Principal::anonymous();
 const MIB: u64 = 1024 * 1024;
-
-/// The Wasm of canister1 or canister2, built as it is deployed.
-fn canister(number: u8) -> Vec<u8> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let name = format!("canister{number}");
-    let status = Command::new(env!("CARGO"))
-        .current_dir(&project)
-        .args(["build", "--locked", "--release", "--quiet", "--target"])
-        .args([
-            "wasm32-unknown-unknown",
-            "--target-dir",
-            "target",
-            "-p",
-            &name,
-        ])
-        .status();
-    assert!(status.expect("cargo starts").success());
-    let folder = project.join("target/wasm32-unknown-unknown/release");
-    std::fs::read(folder.join(name).with_extension("wasm")).expect("it was built")
-}
 
 /// A replica, with the timeline or without.
 fn replica(timeline_capacity: usize) -> Replica {
@@ -60,31 +34,13 @@ fn replica(timeline_capacity: usize) -> Replica {
     })
 }
 
-fn manage(replica: &mut Replica, method: &str, argument: &[u8]) -> Vec<u8> {
-    let answer = replica.call(USER, MANAGEMENT, method, argument);
-    answer.expect("an answer").expect("a reply")
+fn canister(number: u8) -> Vec<u8> {
+    let name = format!("canister{number}");
+    wasm(&name, &name)
 }
 
-fn create(replica: &mut Replica) -> Principal {
-    let args = ProvisionalCreateCanisterWithCyclesArgs::default();
-    created(&manage(replica, CREATE, &creation(args)))
-}
-
-fn install(replica: &mut Replica, canister: Principal, wasm: &[u8], mode: CanisterInstallMode) {
-    let args = deploying::installation(canister, wasm, mode, b"DIDL\0\0");
-    manage(replica, "install_code", &args);
-}
-
-fn deploy(replica: &mut Replica, wasm: &[u8]) -> Principal {
-    let canister = create(replica);
-    install(replica, canister, wasm, CanisterInstallMode::Install);
-    canister
-}
-
-fn call(replica: &mut Replica, canister: Principal, method: &str) {
-    let argument = b"DIDL\0\0";
-    let answer = replica.call(USER, canister, method, argument);
-    black_box(answer).expect("an answer").expect("a reply");
+fn update(replica: &mut Replica, canister: Principal, method: &str) {
+    black_box(call(replica, canister, method, b"DIDL\0\0"));
 }
 
 /// The view of `increment`, for a call without a replica around it.
@@ -108,6 +64,7 @@ fn view(subnet: &Arc<Subnet>, settings: &Arc<Settings>) -> View {
         replicated: true,
         certified_data: None,
         freezing_limit: 0,
+        memory64: false,
         limits: Arc::new(Limits::default()),
     }
 }
@@ -146,7 +103,7 @@ fn increment(criterion: &mut Criterion) {
         let mut replica = replica(timeline);
         let canister = deploy(&mut replica, &wasm);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| call(&mut replica, canister, "increment"));
+            bencher.iter(|| update(&mut replica, canister, "increment"));
         });
     }
     group.finish();
@@ -154,25 +111,9 @@ fn increment(criterion: &mut Criterion) {
 
 fn increment_both(criterion: &mut Criterion) {
     let mut replica = replica(0);
-    let canister1 = deploy(&mut replica, &canister(1));
-    let canister2 = deploy(&mut replica, &canister(2));
-    let variable = EnvironmentVariable {
-        name: "PUBLIC_CANISTER_ID:canister2".to_owned(),
-        value: canister2.to_text(),
-    };
-    let settings = CanisterSettings {
-        environment_variables: Some(vec![variable]),
-        ..CanisterSettings::default()
-    };
-    let args = UpdateSettingsArgs {
-        canister_id: canister1,
-        settings,
-        sender_canister_version: None,
-    };
-    let args = encode_one(args).expect("it can be encoded");
-    manage(&mut replica, "update_settings", &args);
+    let (canister1, _) = pair(&mut replica, &[canister(1), canister(2)], "canister2");
     criterion.bench_function("increment_both", |bencher| {
-        bencher.iter(|| call(&mut replica, canister1, "increment_both"));
+        bencher.iter(|| update(&mut replica, canister1, "increment_both"));
     });
 }
 
@@ -209,7 +150,7 @@ fn canisters(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(number), |bencher| {
             bencher.iter(|| {
                 let canister = next.next().expect("it cycles");
-                call(&mut replica, *canister, "increment");
+                update(&mut replica, *canister, "increment");
             });
         });
     }
@@ -234,7 +175,7 @@ fn memory(criterion: &mut Criterion) {
         let mut replica = replica(0);
         let canister = deploy(&mut replica, &wat::parse_str(wat).expect("it is Wasm"));
         group.bench_function(BenchmarkId::from_parameter(mebibytes), |bencher| {
-            bencher.iter(|| call(&mut replica, canister, "increment"));
+            bencher.iter(|| update(&mut replica, canister, "increment"));
         });
     }
     group.finish();

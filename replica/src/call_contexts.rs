@@ -8,7 +8,7 @@ use crate::encoding::empty_reply;
 use crate::message::{
     CallContextId, CallOrigin, CallResult, CanisterId, Cycles, IngressId, Message, Reject, Response,
 };
-use crate::rejects::did_not_reply;
+use crate::rejects::{did_not_reply, no_response};
 use crate::replica::{IngressStatus, Replica};
 
 /// How many answers to users are kept.
@@ -84,7 +84,10 @@ impl Replica {
             && let Some(context) = canister.call_contexts.remove(&context_id)
             && !context.responded
         {
-            let reject = trap.unwrap_or_else(|| did_not_reply(receiver));
+            let reject = trap.unwrap_or_else(|| match context.origin {
+                CallOrigin::Canister { .. } => no_response(),
+                CallOrigin::Ingress { .. } | CallOrigin::SystemTask => did_not_reply(receiver),
+            });
             self.respond(
                 context.origin,
                 receiver,

@@ -7,7 +7,6 @@ use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
 use serde::{Deserialize, Serialize};
 
 use crate::canister_log::CanisterLog;
-use crate::fees;
 use crate::message::{
     CallContext, CallContextId, CallOrigin, Callback, CallbackId, CanisterId, Cycles, OutgoingCall,
     Reject, Request, Time,
@@ -16,7 +15,7 @@ use crate::module::{CanisterModule, MethodKind};
 use crate::rejects;
 use crate::settings::Settings;
 use crate::stable_memory::StableMemory;
-use crate::wasm::{PAGE_SIZE, State};
+use crate::wasm::State;
 
 /// The most chunks in a chunk store (`CHUNK_STORE_SIZE`).
 pub const MAX_CHUNKS: usize = 100;
@@ -26,6 +25,12 @@ pub const CHUNK_SIZE: usize = 1024 * 1024;
 
 /// The most changes that a history keeps.
 const MAX_CHANGES: usize = 100;
+
+/// What the network keeps for a change in the history, in bytes.
+const CHANGE_SIZE: u64 = 192;
+
+/// What it keeps for each controller that a change names, in bytes.
+const CONTROLLER_SIZE: u64 = 30;
 
 /// What a canister runs.
 #[derive(Clone)]
@@ -85,6 +90,27 @@ pub struct QueryStatistics {
     pub response_bytes: u64,
 }
 
+/// The cycles that a canister has paid since it was created, by what for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumed {
+    /// For messages of users that it took in.
+    pub ingress: Cycles,
+    /// For executions, for compiling, and for chunks of modules.
+    pub instructions: Cycles,
+    /// For requests that it sent, and the responses.
+    pub transmission: Cycles,
+    /// For its creation.
+    pub creation: Cycles,
+    /// For what it stored, or had allocated.
+    pub memory: Cycles,
+    /// For its compute allocation.
+    pub compute_allocation: Cycles,
+    /// What was left when it could no longer pay, and was uninstalled.
+    pub uninstall: Cycles,
+    /// What it burned itself.
+    pub burned: Cycles,
+}
+
 /// One canister: plain data. A clone shares its memory until one of the two changes it.
 #[derive(Clone)]
 pub struct Canister {
@@ -98,6 +124,8 @@ pub struct Canister {
     pub version: u64,
     /// Its cycles.
     pub balance: Cycles,
+    /// What it has paid.
+    pub consumed: Consumed,
     /// Its code, unless it is empty.
     pub code: Option<Code>,
     /// Its stable memory.
@@ -118,9 +146,13 @@ pub struct Canister {
     pub chunks: BTreeMap<[u8; 32], Arc<Vec<u8>>>,
     /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
     pub low_memory_noticed: bool,
+    /// Until when it has paid for what it stores.
+    pub charged_until: Time,
     /// What its messages printed, and why they trapped.
     pub log: CanisterLog,
     history: Arc<VecDeque<Change>>,
+    /// What the history takes, in bytes.
+    history_size: u64,
     total_changes: u64,
     created_at: Time,
     installed_at: Time,
@@ -136,6 +168,7 @@ impl Canister {
             status: Status::Running,
             version: 0,
             balance,
+            consumed: Consumed::default(),
             code: None,
             stable: StableMemory::default(),
             certified_data: Vec::new(),
@@ -146,8 +179,10 @@ impl Canister {
             query_statistics: QueryStatistics::default(),
             chunks: BTreeMap::new(),
             low_memory_noticed: false,
+            charged_until: 0,
             log: CanisterLog::default(),
             history: Arc::default(),
+            history_size: 0,
             total_changes: 0,
             created_at: 0,
             installed_at: 0,
@@ -186,32 +221,15 @@ impl Canister {
         kind.ok_or_else(|| rejects::no_update_method(self.id, method))
     }
 
+    /// Whether its code has 64-bit memory, and so pays double for instructions.
+    pub fn memory64(&self) -> bool {
+        self.code.as_ref().is_some_and(|code| code.module.memory64)
+    }
+
     /// The size of its Wasm memory in bytes.
     pub fn wasm_memory_size(&self) -> u64 {
         let code = self.code.as_ref();
         code.map_or(0, |code| code.state.memory_size())
-    }
-
-    /// Everything that it stores, in bytes.
-    pub fn memory_size(&self) -> u64 {
-        let binary = self.code.as_ref().map_or(0, |code| code.module.size);
-        self.wasm_memory_size()
-            + self.stable.pages() * PAGE_SIZE
-            + binary
-            + (self.chunks.len() * CHUNK_SIZE) as u64
-            + self.log.size()
-    }
-
-    /// The cycles that must stay in its balance: what its storage costs in the time of its
-    /// freezing threshold.
-    pub fn freezing_limit(&self) -> Cycles {
-        let bytes = self.memory_size().max(self.settings.memory_allocation);
-        fees::storage(bytes, self.settings.freezing_threshold)
-    }
-
-    /// The cycles that it can spend.
-    pub fn liquid_balance(&self) -> Cycles {
-        self.balance.saturating_sub(self.freezing_limit())
     }
 
     /// Opens a call context.
@@ -269,6 +287,22 @@ impl Canister {
         }
     }
 
+    /// Takes away its code and everything that the code made.
+    pub fn uninstall(&mut self) {
+        self.code = None;
+        self.stable = StableMemory::default();
+        self.certified_data.clear();
+        self.global_timer = 0;
+        self.chunks.clear();
+        self.log.clear();
+    }
+
+    /// Forgets its changes; how many there were is still known.
+    pub fn forget_history(&mut self) {
+        self.history = Arc::default();
+        self.history_size = 0;
+    }
+
     /// Adds a line to the log; the oldest lines give way.
     pub fn write_log(&mut self, time: Time, content: Vec<u8>) {
         self.log
@@ -288,22 +322,31 @@ impl Canister {
             ChangeDetails::CodeDeployment(_) => self.installed_at = time,
             _ => {}
         }
-        let history = Arc::make_mut(&mut self.history);
-        history.push_back(Change {
+        let change = Change {
             timestamp_nanos: time,
             canister_version: self.version,
             origin,
             details: Some(details),
-        });
+        };
+        self.history_size += size_of_change(&change);
+        let history = Arc::make_mut(&mut self.history);
+        history.push_back(change);
         self.total_changes += 1;
-        if history.len() > MAX_CHANGES {
-            history.pop_front();
+        if history.len() > MAX_CHANGES
+            && let Some(oldest) = history.pop_front()
+        {
+            self.history_size -= size_of_change(&oldest);
         }
     }
 
     /// The last changes, oldest first, and how many there ever were.
     pub fn history(&self) -> (&VecDeque<Change>, u64) {
         (&self.history, self.total_changes)
+    }
+
+    /// What the history takes, in bytes.
+    pub fn history_size(&self) -> u64 {
+        self.history_size
     }
 
     /// When it was created.
@@ -320,4 +363,14 @@ impl Canister {
         self.next_id += 1;
         self.next_id
     }
+}
+
+/// What a change takes in a history, in bytes.
+fn size_of_change(change: &Change) -> u64 {
+    let controllers = match &change.details {
+        Some(ChangeDetails::Creation(creation)) => creation.controllers.len(),
+        Some(ChangeDetails::ControllersChange(change)) => change.controllers.len(),
+        _ => 0,
+    };
+    CHANGE_SIZE + CONTROLLER_SIZE * controllers as u64
 }

@@ -1,5 +1,5 @@
-//! The replica's clock, and what becomes due: timers, heartbeats, the low-memory hook, and the end
-//! of waiting.
+//! The replica's clock, and what becomes due: timers, heartbeats, the low-memory hook, the end of
+//! waiting, and payment.
 
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ impl Replica {
 
     /// What happens from time to time: heartbeats, and what could not be done before is tried again.
     pub fn tick(&mut self) {
+        self.charge_for_time();
         self.expire_stop_calls();
         for canister in std::mem::take(&mut self.postponed) {
             self.watch_timer(canister);
@@ -72,7 +73,7 @@ impl Replica {
                 receiver: canister,
                 callback: id,
                 respondent,
-                result: Err(Reject::new(
+                result: Err(Reject::in_place_of_callee(
                     ErrorCode::DeadlineExpired,
                     "Call deadline has expired.",
                 )),

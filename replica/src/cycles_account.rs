@@ -13,9 +13,9 @@ pub struct CyclesAccount {
     pub balances: Cycles,
     /// Attached to calls, refunds under way, and set aside for responses.
     pub in_flight: Cycles,
-    /// Consumed by fees.
+    /// Consumed by fees, for what is done and for what is stored.
     pub consumed: Cycles,
-    /// Burned by canisters, or deleted with them.
+    /// Burned by canisters, deleted with them, or taken from those that could not pay any more.
     pub burned: Cycles,
     /// Refunds of bounded-wait calls whose caller no longer waited.
     pub lost: Cycles,

@@ -12,7 +12,7 @@ use crate::message::{
 };
 use crate::module::MethodKind;
 use crate::processing::{Bill, Cleanup};
-use crate::rejects::{not_found, out_of_cycles};
+use crate::rejects::not_found;
 use crate::replica::Replica;
 use crate::timeline::Step;
 
@@ -115,7 +115,13 @@ impl Replica {
             return Err(not_found(receiver));
         };
         canister.check_running()?;
-        let kind = canister.find_method(method)?;
+        let kind = canister.find_method(method);
+        let reserved = match kind {
+            Ok(MethodKind::Query) => fees::reserved_for_query(canister.memory64()),
+            _ => fees::reserved_for_execution(canister.memory64()),
+        };
+        canister.check_affordable(reserved, &origin.caller())?;
+        let kind = kind?;
         if kind == MethodKind::CompositeQuery {
             return Err(Reject::new(
                 ErrorCode::CompositeQueryCalledInReplicatedMode,
@@ -134,12 +140,7 @@ impl Replica {
                 ),
             ));
         }
-        match canister.liquid_balance()
-            >= fees::execution(self.environment.limits.message_instructions)
-        {
-            true => Ok(kind),
-            false => Err(out_of_cycles(receiver)),
-        }
+        Ok(kind)
     }
 
     pub(crate) fn answer_by_system(
@@ -181,6 +182,7 @@ impl Replica {
             self.close(receiver, context_id, None);
             return;
         }
+        let memory64 = canister.memory64();
         let caller = canister.call_contexts[&context_id].origin.caller();
         let reject = response.result.as_ref().err().cloned();
         let size = match &response.result {
@@ -208,13 +210,12 @@ impl Replica {
         };
         let bill = Bill {
             reserved: callback.prepaid,
-            cost: &|instructions| fees::response(size) + fees::execution(instructions),
+            cost: &|n| fees::response(size) + fees::execution(n, memory64),
         };
         self.process(whose, step, task, &bill, cleanup);
     }
 
     fn deliver_task(&mut self, receiver: CanisterId, task: SystemTask) {
-        let reserve = fees::execution(self.environment.limits.message_instructions);
         let Some(canister) = self.canisters.get_mut(&receiver) else {
             return;
         };
@@ -229,6 +230,7 @@ impl Replica {
         if !exported || !is_due {
             return;
         }
+        let reserve = fees::reserved_for_execution(canister.memory64());
         if !canister.is_running() || canister.liquid_balance() < reserve {
             // It waits until the canister runs again, or the clock moves.
             canister.low_memory_noticed &= task != SystemTask::OnLowWasmMemory;

@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::canister::{Canister, Code};
 use crate::instances::Instances;
 use crate::limits::Limits;
-use crate::message::{CanisterId, Closure, Cycles, Reject, Time};
+use crate::message::{CanisterId, Closure, Cycles, Time};
 use crate::module::CanisterModule;
 use crate::subnet::Subnet;
-use crate::system_api::{Effects, EntryPoint, SystemApi, View, reject_of_fault};
+use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View};
 use crate::wasm::{Allowance, Engine, Entry, Fault, Instance, Room};
 
 /// What executions share.
@@ -28,6 +28,8 @@ pub struct Environment {
     pub limits: Arc<Limits>,
     /// Cycles that fees have consumed.
     pub consumed: Cycles,
+    /// Whether to find out where messages trap.
+    pub backtraces: bool,
     /// Whether to look for changes of the memory, for the timeline.
     pub observe_memory: bool,
     /// The modules that canisters run, by hash: each is compiled once, for all forks.
@@ -51,6 +53,7 @@ impl Environment {
             time: self.time,
             limits: Arc::clone(&self.limits),
             consumed: self.consumed,
+            backtraces: self.backtraces,
             observe_memory: self.observe_memory,
             modules: Arc::clone(&self.modules),
             instances: Instances::default(),
@@ -92,10 +95,12 @@ impl Environment {
         self.instances.take(canister, code, room)
     }
 
-    /// Puts back what an execution borrowed of the canister, and returns what it did.
-    pub(crate) fn take_back(&self, canister: &mut Canister, api: SystemApi) -> Effects {
+    /// Puts back what an execution borrowed of the canister, and returns what it did and what it
+    /// saw.
+    pub(crate) fn take_back(&self, canister: &mut Canister, api: SystemApi) -> (Effects, View) {
         let SystemApi {
             effects,
+            view,
             stable,
             open_calls,
             log,
@@ -107,7 +112,7 @@ impl Environment {
         for content in log.lines {
             canister.write_log(self.time, content);
         }
-        effects
+        (effects, view)
     }
 
     /// The view of an execution that belongs to no call context.
@@ -137,6 +142,7 @@ impl Environment {
             replicated: true,
             certified_data: None,
             freezing_limit: canister.freezing_limit(),
+            memory64: canister.memory64(),
             limits: Arc::clone(&self.limits),
         }
     }
@@ -148,22 +154,16 @@ pub(crate) fn run(
     entry: Entry<'_>,
     api: SystemApi,
     limits: Allowance,
-) -> (SystemApi, Result<(), Reject>, u64) {
-    let canister = api.view.canister;
+) -> (SystemApi, Result<(), Fault<Trap>>, u64) {
     let (mut api, result, instructions) = instance.call(entry, api, limits);
     api.finish();
-    let result = result.map_err(|fault| reject_of_fault(canister, &fault));
     (api, result, instructions)
 }
 
 /// Refuses a memory that is larger than the canister's settings allow.
-pub(crate) fn check_memory_limit(
-    canister: CanisterId,
-    memory: u64,
-    limit: Option<u64>,
-) -> Result<(), Reject> {
+pub(crate) fn check_memory_limit(memory: u64, limit: Option<u64>) -> Result<(), Fault<Trap>> {
     match limit {
-        Some(limit) if memory > limit => Err(reject_of_fault(canister, &Fault::MemoryLimit(limit))),
+        Some(limit) if memory > limit => Err(Fault::MemoryLimit(limit)),
         _ => Ok(()),
     }
 }

@@ -4,16 +4,13 @@
 //! "Message execution"): a message that ends normally takes effect as a whole; a message that
 //! traps leaves no trace but its log.
 
+use crate::backtraces::Failed;
 use crate::canister::Canister;
 use crate::environment::{Environment, check_memory_limit, enter, run};
-use crate::fees;
-use crate::message::{
-    CallContextId, CallResult, CanisterId, Closure, Cycles, ErrorCode, Reject, RejectCode,
-    SystemTask,
-};
+use crate::message::{CallContextId, CallResult, Closure, Cycles, Reject, RejectCode, SystemTask};
 use crate::module::{CanisterModule, MethodKind};
-use crate::system_api::{Effects, EntryPoint, SystemApi, View};
-use crate::wasm::{Allowance, Entry, Instance, PAGE_SIZE};
+use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault};
+use crate::wasm::{Allowance, Entry, Fault, PAGE_SIZE};
 
 /// The part of a message's instructions that is kept for a cleanup callback: one in so many.
 const CLEANUP_SHARE: u64 = 20;
@@ -78,7 +75,7 @@ pub enum Task {
 
 impl Task {
     /// Whether it is a query, which is called like an update.
-    fn is_query(&self) -> bool {
+    pub(crate) fn is_query(&self) -> bool {
         matches!(self, Task::Method { kind, .. } if *kind != MethodKind::Update)
     }
 
@@ -87,23 +84,21 @@ impl Task {
         matches!(self, Task::Callback { .. } | Task::Cleanup { .. })
     }
 
-    /// Calls what is to be executed.
-    fn run(
-        &self,
-        instance: &mut Instance<SystemApi>,
-        api: SystemApi,
-        allowance: Allowance,
-    ) -> (SystemApi, Result<(), Reject>, u64) {
-        let name;
-        let entry = match self {
-            Task::Method { kind, name: n, .. } => {
-                name = kind.export(n);
-                Entry::Export(&name)
-            }
+    /// The name of the exported method, if it is one.
+    fn method(&self) -> String {
+        match self {
+            Task::Method { kind, name, .. } => kind.export(name),
+            _ => String::new(),
+        }
+    }
+
+    /// What is to be called, given the name of the exported method.
+    fn entry<'a>(&self, method: &'a str) -> Entry<'a> {
+        match self {
+            Task::Method { .. } => Entry::Export(method),
             Task::Callback { closure, .. } | Task::Cleanup { closure, .. } => enter(*closure),
             Task::System(task) => Entry::Export(task.export()),
-        };
-        run(instance, entry, api, allowance)
+        }
     }
 }
 
@@ -119,7 +114,6 @@ impl Environment {
         balance: Cycles,
     ) -> Run {
         let (view, available) = self.view(canister, context, &mut task);
-        let freezing_limit = view.freezing_limit;
         let Some(mut code) = canister.code.take() else {
             unreachable!("a message is executed only where there is code");
         };
@@ -139,21 +133,29 @@ impl Environment {
             std::mem::take(&mut canister.open_calls),
             canister.global_timer,
         );
-        let (api, result, instructions) = task.run(&mut instance, api, allowance);
-        let effects = self.take_back(canister, api);
+        let method = task.method();
+        let entry = task.entry(&method);
+        let (api, result, instructions) = run(&mut instance, entry, api, allowance);
+        let (effects, view) = self.take_back(canister, api);
 
         let wasm_memory = instance.memory_size();
         let memory = wasm_memory + canister.stable.pages() * PAGE_SIZE;
         let result = result.and_then(|()| {
-            check_memory_limit(canister.id, wasm_memory, allowance.soft_memory)?;
+            check_memory_limit(wasm_memory, allowance.soft_memory)?;
             // A response is processed even if it freezes the canister; everything else must leave
             // enough to pay for the memory that it took.
             match task.is_response() || memory <= memory_before {
                 true => Ok(()),
-                false => check_liquid(canister, &effects, freezing_limit, memory - memory_before),
+                false => {
+                    let stored = canister
+                        .memory_usage_of(Some(&code.module), wasm_memory)
+                        .total();
+                    let stays = canister.freezing_limit_of(stored);
+                    check_liquid(&effects, stays, memory - memory_before)
+                }
             }
         });
-        let result = result.and_then(|()| self.trap_if_told(canister.id, &task));
+        let result = result.and_then(|()| self.trap_if_told(&task));
         let changed_stable = !canister.stable.is_same(&stable_before);
 
         // After it: all or nothing. (A query changes nothing but cycles, also when it is called
@@ -168,11 +170,39 @@ impl Environment {
             }
         };
         self.instances.keep(canister.id, &code.module, instance);
-        canister.code = Some(code);
         let outcome = match result {
             Ok(()) => Outcome::Committed(keep(canister, effects)),
-            Err(reject) => self.undo(canister, effects, reject),
+            Err(fault) => {
+                undo(canister, &effects);
+                self.trapped += 1;
+                let failed = Failed {
+                    module: &code.module,
+                    before: &code.state,
+                    used: Allowance {
+                        instructions,
+                        ..allowance
+                    },
+                    fault: &fault,
+                };
+                let may_know = view.settings.may_read_log(&view.caller);
+                let backtrace = self.can_trace(&code.module, &fault).then(|| {
+                    let stable = canister.stable.clone();
+                    let open_calls = canister.open_calls.clone();
+                    let timer = canister.global_timer;
+                    let api = SystemApi::new(view, balance, available, stable, open_calls, timer);
+                    self.trace(&failed, entry, api)
+                });
+                let backtrace = backtrace.flatten();
+                let told = backtrace.as_ref().filter(|_| may_know);
+                let reject = reject_of_fault(canister.id, &fault, told);
+                self.log_trap(canister, &fault, backtrace.as_ref());
+                Outcome::Undone {
+                    reject,
+                    discarded: effects,
+                }
+            }
         };
+        canister.code = Some(code);
         Run {
             outcome,
             instructions,
@@ -181,23 +211,19 @@ impl Environment {
     }
 
     /// The fault that somebody who tests may ask for: a trap in place of the normal end.
-    fn trap_if_told(&mut self, canister: CanisterId, task: &Task) -> Result<(), Reject> {
+    fn trap_if_told(&mut self, task: &Task) -> Result<(), Fault<Trap>> {
         if matches!(task, Task::Cleanup { .. }) || !std::mem::take(&mut self.trap_at_end) {
             return Ok(());
         }
-        Err(Reject::new(
-            ErrorCode::CanisterCalledTrap,
-            format!(
-                "Error from Canister {canister}: Canister called `ic0.trap` with message: \
-                 'trapped because the local replica was told so'"
-            ),
-        ))
+        let why = "trapped because the local replica was told so";
+        Err(Fault::Host(Trap::Called(why.to_owned())))
     }
 
     /// How much a task may use.
     fn allowance(&self, canister: &Canister, module: &CanisterModule, task: &Task) -> Allowance {
         let limit = self.limits.message_instructions;
         let instructions = match task {
+            Task::Method { .. } if task.is_query() => self.limits.query_instructions,
             Task::Method { .. } | Task::System(_) => limit,
             Task::Callback { .. } => limit - limit / CLEANUP_SHARE,
             Task::Cleanup { instructions, .. } => *instructions,
@@ -209,18 +235,6 @@ impl Environment {
             memory: module.memory_limit(&self.limits),
             soft_memory: wasm_memory_limit.filter(|_| is_update),
         }
-    }
-
-    /// Forgets what a message did, after its state was put back. Only the log stays: it is how one
-    /// learns why.
-    fn undo(&mut self, canister: &mut Canister, discarded: Effects, reject: Reject) -> Outcome {
-        for call in &discarded.calls {
-            canister.close_call(call.receiver);
-        }
-        self.trapped += 1;
-        let text = format!("[TRAP]: {}", reject.message);
-        canister.write_log(self.time, text.into_bytes());
-        Outcome::Undone { reject, discarded }
     }
 
     /// What `task` may see, and the cycles that it may accept. Takes the bytes out of the task.
@@ -261,6 +275,13 @@ impl Environment {
     }
 }
 
+/// Forgets the calls that a message made, after its state was put back.
+fn undo(canister: &mut Canister, discarded: &Effects) {
+    for call in &discarded.calls {
+        canister.close_call(call.receiver);
+    }
+}
+
 /// Keeps what a message did; what it sends is for the caller to deliver.
 fn keep(canister: &mut Canister, effects: Effects) -> Effects {
     if let Some(data) = &effects.certified_data {
@@ -274,22 +295,9 @@ fn keep(canister: &mut Canister, effects: Effects) -> Effects {
 }
 
 /// Refuses memory that would freeze the canister.
-fn check_liquid(
-    canister: &Canister,
-    effects: &Effects,
-    freezing_limit: Cycles,
-    grown: u64,
-) -> Result<(), Reject> {
-    let more = fees::storage(grown, canister.settings.freezing_threshold);
-    match effects.balance >= freezing_limit.saturating_add(more) {
+fn check_liquid(effects: &Effects, stays: Cycles, grown: u64) -> Result<(), Fault<Trap>> {
+    match effects.balance >= stays {
         true => Ok(()),
-        false => Err(Reject::new(
-            ErrorCode::InsufficientCyclesInMemoryGrow,
-            format!(
-                "Error from Canister {}: Canister cannot grow memory by {grown} bytes due to \
-                 insufficient cycles.",
-                canister.id
-            ),
-        )),
+        false => Err(Fault::Host(Trap::InsufficientCyclesForMemory(grown))),
     }
 }

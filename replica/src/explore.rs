@@ -54,7 +54,9 @@
 
 mod follow;
 mod orders;
+mod parallel;
 mod path;
+mod random;
 mod report;
 mod run;
 mod schedule;
@@ -64,6 +66,6 @@ mod shrink;
 mod watch;
 
 pub use orders::Orders;
-pub use report::{Failure, Nearest, Outcome, Report, Seen};
+pub use report::{Failure, Nearest, Outcome, Progress, Random, Report, Seen};
 pub use schedule::{Fault, Schedule, Step};
 pub use setup::Explore;

@@ -209,7 +209,7 @@ impl Replica {
             callback,
             deadline,
         };
-        let reject = Reject::new(
+        let reject = Reject::in_place_of_callee(
             ErrorCode::CanisterQueueFull,
             format!("Canister {receiver} input queue is full"),
         );

@@ -1,15 +1,19 @@
-//! The HTTP interface (Interface Specification, "HTTPS Interface").
+//! The HTTP interface (Interface Specification, "HTTPS Interface"), the gateway to the pages that
+//! canisters serve, and the controls that only a local replica has.
 
+mod access;
 mod answer;
 mod authentication;
 mod call;
 mod control;
 mod effective;
 mod envelope;
+mod gateway;
 mod query;
 mod read_state;
 mod server;
 mod shared;
+mod signatures;
 mod status;
 mod tree;
 
@@ -17,12 +21,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
+pub use access::Access;
 pub use server::serve;
 
 use crate::owner::Handle;
@@ -32,9 +37,48 @@ use shared::{NodeKey, Shared};
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 5 * 1024 * 1024;
 
-/// The whole interface, in front of the replica that `owner` owns.
+/// The whole interface, in front of the replica that `owner` owns, for this machine.
 pub fn router(owner: Handle) -> Router {
-    let node = Arc::new(NodeKey::from_seed(b"the only node of the local replica"));
+    router_with(owner, Access::default())
+}
+
+/// The whole interface, in front of the replica that `owner` owns.
+pub fn router_with(owner: Handle, access: Access) -> Router {
+    let shared = Shared {
+        owner,
+        node: Arc::new(NodeKey::from_seed(b"the only node of the local replica")),
+        access: Arc::new(access),
+    };
+    // Pages of every site may use the interface of the specification and read canisters' pages, as
+    // on the network: what matters is signed, and no cookie counts.
+    let everybody = CorsLayer::permissive();
+    let gateway = Router::new()
+        .fallback(gateway::serve)
+        .layer(from_fn(limit_body))
+        .layer(everybody.clone());
+    let controls = control::router(&shared)
+        .layer(from_fn(limit_body))
+        .layer(controls_cors(&shared));
+    interface()
+        .layer(from_fn(limit_body))
+        .layer(everybody)
+        .merge(controls)
+        .fallback_service(gateway.with_state(shared.clone()))
+        .with_state(shared)
+}
+
+/// The pages that may use the controls: those of this machine, and with a token all.
+fn controls_cors(shared: &Shared) -> CorsLayer {
+    let access = Arc::clone(&shared.access);
+    let allowed = move |origin: &HeaderValue, _: &_| access.allows(origin);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(allowed))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION])
+}
+
+/// The interface of the specification.
+fn interface() -> Router<Shared> {
     Router::new()
         .route("/api/v2/status", get(status::status))
         .route("/api/v2/canister/{id}/call", post(call::asynchronous))
@@ -54,11 +98,6 @@ pub fn router(owner: Handle) -> Router {
         )
         .route("/api/v2/subnet/{id}/read_state", post(read_state::subnet))
         .route("/api/v3/subnet/{id}/read_state", post(read_state::subnet))
-        .merge(control::router())
-        .fallback(unknown)
-        .layer(from_fn(limit_body))
-        .layer(CorsLayer::very_permissive())
-        .with_state(Shared { owner, node })
 }
 
 /// Refuses bodies that are too large: at once where their size is announced, else when too much has
@@ -82,12 +121,5 @@ fn too_large() -> Failure {
     Failure::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "the body of a request has at most 5 MiB",
-    )
-}
-
-async fn unknown(uri: axum::http::Uri) -> Failure {
-    Failure::new(
-        StatusCode::NOT_FOUND,
-        format!("there is nothing at {uri}; the interface begins at /api/v2/status"),
     )
 }

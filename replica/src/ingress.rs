@@ -7,14 +7,15 @@ use crate::fees;
 use crate::inspection::inspect;
 use crate::management;
 use crate::message::{
-    CallResult, CanisterId, ErrorCode, IngressId, IngressMessage, Message, Reject,
+    CallResult, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage, Message, Reject,
 };
 use crate::query;
-use crate::rejects::{not_found, out_of_cycles};
+use crate::rejects::not_found;
 use crate::replica::{IngressStatus, Replica};
 
 impl Replica {
     /// Takes in a message from a user, as the network would: the canister may refuse it unexecuted.
+    /// It is taken to be signed with an Ed25519 key, which decides what it costs.
     ///
     /// # Errors
     ///
@@ -26,6 +27,23 @@ impl Replica {
         method: &str,
         argument: &[u8],
     ) -> Result<IngressId, Reject> {
+        let size = fees::envelope_size(method, argument);
+        self.submit_envelope(sender, receiver, method, argument, size)
+    }
+
+    /// The same for a message that came in an envelope of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// A reject, if the message is not taken in. Then nothing of it is executed.
+    pub fn submit_envelope(
+        &mut self,
+        sender: Principal,
+        receiver: CanisterId,
+        method: &str,
+        argument: &[u8],
+        size: usize,
+    ) -> Result<IngressId, Reject> {
         let limit = self.environment.limits.ingress_size;
         if argument.len() > limit {
             return Err(Reject::new(
@@ -36,10 +54,23 @@ impl Replica {
                 ),
             ));
         }
+        let payer = self.payer(receiver, method, argument);
+        let fee = fees::ingress(size);
+        if let Some(canister) = self.canisters.get(&receiver) {
+            canister.check_running()?;
+        }
+        if let Some(payer) = payer {
+            self.check_payer(payer, fee, &sender)?;
+        }
         if receiver == Principal::management_canister() {
             management::accept(self, sender, method, argument)?;
-        } else if !self.native.contains_key(&receiver) {
-            self.induct(sender, receiver, method, argument)?;
+        } else if let Some(canister) = self.canisters.get_mut(&receiver) {
+            inspect(&mut self.environment, canister, sender, method, argument)?;
+        }
+        if let Some(payer) = payer.and_then(|payer| self.canisters.get_mut(&payer)) {
+            payer.balance -= fee;
+            payer.consumed.ingress += fee;
+            self.environment.consumed += fee;
         }
         let id = IngressId(self.next_ingress);
         self.next_ingress += 1;
@@ -54,25 +85,25 @@ impl Replica {
         Ok(id)
     }
 
-    /// Asks the canister whether it accepts a message, and charges for taking it in.
-    fn induct(
-        &mut self,
-        sender: Principal,
-        receiver: CanisterId,
-        method: &str,
-        argument: &[u8],
-    ) -> Result<(), Reject> {
-        let Some(canister) = self.canisters.get_mut(&receiver) else {
-            return Err(not_found(receiver));
-        };
-        inspect(&mut self.environment, canister, sender, method, argument)?;
-        let fee = fees::ingress(method, argument);
-        if canister.liquid_balance() < fee {
-            return Err(out_of_cycles(receiver));
+    /// The canister that pays for taking in a message: the one that it is for, or that a call of
+    /// the management canister is about.
+    fn payer(&self, receiver: CanisterId, method: &str, argument: &[u8]) -> Option<CanisterId> {
+        if receiver == Principal::management_canister() {
+            return management::payer(method, argument);
         }
-        canister.balance -= fee;
-        self.environment.consumed += fee;
-        Ok(())
+        Some(receiver).filter(|receiver| !self.native.contains_key(receiver))
+    }
+
+    fn check_payer(
+        &self,
+        payer: CanisterId,
+        fee: Cycles,
+        sender: &Principal,
+    ) -> Result<(), Reject> {
+        let canister = self.canisters.get(&payer);
+        canister
+            .ok_or_else(|| not_found(payer))?
+            .check_affordable(fee, sender)
     }
 
     /// Submits a message and delivers messages until it is answered. `None` if nothing more can

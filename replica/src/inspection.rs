@@ -7,6 +7,7 @@ use crate::canister::Canister;
 use crate::environment::Environment;
 use crate::message::{ErrorCode, Reject};
 use crate::non_replicated::Found;
+use crate::rejects::no_module_to_take_in;
 use crate::system_api::EntryPoint;
 use crate::wasm::Entry;
 
@@ -19,14 +20,11 @@ pub(crate) fn inspect(
     argument: &[u8],
 ) -> Result<(), Reject> {
     const HOOK: &str = "canister_inspect_message";
-    canister.check_running()?;
-    let kind = canister.find_method(method);
-    let hooked = canister
-        .code
-        .as_ref()
-        .is_some_and(|c| c.module.has_hook(HOOK));
-    if !hooked {
-        return kind.map(|_| ());
+    let Some(code) = &canister.code else {
+        return Err(no_module_to_take_in());
+    };
+    if !code.module.has_hook(HOOK) {
+        return canister.find_method(method).map(|_| ());
     }
     let entry_point = EntryPoint::InspectMessage;
     let mut view = environment.bare_view(canister, entry_point, sender, argument.to_vec());
@@ -36,9 +34,8 @@ pub(crate) fn inspect(
     let Some(found) = Found::of(canister) else {
         unreachable!("only canisters with code are inspected");
     };
-    let (api, result, _) = found.run(environment, Entry::Export(HOOK), view, limit);
-    result?;
-    match api.effects.accepted {
+    let (result, _) = found.run(environment, Entry::Export(HOOK), view, limit);
+    match result?.accepted {
         true => Ok(()),
         false => Err(Reject::new(
             ErrorCode::CanisterRejectedMessage,

@@ -27,7 +27,7 @@ const NAME: &str = "local-replica.journal";
 const KIND: &[u8] = b"local-replica journal, format ";
 
 /// How it begins in this format. What records mean belongs to it.
-const FORMAT: &[u8] = b"local-replica journal, format 1\n";
+const FORMAT: &[u8] = b"local-replica journal, format 2\n";
 
 /// The length of a frame's head.
 const HEAD: usize = 12;

@@ -71,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backtraces;
 mod blocks;
 mod call_contexts;
 pub mod canister;
@@ -86,11 +87,13 @@ mod delivery;
 mod encoding;
 pub mod environment;
 pub mod execution;
+mod explanations;
 pub mod explore;
 pub mod fees;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
+mod idle_costs;
 mod ingress;
 mod inspection;
 mod instances;
@@ -111,6 +114,7 @@ mod rejects;
 mod replica;
 pub mod settings;
 pub mod stable_memory;
+pub mod storage;
 pub mod subnet;
 pub mod system_api;
 #[cfg(feature = "server")]

@@ -1,4 +1,5 @@
-//! How much canisters may do and send. The defaults are the network's, but for instructions.
+//! How much canisters may do and send. The defaults are the network's, but for the instructions of
+//! messages and installations. No price follows from them.
 
 use serde::Serialize;
 
@@ -10,8 +11,7 @@ pub struct Limits {
     /// The default is lower than the network's 40 billion, so that a loop without end traps within
     /// a few seconds on a laptop.
     pub message_instructions: u64,
-    /// The instructions of a query, with everything that a composite query calls. (The network's:
-    /// 5 billion.)
+    /// The instructions of a query, with everything that a composite query calls.
     pub query_instructions: u64,
     /// The instructions of an installation or upgrade. (The network's: 300 billion.)
     pub install_instructions: u64,
@@ -29,6 +29,8 @@ pub struct Limits {
     pub call_size: usize,
     /// A reply, or the text of a reject, in bytes.
     pub response_size: usize,
+    /// The same of a query by a user, and of what it calls, in bytes.
+    pub query_response_size: usize,
     /// How many calls from one canister to another may be open at the same time.
     pub queue_capacity: usize,
 }
@@ -40,7 +42,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             message_instructions: 2_000_000_000,
-            query_instructions: 2_000_000_000,
+            query_instructions: 5_000_000_000,
             install_instructions: 10_000_000_000,
             inspect_instructions: 200_000_000,
             wasm_memory: 4 * GIB,
@@ -49,6 +51,7 @@ impl Default for Limits {
             ingress_size: 2 * MIB,
             call_size: 10 * MIB,
             response_size: 2 * MIB,
+            query_response_size: 3 * MIB,
             queue_capacity: 500,
         }
     }

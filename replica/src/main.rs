@@ -2,6 +2,7 @@
 //! network start` launches.
 
 mod launcher;
+mod options;
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -9,9 +10,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use local_replica::http::Access;
 use local_replica::journal::Recovery;
 use local_replica::owner::Handle;
 use local_replica::{Config, Replica, http, system_canisters};
+use options::LimitOptions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -27,6 +30,15 @@ struct Arguments {
     #[arg(long, alias = "gateway-port", default_value_t = 4943)]
     port: u16,
 
+    /// A domain under which the replica is reached too, beside localhost; may be given several times
+    #[arg(long = "domain", value_name = "DOMAIN", value_parser = domain)]
+    domains: Vec<String>,
+
+    /// What requests to the controls must carry: `authorization: Bearer <TOKEN>`. With another --bind
+    /// than the default, one is made up and printed if none is given
+    #[arg(long, value_parser = token)]
+    token: Option<String>,
+
     /// A folder that keeps the state, so that it survives a restart. Without it everything is
     /// forgotten
     #[arg(long, value_name = "FOLDER")]
@@ -39,18 +51,48 @@ struct Arguments {
     /// The version of the launcher interface that `icp` speaks
     #[arg(long, hide = true)]
     interface_version: Option<String>,
+
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 fn main() -> ExitCode {
-    let arguments = match launcher::understood(std::env::args().collect()) {
-        Ok(arguments) => arguments,
+    let told = match launcher::understood(std::env::args().collect()) {
+        Ok(told) => told,
         Err(error) => return fail(&error),
     };
-    let arguments = Arguments::parse_from(arguments);
+    for warning in told.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let arguments = Arguments::parse_from(told.arguments);
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// A domain as the name that a browser sends.
+fn domain(text: &str) -> Result<String, String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.[:]".contains(c);
+    match !text.is_empty() && text.chars().all(is_part) {
+        true => Ok(text.to_lowercase()),
+        false => Err("a domain is a name like my-app.localhost".to_owned()),
+    }
+}
+
+/// A token as a header can carry it.
+fn token(text: &str) -> Result<String, String> {
+    match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err("a token has letters, digits and signs, and no spaces".to_owned()),
+    }
+}
+
+/// A token that nobody can guess.
+fn new_token() -> Result<String, String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| format!("can't make up a token: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn fail(error: &str) -> ExitCode {
@@ -60,10 +102,14 @@ fn fail(error: &str) -> ExitCode {
 
 /// Serves until the program is told to stop.
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let config = Config::default();
+    let config = Config {
+        limits: arguments.limits.limits(),
+        ..Config::default()
+    };
     let mut replica = Replica::new(config.clone());
     system_canisters::add_to(&mut replica);
     let root_key = replica.root_key().to_vec();
+    let access = access(arguments)?;
     let (owner, memory) = match &arguments.state_dir {
         Some(folder) => resume(replica, Recovery::open(folder, &config)?)?,
         None => {
@@ -91,10 +137,17 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             format!("can't listen at {address}: {error}; choose another with --bind and --port")
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let server = tokio::spawn(http::serve(listener, http::router(owner.clone())));
+        let router = http::router_with(owner.clone(), access.clone());
+        let server = tokio::spawn(http::serve(listener, router));
+        let token = access.token.filter(|_| arguments.token.is_none());
+        let token = token.map(|token| format!("The controls need this token: {token}\n"));
+        let token = token.unwrap_or_default();
         match &arguments.status_dir {
-            Some(folder) => launcher::report(folder, address.port(), &root_key)?,
-            None => greet(address, &memory),
+            Some(folder) => {
+                launcher::report(folder, address.port(), &root_key)?;
+                say(&token);
+            }
+            None => greet(address, &memory, &token),
         }
         let ended = tokio::select! {
             // The handler lives as long as the program, so this waits for a signal.
@@ -103,6 +156,19 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         };
         server.abort();
         ended
+    })
+}
+
+/// Who may use the controls, and under which names the replica is reached.
+fn access(arguments: &Arguments) -> Result<Access, String> {
+    let token = match &arguments.token {
+        None if !arguments.bind.is_loopback() => Some(new_token()?),
+        given => given.clone(),
+    };
+    Ok(Access {
+        domains: arguments.domains.clone(),
+        names: arguments.status_dir.as_deref().map(launcher::names),
+        token,
     })
 }
 
@@ -124,14 +190,22 @@ fn resume(replica: Replica, journal: Recovery) -> Result<(Handle, String), Strin
     Ok((owner, memory))
 }
 
-fn greet(address: SocketAddr, memory: &str) {
+fn greet(address: SocketAddr, memory: &str, token: &str) {
     let text = format!(
         "The local replica listens at http://{address}. Stop it with Ctrl-C.\n\
          {memory}\n\
+         {token}\
          \n\
          With dfx:  dfx deploy --network http://{address} --no-wallet\n\
-         With icp:  ICP_CLI_NETWORK_LAUNCHER_PATH=<this program> icp network start -d\n"
+         With icp:  ICP_CLI_NETWORK_LAUNCHER_PATH=<this program> icp network start -d\n\
+         In a browser:  http://<canister id>.localhost:{port}/ or \
+         http://{address}/?canisterId=<canister id>\n",
+        port = address.port(),
     );
+    say(&text);
+}
+
+fn say(text: &str) {
     // Nobody may be reading.
     let _unread = std::io::stdout().write_all(text.as_bytes());
 }

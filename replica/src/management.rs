@@ -13,12 +13,13 @@ pub(crate) mod effective;
 mod information;
 mod install;
 mod installation;
+mod network;
 mod raw_rand;
 mod table;
 
 use candid::Principal;
 
-use crate::message::{CallOrigin, CallResult, Cycles, ErrorCode, Reject};
+use crate::message::{CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::replica::Replica;
 use call::{Answer, Call};
 use canisters::controlled;
@@ -111,6 +112,21 @@ pub(crate) fn accept(
             Some(id) => controlled(replica, id, sender).map(|_| ()),
             None => Ok(()),
         },
+    }
+}
+
+/// The canister that pays for taking in a user's call: the one that it is about. Cycles for
+/// everybody cost nobody anything, and new settings are paid for when they are in force, so that
+/// they can free a canister that is frozen.
+pub(crate) fn payer(name: &str, argument: &[u8]) -> Option<CanisterId> {
+    let method = table::find(name)?;
+    let is_free = match method.users {
+        Users::Nobody | Users::Everybody => true,
+        Users::Controllers | Users::Named => control::is_paid_later(name, argument.len()),
+    };
+    match is_free {
+        true => None,
+        false => method.effective.read(argument).ok()?,
     }
 }
 

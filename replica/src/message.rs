@@ -40,6 +40,10 @@ pub struct Reject {
     pub error_code: ErrorCode,
     /// A text for a person. Of a canister's own reject, the canister's text.
     pub message: String,
+    /// Whether a canister that called reads the text as it is: the callee's own, and what the system
+    /// says in place of a callee that said nothing. Others have the error code in front.
+    #[serde(default, skip_serializing)]
+    plain: bool,
 }
 
 fn number<S: Serializer>(code: &RejectCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -69,6 +73,15 @@ impl Reject {
             code: error_code.into(),
             error_code,
             message: message.into(),
+            plain: error_code == ErrorCode::CanisterRejectedMessage,
+        }
+    }
+
+    /// A reject made by the system in place of a callee that did not answer, or was not asked.
+    pub fn in_place_of_callee(error_code: ErrorCode, message: impl Into<String>) -> Self {
+        Reject {
+            plain: true,
+            ..Reject::new(error_code, message)
         }
     }
 
@@ -77,9 +90,17 @@ impl Reject {
         Reject::new(ErrorCode::CanisterRejectedMessage, message)
     }
 
-    /// The text as a calling canister reads it: with the error code in front, unless the text is
-    /// the callee's own.
+    /// The text as a calling canister reads it.
     pub fn message_for_canister(&self) -> String {
+        match self.plain {
+            true => self.message.clone(),
+            false => format!("{}: {}", self.error_code, self.message),
+        }
+    }
+
+    /// The text as a canister reads it in a composite query, where the error code is in front of
+    /// every text but the callee's own.
+    pub fn message_in_query(&self) -> String {
         match self.error_code {
             ErrorCode::CanisterRejectedMessage => self.message.clone(),
             code => format!("{code}: {}", self.message),
@@ -93,6 +114,7 @@ impl fmt::Display for Reject {
             code,
             error_code,
             message,
+            ..
         } = self;
         write!(f, "reject code {}, {error_code}: {message}", *code as u64)
     }

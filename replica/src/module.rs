@@ -1,13 +1,16 @@
 //! Canister modules: what the specification demands of one, and what a replica has to add to it
 //! (Interface Specification, "Canister module format" and "WebAssembly module requirements").
 
+mod complexity;
 mod declarations;
 mod instrument;
 mod requirements;
+mod tracing;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
@@ -19,6 +22,7 @@ use crate::system_api::SystemApi;
 use crate::wasm::{CompiledModule, Engine, PAGE_SIZE};
 use declarations::{Declarations, Fault};
 use requirements::Exports;
+pub use tracing::Traceable;
 
 /// The largest module after decompression, in bytes.
 pub const MAX_MODULE_SIZE: usize = 100 * 1024 * 1024;
@@ -32,6 +36,10 @@ pub struct CanisterModule {
     pub size: u64,
     /// Whether addresses have 64 bits.
     pub memory64: bool,
+    /// How many instructions its code has: compiling is paid for by them.
+    pub code_instructions: u64,
+    /// How many globals can change.
+    pub mutable_globals: u64,
     /// The most pages that the module lets its memory have, if it says so.
     pub maximum_memory: Option<u64>,
     /// Its methods.
@@ -44,6 +52,8 @@ pub struct CanisterModule {
     pub start: Option<String>,
     /// What the engine instantiates.
     pub compiled: CompiledModule<SystemApi>,
+    /// How to find out where it traps, if it names its functions.
+    pub traceable: Option<Arc<Traceable>>,
 }
 
 impl CanisterModule {
@@ -73,10 +83,13 @@ impl CanisterModule {
             hash: Sha256::digest(bytes).into(),
             size: bytes.len() as u64,
             memory64: declared.memory64,
+            code_instructions: declared.instructions,
+            mutable_globals: declared.mutable_globals.len() as u64,
             maximum_memory: declared.maximum_memory(),
             start: declared.start.map(|_| instrument::private("start", 0)),
             methods,
             hooks,
+            traceable: Traceable::new(&declared, &wasm, &instrumented).map(Arc::new),
             metadata: declared.metadata,
             compiled,
         })
@@ -90,6 +103,14 @@ impl CanisterModule {
         };
         let declared = self.maximum_memory.unwrap_or(u64::MAX);
         declared.saturating_mul(PAGE_SIZE).min(limit)
+    }
+
+    /// What its custom sections take that others can read, in bytes.
+    pub fn custom_sections_size(&self) -> u64 {
+        // The network keeps a byte for who may read one.
+        let sections = self.metadata.iter();
+        let sizes = sections.map(|(name, section)| name.len() + 1 + section.content.len());
+        sizes.sum::<usize>() as u64
     }
 
     /// Whether the module exports the entry point `name`.

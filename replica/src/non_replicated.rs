@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::backtraces::Failed;
 use crate::canister::{Canister, Code};
 use crate::environment::{Environment, run};
 use crate::message::{Cycles, Reject, Time};
 use crate::stable_memory::StableMemory;
-use crate::system_api::{SystemApi, View};
-use crate::wasm::{Allowance, Entry};
+use crate::system_api::{Effects, SystemApi, Trap, View, reject_of_fault};
+use crate::wasm::{Allowance, Entry, Fault};
 
 /// What an execution finds of a canister. A clone shares the memory that neither changes.
 #[derive(Clone)]
@@ -18,8 +19,8 @@ pub(crate) struct Found {
     timer: Time,
 }
 
-/// How an execution ended: what it did, whether it trapped, and how many instructions it took.
-pub(crate) type Ended = (SystemApi, Result<(), Reject>, u64);
+/// How an execution ended: what it did, or why it did nothing, and how many instructions it took.
+pub(crate) type Ended = (Result<Effects, Reject>, u64);
 
 impl Found {
     /// What there is now; nothing if the canister has no code.
@@ -43,9 +44,9 @@ impl Found {
         let (canister, module) = (view.canister, &self.code.module);
         let mut instance = environment.instance(canister, &self.code);
         let allowance = self.allowance(&view, limit);
-        let ended = run(&mut instance, entry, self.api(view), allowance);
+        let (api, result, used) = run(&mut instance, entry, self.api(view), allowance);
         environment.instances.keep(canister, module, instance);
-        ended
+        self.told(environment, entry, api, result, used)
     }
 
     /// Runs something that finds this. Unless it traps, what it changes is found by the next.
@@ -67,7 +68,37 @@ impl Found {
         environment
             .instances
             .keep(canister, &self.code.module, instance);
-        (api, result, instructions)
+        self.told(environment, entry, api, result, instructions)
+    }
+
+    /// The end of an execution as its caller is told. Where it trapped is found out for a caller who may
+    /// know.
+    fn told(
+        &self,
+        environment: &Environment,
+        entry: Entry<'_>,
+        api: SystemApi,
+        result: Result<(), Fault<Trap>>,
+        instructions: u64,
+    ) -> Ended {
+        let SystemApi { view, effects, .. } = api;
+        let Err(fault) = result else {
+            return (Ok(effects), instructions);
+        };
+        let (canister, module) = (view.canister, &self.code.module);
+        let may_know = view.settings.may_read_log(&view.caller);
+        let mut backtrace = None;
+        if may_know && environment.can_trace(module, &fault) {
+            let failed = Failed {
+                module,
+                before: &self.code.state,
+                used: self.allowance(&view, instructions),
+                fault: &fault,
+            };
+            backtrace = environment.trace(&failed, entry, self.api(view));
+        }
+        let reject = reject_of_fault(canister, &fault, backtrace.as_ref());
+        (Err(reject), instructions)
     }
 
     fn api(&self, view: View) -> SystemApi {

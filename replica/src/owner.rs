@@ -12,11 +12,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use request::Clock;
+
 pub use node::Node;
 pub use replay::Resumed;
 pub use request::{NewRequest, Request, RequestId, now};
 
 use crate::journal::Recovery;
+use crate::message::Time;
 use crate::replica::Replica;
 use crate::subnet::Subnet;
 
@@ -44,6 +47,7 @@ pub struct Handle {
     /// Why there is no owner any more.
     failure: Arc<OnceLock<String>>,
     subnet: Arc<Subnet>,
+    clock: Clock,
 }
 
 /// The owner is gone: the program is stopping.
@@ -79,6 +83,7 @@ impl Handle {
             commands,
             failure: Arc::default(),
             subnet: Arc::clone(&node.replica.environment.subnet),
+            clock: node.clock.clone(),
         };
         let failure = Arc::clone(&handle.failure);
         thread::Builder::new()
@@ -101,6 +106,11 @@ impl Handle {
     /// What the replica certifies with: it never changes, so nobody has to wait for the owner.
     pub fn subnet(&self) -> &Subnet {
         &self.subnet
+    }
+
+    /// The replica's clock, which nobody has to wait for either.
+    pub fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// Has the owner do something, and returns what came of it.

@@ -6,7 +6,7 @@ use crate::message::{CallbackId, CanisterId, Message, Request, SystemTask};
 use crate::message_name::MessageName;
 
 /// Chooses which deliverable message goes next. Replace it to see other interleavings.
-pub trait Policy: Send {
+pub trait Policy: Send + Sync {
     /// One of `pool`'s deliverable messages, or none to let all wait. A message that is not
     /// deliverable counts as none.
     fn next(&mut self, pool: &Pool) -> Option<MessageName>;

@@ -3,10 +3,12 @@
 
 use candid::Principal;
 
+use crate::canister::Canister;
 use crate::execution::{Outcome, Run, Task};
+use crate::explanations::without_help;
 use crate::fees;
 use crate::message::{
-    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, Reject, RejectCode,
+    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, RejectCode,
 };
 use crate::replica::Replica;
 use crate::timeline::Step;
@@ -39,16 +41,17 @@ impl Replica {
         step: Step,
         task: Task,
     ) {
-        let reserved = fees::execution(self.environment.limits.message_instructions);
         let Some(canister) = self.canisters.get_mut(&receiver) else {
             return;
         };
         let caller = context.origin.caller();
         let context = canister.open_call_context(context);
+        let memory64 = canister.memory64();
+        let reserved = reserved_for(&task, memory64);
         canister.balance -= reserved;
         let bill = Bill {
             reserved,
-            cost: &fees::execution,
+            cost: &|instructions| fees::execution(instructions, memory64),
         };
         self.process((receiver, context, caller), step, task, &bill, None);
     }
@@ -89,11 +92,13 @@ impl Replica {
     /// Runs the cleanup of a callback, if that trapped. The cleanup's changes stay, but the callback
     /// stays undone. Returns how the two together ended.
     fn clean_up(&mut self, whose: Whose, cleanup: Cleanup, callback: Run) -> Run {
-        let (trap, discarded) = match callback.outcome {
+        let (mut trap, discarded) = match callback.outcome {
             Outcome::Undone { reject, discarded } => (reject, discarded),
             Outcome::Committed(_) => return callback,
         };
         let limit = self.environment.limits.message_instructions;
+        let canister = self.canisters.get(&whose.0);
+        let memory64 = canister.is_some_and(Canister::memory64);
         let task = Task::Cleanup {
             closure: cleanup.closure,
             reject: cleanup.reject,
@@ -101,26 +106,26 @@ impl Replica {
         };
         let bill = Bill {
             reserved: 0,
-            cost: &Cycles::from,
+            cost: &|instructions| fees::instructions(instructions, memory64),
         };
         let Some(run) = self.execute(whose, Step::Cleanup, task, &bill) else {
             unreachable!("the canister is still there");
         };
-        let reject = match &run.outcome {
-            Outcome::Committed(_) => trap,
-            Outcome::Undone { reject, .. } => Reject {
-                message: format!(
-                    "{}\ncall_on_cleanup also failed: {}",
-                    trap.message, reject.message
-                ),
-                ..trap
-            },
-        };
+        if let Outcome::Undone { reject, .. } = &run.outcome {
+            // Nothing is said about what to do, and the canister is named once.
+            let (first, second) = (without_help(&trap.message), without_help(&reject.message));
+            let begin = format!("Error from Canister {}: ", whose.0);
+            let second = second.strip_prefix(&begin).unwrap_or(second);
+            trap.message = format!("{first}\n\ncall_on_cleanup also failed:\n\n{second}");
+        }
         let (receiver, ..) = whose;
         self.watch_timer(receiver);
         self.notice_low_memory(receiver);
         Run {
-            outcome: Outcome::Undone { reject, discarded },
+            outcome: Outcome::Undone {
+                reject: trap,
+                discarded,
+            },
             instructions: callback.instructions + run.instructions,
             changed_memory: run.changed_memory,
         }
@@ -137,9 +142,15 @@ impl Replica {
             self.burned += effects.burned;
             let fees: Cycles = effects.calls.iter().map(|call| call.fee).sum();
             self.environment.consumed += fees;
+            canister.consumed.transmission += fees;
+            canister.consumed.burned += effects.burned;
         }
         let cost = cost.min(canister.balance + reserve);
         canister.balance = canister.balance + reserve - cost;
+        // What is not for the execution is for the response that was executed.
+        let executed = cost.min(fees::execution(run.instructions, canister.memory64()));
+        canister.consumed.instructions += executed;
+        canister.consumed.transmission += cost - executed;
         self.environment.consumed += cost;
     }
 
@@ -182,5 +193,13 @@ impl Replica {
             self.respond(origin, receiver, result, refund);
         }
         self.close(receiver, context_id, trap);
+    }
+}
+
+/// The cycles that are set aside for a task that opens a call context.
+fn reserved_for(task: &Task, memory64: bool) -> Cycles {
+    match task.is_query() {
+        true => fees::reserved_for_query(memory64),
+        false => fees::reserved_for_execution(memory64),
     }
 }

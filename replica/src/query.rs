@@ -10,7 +10,7 @@ use crate::management;
 use crate::message::{CallResult, CanisterId, ErrorCode, OutgoingCall, Reject};
 use crate::module::MethodKind;
 use crate::non_replicated::{Ended, Found};
-use crate::rejects::{did_not_reply, no_query_method, not_found, out_of_cycles};
+use crate::rejects::{did_not_reply, frozen, no_query_method, not_found};
 use crate::replica::Replica;
 use crate::system_api::{EntryPoint, View};
 use crate::wasm::Entry;
@@ -76,7 +76,7 @@ impl Evaluation<'_> {
             _ => return Err(no_query_method(receiver, method)),
         };
         if canister.liquid_balance() == 0 {
-            return Err(out_of_cycles(receiver));
+            return Err(frozen(receiver));
         }
         let request_bytes = argument.len() as u64;
         let instructions_before = self.instructions_left;
@@ -125,9 +125,8 @@ impl Evaluation<'_> {
         view.argument = argument;
         let export = kind.export(method);
         let entry = Entry::Export(&export);
-        let (api, result, _) = self.enter(&mut found, kind, entry, view, &mut used);
-        result?;
-        let mut effects = api.effects;
+        let (result, _) = self.enter(&mut found, kind, entry, view, &mut used);
+        let mut effects = result?;
         let mut open: VecDeque<OutgoingCall> = effects.calls.drain(..).collect();
         let mut answer = effects.response.take();
         while answer.is_none()
@@ -144,19 +143,21 @@ impl Evaluation<'_> {
             let mut view = self.view(receiver, entry_point, caller)?;
             match response {
                 Ok(reply) => view.argument = reply,
-                Err(reject) => view.reject = Some((reject.code, reject.message_for_canister())),
+                Err(reject) => view.reject = Some((reject.code, reject.message_in_query())),
             }
-            let (api, result, _) = self.enter(&mut found, kind, enter(closure), view, &mut used);
-            if let Err(reject) = result {
-                if let Some(closure) = call.on_cleanup {
-                    let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
-                    // A cleanup that traps as well has no one left to tell.
-                    let _ = self.enter(&mut found, kind, enter(closure), view, &mut used);
+            let (result, _) = self.enter(&mut found, kind, enter(closure), view, &mut used);
+            let mut effects = match result {
+                Ok(effects) => effects,
+                Err(reject) => {
+                    if let Some(closure) = call.on_cleanup {
+                        let view = self.view(receiver, EntryPoint::CompositeCleanup, caller)?;
+                        // A cleanup that traps as well has no one left to tell.
+                        let _ = self.enter(&mut found, kind, enter(closure), view, &mut used);
+                    }
+                    // No other callback can make up for it.
+                    return Err(reject);
                 }
-                // No other callback can make up for it.
-                return Err(reject);
-            }
-            let mut effects = api.effects;
+            };
             open.extend(effects.calls.drain(..));
             answer = effects.response.take();
         }
@@ -180,8 +181,8 @@ impl Evaluation<'_> {
             MethodKind::CompositeQuery => found.run_and_keep(environment, entry, view, limit),
             _ => found.run(environment, entry, view, limit),
         };
-        self.instructions_left -= ended.2;
-        *used += ended.2;
+        self.instructions_left -= ended.1;
+        *used += ended.1;
         ended
     }
 

@@ -1,26 +1,40 @@
 //! The rejects that the system makes in more than one place, each with its error code and text.
 
-use crate::message::{CanisterId, ErrorCode, Reject};
+use crate::explanations::{Help, error_from, with_help};
+use crate::message::{CanisterId, Cycles, ErrorCode, Reject};
 
-/// There is no such canister.
+/// There is no such canister to call.
 pub(crate) fn not_found(canister: CanisterId) -> Reject {
-    Reject::new(
+    Reject::in_place_of_callee(
         ErrorCode::CanisterNotFound,
-        format!("Canister {canister} not found."),
+        format!("Canister {canister} not found"),
     )
 }
 
-/// The canister can't pay for what it would have to do.
-pub(crate) fn out_of_cycles(canister: CanisterId) -> Reject {
+/// The canister can't pay for what it would have to do. Only its controllers are told how much is
+/// missing.
+pub(crate) fn out_of_cycles(canister: CanisterId, missing: Option<Cycles>) -> Reject {
+    let mut text = format!("Canister {canister} is out of cycles");
+    if let Some(missing) = missing {
+        text += &format!(": please top up the canister with at least {missing} additional cycles");
+    }
+    Reject::new(ErrorCode::CanisterOutOfCycles, text)
+}
+
+/// The canister can't pay for its storage, and answers no queries.
+pub(crate) fn frozen(canister: CanisterId) -> Reject {
     Reject::new(
         ErrorCode::CanisterOutOfCycles,
-        format!("Canister {canister} is out of cycles: please top it up"),
+        format!(
+            "Canister {canister} is unable to process query calls because it's frozen. Please top \
+             up the canister with cycles and try again."
+        ),
     )
 }
 
 /// The canister is stopping, and takes no calls.
 pub(crate) fn stopping(canister: CanisterId) -> Reject {
-    Reject::new(
+    Reject::in_place_of_callee(
         ErrorCode::CanisterStopping,
         format!("Canister {canister} is stopping"),
     )
@@ -28,7 +42,7 @@ pub(crate) fn stopping(canister: CanisterId) -> Reject {
 
 /// The canister is stopped, and takes no calls.
 pub(crate) fn stopped(canister: CanisterId) -> Reject {
-    Reject::new(
+    Reject::in_place_of_callee(
         ErrorCode::CanisterStopped,
         format!("Canister {canister} is stopped"),
     )
@@ -36,28 +50,44 @@ pub(crate) fn stopped(canister: CanisterId) -> Reject {
 
 /// The canister is empty.
 pub(crate) fn no_module(canister: CanisterId) -> Reject {
+    error_from(
+        canister,
+        ErrorCode::CanisterWasmModuleNotFound,
+        "Attempted to execute a message, but the canister contains no Wasm module.",
+        &Help::Developer(
+            "Please install code to this canister before calling it.",
+            "wasm-module-not-found",
+        ),
+    )
+}
+
+/// The canister is empty, and takes in no message from a user.
+pub(crate) fn no_module_to_take_in() -> Reject {
     Reject::new(
         ErrorCode::CanisterWasmModuleNotFound,
-        format!(
-            "Error from Canister {canister}: Attempted to execute a message, but the canister \
-             contains no Wasm module."
-        ),
+        "Requested canister has no wasm module",
     )
 }
 
 /// The canister has no method of this name that can be called as an update.
 pub(crate) fn no_update_method(canister: CanisterId, method: &str) -> Reject {
-    Reject::new(
-        ErrorCode::CanisterMethodNotFound,
-        format!("Error from Canister {canister}: Canister has no update method '{method}'."),
-    )
+    no_method(canister, "update", method)
 }
 
 /// The canister has no method of this name that can be called as a query.
 pub(crate) fn no_query_method(canister: CanisterId, method: &str) -> Reject {
-    Reject::new(
+    no_method(canister, "query", method)
+}
+
+fn no_method(canister: CanisterId, kind: &str, method: &str) -> Reject {
+    error_from(
+        canister,
         ErrorCode::CanisterMethodNotFound,
-        format!("Error from Canister {canister}: Canister has no query method '{method}'."),
+        &format!("Canister has no {kind} method '{method}'."),
+        &Help::Developer(
+            "Check that the method being called is exported by the target canister.",
+            "method-not-found",
+        ),
     )
 }
 
@@ -65,8 +95,13 @@ pub(crate) fn no_query_method(canister: CanisterId, method: &str) -> Reject {
 pub(crate) fn did_not_reply(canister: CanisterId) -> Reject {
     Reject::new(
         ErrorCode::CanisterDidNotReply,
-        format!("Error from Canister {canister}: Canister did not reply to the call"),
+        format!("Canister {canister} did not reply to the call"),
     )
+}
+
+/// The same, as a canister is told that called it.
+pub(crate) fn no_response() -> Reject {
+    Reject::in_place_of_callee(ErrorCode::CanisterDidNotReply, "No response")
 }
 
 /// The argument of a call that the system answers is not one that it can be called with.
@@ -76,15 +111,21 @@ pub(crate) fn invalid_argument(fault: impl Into<String>) -> Reject {
 
 /// Settings that a canister can't have.
 pub(crate) fn invalid_settings(fault: &str) -> Reject {
-    invalid_argument(format!(
-        "Could not validate the settings: Invalid settings: {fault}."
-    ))
+    with_help(
+        ErrorCode::InvalidManagementPayload,
+        &format!("Could not validate the settings: Invalid settings: {fault}."),
+        "Apply the described changes to make the settings valid.",
+        "invalid-settings",
+    )
 }
 
 /// What the chunk store can't do.
 pub(crate) fn chunk_store(fault: &str) -> Reject {
-    Reject::new(
+    with_help(
         ErrorCode::CanisterContractViolation,
-        format!("Error from Wasm chunk store: {fault}."),
+        &format!("Error from Wasm chunk store: {fault}."),
+        "Use the `stored_chunks` API to check which hashes are present or top up the canister if it \
+         is low on cycles.",
+        "wasm-chunk-store-error",
     )
 }

@@ -35,13 +35,16 @@ pub struct Config {
     pub limits: Limits,
     /// How many events the timeline keeps; 0 turns it off.
     pub timeline_capacity: usize,
+    /// Whether the log and the reject of a message that trapped say where, as on the network. The
+    /// message is executed once more for it.
+    pub backtraces: bool,
     /// Whether the operating system is asked which memory a message touched. Where it can't tell, or
     /// is not asked, all of a canister's memory is compared after each message.
     pub mapped_memory: bool,
 }
 
 impl Default for Config {
-    /// The limits of [`Limits::default`], and a timeline of 10,000 events.
+    /// The limits of [`Limits::default`], a timeline of 10,000 events, and backtraces.
     fn default() -> Self {
         Config {
             seed: b"local-replica".to_vec(),
@@ -49,6 +52,7 @@ impl Default for Config {
             time: 1_767_225_600_000_000_000,
             limits: Limits::default(),
             timeline_capacity: 10_000,
+            backtraces: true,
             mapped_memory: true,
         }
     }
@@ -64,7 +68,7 @@ pub enum IngressStatus {
 }
 
 /// A canister that is a part of this program, in the place of one that every network has.
-pub trait NativeCanister: Send {
+pub trait NativeCanister: Send + Sync {
     /// Answers a call or a query. What it accepts of the attached `cycles` it takes out.
     ///
     /// # Errors
@@ -98,6 +102,10 @@ pub struct Replica {
     pub(crate) minted: Cycles,
     pub(crate) burned: Cycles,
     pub(crate) lost: Cycles,
+    /// When canisters were charged last for the time that passed.
+    pub(crate) charged_at: Time,
+    /// How often that was done, counted for each canister.
+    pub(crate) charges: u64,
     pub(crate) seed: Arc<[u8]>,
     /// How many random numbers were drawn.
     pub(crate) drawn: u64,
@@ -133,6 +141,7 @@ impl Replica {
                 time: config.time,
                 limits: Arc::new(config.limits),
                 consumed: 0,
+                backtraces: config.backtraces,
                 observe_memory: config.timeline_capacity > 0,
                 modules: Arc::default(),
                 instances: Instances::default(),
@@ -146,6 +155,8 @@ impl Replica {
             minted: 0,
             burned: 0,
             lost: 0,
+            charged_at: config.time,
+            charges: 0,
             seed: config.seed.into(),
             drawn: 0,
             deleted: BTreeSet::new(),
@@ -179,6 +190,8 @@ impl Replica {
             minted: self.minted,
             burned: self.burned,
             lost: self.lost,
+            charged_at: self.charged_at,
+            charges: self.charges,
             seed: Arc::clone(&self.seed),
             drawn: self.drawn,
             deleted: self.deleted.clone(),
@@ -198,10 +211,12 @@ impl Replica {
         }
     }
 
-    /// Forgets what nobody goes on from: answers, the timeline, and that messages were held back.
+    /// Forgets what nobody goes on from: answers, the timeline, and that messages were held back. What
+    /// traps from now on does not say where.
     pub(crate) fn forget_the_past(&mut self) {
         self.timeline = Timeline::new(0);
         self.environment.observe_memory = false;
+        self.environment.backtraces = false;
         self.holding = false;
         self.ingress
             .retain(|_, status| *status == IngressStatus::Processing);
@@ -210,10 +225,11 @@ impl Replica {
         self.queried.clear();
     }
 
-    /// Has a timeline from now on.
+    /// Has a timeline and backtraces from now on.
     pub(crate) fn remember(&mut self) {
         self.timeline = Timeline::new(10_000);
         self.environment.observe_memory = true;
+        self.environment.backtraces = true;
     }
 
     /// Takes the state of a fork, and runs canisters where they ran before: what this costs is what

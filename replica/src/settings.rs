@@ -14,6 +14,9 @@ use crate::message::Cycles;
 /// The most controllers that a canister can have, and viewers that a visibility can name.
 const MAX_PRINCIPALS: usize = 10;
 
+/// The memory that updates may not grow past if nobody set a limit: 3 GiB.
+const DEFAULT_WASM_MEMORY_LIMIT: u64 = 3 * 1024 * 1024 * 1024;
+
 /// The most environment variables that a canister can have.
 const MAX_VARIABLES: usize = 20;
 
@@ -65,7 +68,7 @@ impl Settings {
             log_memory_limit: 4096,
             snapshot_visibility: SnapshotVisibility::Controllers,
             status_visibility: StatusVisibility::Controllers,
-            wasm_memory_limit: 0,
+            wasm_memory_limit: DEFAULT_WASM_MEMORY_LIMIT,
             wasm_memory_threshold: 0,
             environment_variables: BTreeMap::new(),
         }

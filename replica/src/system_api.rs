@@ -22,4 +22,4 @@ mod trap;
 pub use entry_point::{EntryPoint, EntryPoints};
 pub use host::{Effects, SystemApi, View};
 pub use table::functions;
-pub use trap::{Trap, reject_of_fault};
+pub use trap::{Trap, reject_of_fault, trap_in_log};

@@ -4,6 +4,8 @@
 mod cycles_ledger;
 mod cycles_minting;
 mod icp_ledger;
+mod icrc;
+mod ledger;
 mod methods;
 
 use candid::Principal;

@@ -4,6 +4,7 @@
 //! Nothing outside this room knows which engine runs. It knows nothing of canisters either: the
 //! functions that a module may import are given to [`Engine::new`] as a table.
 
+mod backtrace;
 mod engine;
 mod growth;
 mod host;
@@ -16,8 +17,10 @@ mod mapped;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tracking;
 
+pub use backtrace::Backtrace;
 pub use engine::{CompiledModule, Engine};
 pub use host::{
     Allowance, Entry, Fault, Host, HostCall, HostCallback, HostFunction, MEMORY, PAGE_SIZE,
@@ -25,3 +28,4 @@ pub use host::{
 };
 pub use instance::{Instance, Room};
 pub use state::State;
+pub use trace::{TRACE_DEPTH, TRACE_STACK, TRACE_STACK_PAGES, Trace};

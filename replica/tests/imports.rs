@@ -15,25 +15,27 @@ const LAYERS: &[&[&str]] = &[
     &[
         "canister_log",
         "certificate",
+        "explanations",
         "fees",
         "pool",
-        "rejects",
         "stable_memory",
     ],
-    &["encoding", "settings", "subnet"],
+    &["rejects", "settings", "subnet"],
+    &["encoding"],
     // What code can do, code, and who has it.
     &["system_api"],
     &["module"],
     &["canister"],
-    &["canisters", "instances"],
+    &["canisters", "instances", "storage"],
     // One execution.
     &["environment"],
+    &["backtraces"],
     &["execution", "non_replicated"],
     &["inspection", "timeline"],
     // All canisters and all messages.
     &["replica"],
     &["call_contexts", "cycles_account"],
-    &["clock"],
+    &["clock", "idle_costs"],
     &["management"],
     &["processing", "query"],
     &["delivery"],
@@ -44,7 +46,7 @@ const LAYERS: &[&[&str]] = &[
     &["owner"],
     &["http"],
     // The program.
-    &["launcher"],
+    &["launcher", "options"],
     &["main"],
 ];
 

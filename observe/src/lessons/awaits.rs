@@ -18,7 +18,7 @@ use crate::stage::{Stage, decode};
 
 pub const LESSON: Lesson = Lesson {
     name: "awaits",
-    about: "What Rust does at an await: borrows, tasks, and a lock that learns of a trap.",
+    about: "What Rust holds across an await: borrows, tasks, and a lock that knows of a trap.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -308,7 +308,7 @@ fn experiments() -> Vec<Experiment> {
         .on_local_replica(),
         rule(
             "look_twice",
-            "a method looks before its await and after it, 60 seconds and a deposit later",
+            "a method looks before its await, and again 60 seconds and a deposit later",
             look_twice,
         )
         .asks(Question::new(
@@ -316,7 +316,7 @@ fn experiments() -> Vec<Experiment> {
              in the first method after its await?",
             ["the user", "user 2", "callee"],
             CALLER,
-            "The response belongs to the call of user 1, and that has one caller.",
+            "The response belongs to the call of user 1, and that call has one caller.",
         ))
         .on_local_replica(),
         mistake(
@@ -325,13 +325,13 @@ fn experiments() -> Vec<Experiment> {
             move |stage| three_orders(stage, in_tasks, Some(Task::Protected), [TRAP, "0", "3 of 3 locks"]),
         )
         .asks(Question::new(
-            "A method spawns two tasks and goes on. All three await the callee, which takes an \
-             order of each, and then note a receipt. One task traps when its answer has come. How \
-             many receipts are noted?",
+            "A method spawns two tasks and goes on. All three place an order with the callee, await \
+             it, and then note a receipt. One task traps when its answer arrives. How many receipts \
+             are noted?",
             ["0", "1", "2", "3"],
             NOTED,
             "A trap cancels all protected tasks of its method, and the method itself is one. The \
-             other two were waiting for answers, which come, and find nobody.",
+             answers to the other two arrive, and nothing waits for them.",
         ))
         .on_local_replica(),
         mistake(
@@ -365,17 +365,17 @@ fn experiments() -> Vec<Experiment> {
             |stage| three_orders(stage, "order_for_all", None, [ERR, "2", "1 of 3 locks"]),
         )
         .asks(Question::new(
-            "Each order is a method that the canister calls itself, and one of them traps when its \
-             answer has come. How many receipts are noted?",
+            "Each order is a method of its own, which the canister calls. One of them traps when its \
+             answer arrives. How many receipts are noted?",
             ["0", "1", "2", "3"],
             NOTED,
-            "The trap ended one method, which for its caller is a reject. The others are other \
-             methods.",
+            "The trap ended one method, and its caller got a reject. The other orders are methods of \
+             their own.",
         ))
         .on_local_replica(),
         rule(
             "outlive",
-            "a task waits for what its method did not call",
+            "a task waits for something that its method did not call",
             outlive,
         )
         .asks(Question::new(
@@ -387,8 +387,8 @@ fn experiments() -> Vec<Experiment> {
                 format!("{OK}; lock: Held"),
             ],
             "with spawn",
-            "A method that has no more calls under way is over. A protected task that is not done by \
-             then traps, and the message is undone: also the lock.",
+            "A method without open calls is over. A protected task that is not done by then traps, and \
+             that undoes the message, with the lock.",
         )),
         mistake(
             "order_with_lock_that_opens",
@@ -396,12 +396,12 @@ fn experiments() -> Vec<Experiment> {
             order_again_after_trap,
         )
         .asks(Question::new(
-            "An order holds a lock, which Drop opens, and traps when the callee has taken it. Then \
-             the user orders again. How many orders has the callee?",
+            "An order holds a lock that Drop opens. It traps after the callee has accepted it. Then \
+             the user orders again. How many orders does the callee have?",
             ["0", "1", "2"],
             ORDERED,
-            "Cleanup dropped the lock, so the account was open. Nothing said that an order might be \
-             placed of which there is no receipt.",
+            "Cleanup dropped the lock, so the account was open. Nothing said that there may be an order \
+             without a receipt.",
         ))
         .on_local_replica(),
         right_way(

@@ -4,19 +4,19 @@
 
 use std::time::Duration;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail};
 use candid::{CandidType, Deserialize};
 
 use crate::answer::Got;
 use crate::lesson::{
-    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way,
+    Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way, rule,
 };
-use crate::network::{Answer, Kind, Sent};
+use crate::network::{Answer, Delivery, Kind, Sent, WaitingMessage};
 use crate::stage::{Stage, accepted};
 
 pub const LESSON: Lesson = Lesson {
     name: "callees",
-    about: "A callee that never answers, or whose reply is made to harm.",
+    about: "A callee that never answers, or that replies with hostile data.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -34,15 +34,15 @@ fn experiments() -> Vec<Experiment> {
         .on_local_replica()
         .asks(Question::new(
             "The caller waits for the callee with unbounded wait, and the callee doesn't answer. A \
-             controller stops the caller, to upgrade it. What has become of that after 5 minutes?",
+             controller stops the caller to upgrade it. What has become of that after 5 minutes?",
             [STOPPED, TIMED_OUT, "not answered"],
             AFTER_5_MINUTES,
-            "It stops when every call that it handles is answered, and the one that waits for the \
-             callee is not. The command gives up after 5 minutes, the caller goes on stopping.",
+            "A canister stops when every call that it handles is answered, and one of them waits for \
+             the callee. The command gives up after 5 minutes, and the caller goes on stopping.",
         )),
         right_way(
             "wait_with_deadline",
-            "waits with bounded wait, for a minute",
+            "waits with bounded wait, one minute at most",
             wait_with_deadline,
         )
         .on_local_replica()
@@ -51,22 +51,36 @@ fn experiments() -> Vec<Experiment> {
              after 5 minutes?",
             [STOPPED, TIMED_OUT, "not answered"],
             AFTER_5_MINUTES,
-            "After a minute the system answers in place of the callee with SysUnknown. The caller \
-             goes on, answers its user, and has nothing more to wait for.",
+            "After a minute the system answers in place of the callee: SysUnknown. The caller goes on, \
+             answers its user, and has nothing left to wait for.",
+        )),
+        rule(
+            "wait_for_ever",
+            "waits with unbounded wait; the network tries to lose the messages, and a day passes",
+            no_end_in_sys_unknown,
+        )
+        .on_local_replica()
+        .asks(Question::new(
+            "The caller waits with unbounded wait. The call is delayed, and the callee takes a day. \
+             What does the caller see?",
+            ["reject 6", "a reply"],
+            CALLER_SEES,
+            "An unbounded wait ends with the callee's own response, however late. SysUnknown is the \
+             price of a deadline.",
         )),
         mistake(
             "ask_trusting",
-            "decodes whatever the callee replies, and traps if it can't",
+            "decodes whatever the callee replies, and traps if that fails",
             ask_trusting,
         )
         .asks(Question::new(
             "An account is marked as waiting, then the caller awaits the callee's reply, decodes \
-             it, and takes the mark off. The reply is of 22 bytes, a name and a list of four \
-             billion nulls. How is the account afterwards?",
+             it, and removes the mark. The reply has 22 bytes: a name, and a list of four billion \
+             nulls. How is the account afterwards?",
             ["free", "waiting"],
             BOMBED_ACCOUNT,
-            "Decoding visits every null, and reaches the limit of instructions: a trap. It undoes \
-             the callback, in which the mark was to be taken off, and not the message before.",
+            "Decoding visits every null and reaches the limit of instructions: a trap. It undoes the \
+             callback, which would have removed the mark, and not the message before.",
         )),
         right_way(
             "ask_careful",
@@ -74,7 +88,7 @@ fn experiments() -> Vec<Experiment> {
             ask_careful,
         )
         .asks(Question::new(
-            "The same reply, but decoded with a limit, and without a trap. What does the user get?",
+            "The same reply, decoded with a limit and without a trap. What does the user get?",
             [
                 "Ok, 6 letters",
                 "Err",
@@ -82,8 +96,8 @@ fn experiments() -> Vec<Experiment> {
                 "reject 5, IC0522",
             ],
             BOMBED_USER,
-            "The name could be read, but not what came behind it: the decoder gives up when its \
-             quota is used up. That is an error like any other, and the callback goes on.",
+            "The name could be read, but not what came after it: the decoder gives up when its quota \
+             is used up. That is an error like any other, and the callback goes on.",
         )),
     ]
 }
@@ -213,6 +227,57 @@ fn stop_words(stage: &mut Stage, stop: &Sent) -> Result<String> {
         Some(Ok(_)) => STOPPED.to_owned(),
         Some(reject) => Got::read(&reject).words(),
     })
+}
+
+/// The fact that is asked for.
+const CALLER_SEES: &str = "the caller, in the end, saw";
+
+/// Tries to end an unbounded wait without the callee: by a loss, and by time.
+fn no_end_in_sys_unknown(stage: &mut Stage) -> Result<Vec<Fact>> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let method = "wait_for_ever";
+    stage.watch(stage.callee, "get", ())?;
+    stage.hold()?;
+    let sent = stage.send(stage.caller, method, ())?;
+    stage.deliver_call(method)?;
+    let call = lose(stage, Kind::Request)?;
+    stage.advance_time(DAY)?;
+    let after_a_day = match stage.answer_so_far(&sent)? {
+        None => "no answer".to_owned(),
+        Some(answer) => Got::read(&answer).words(),
+    };
+    // The callee executes, up to its answer.
+    let (caller, callee) = (stage.caller, stage.callee);
+    let answers = |message: &WaitingMessage| {
+        message.kind == Kind::Response && message.from == callee && message.to == caller
+    };
+    while !stage.waiting()?.iter().any(answers) {
+        if !stage.deliver_next()? {
+            bail!("the callee never answers");
+        }
+    }
+    let answer = lose(stage, Kind::Response)?;
+    stage.deliver_all()?;
+    let in_the_end = Got::read(&stage.answer(&sent)?).words();
+    let saw = in_the_end
+        .strip_prefix("reply: saw ")
+        .unwrap_or(&in_the_end);
+    Ok(vec![
+        fact("the call can be lost", "no", call),
+        fact("the user, after a day", "no answer", after_a_day),
+        fact("the answer can be lost", "no", answer),
+        fact(CALLER_SEES, "a reply", saw),
+    ])
+}
+
+/// Whether the network can lose the message of this kind that waits.
+fn lose(stage: &mut Stage, kind: Kind) -> Result<&'static str> {
+    let waiting = stage.waiting()?;
+    if !waiting.iter().any(|message| message.kind == kind) {
+        bail!("no message of this kind waits: {waiting:?}");
+    }
+    let lost = stage.deliver(|message| message.kind == kind, Delivery::Lose);
+    Ok(if lost.is_ok() { "yes" } else { "no" })
 }
 
 // ---- A callee with a hostile reply -------------------------------------------------------------

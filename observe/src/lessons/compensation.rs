@@ -20,7 +20,7 @@ use crate::stage::{Stage, accepted, decode};
 
 pub const LESSON: Lesson = Lesson {
     name: "compensation",
-    about: "What was done in another canister is undone by another call, until that succeeds.",
+    about: "To undo what another canister did, call it again, until that succeeds.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -95,7 +95,7 @@ fn experiments() -> Vec<Experiment> {
     vec![
         mistake(
             "book_without_compensation",
-            "there is no bike, and it gives up",
+            "there is no bike, and it returns Err",
             give_up,
         )
         .asks(Question::new(
@@ -103,12 +103,12 @@ fn experiments() -> Vec<Experiment> {
              rooms are free afterwards?",
             ["1", "0"],
             FREE_AT_LAST,
-            "The callee committed the booking of the room. No error of its caller undoes that: not \
-             an Err, not a trap.",
+            "The callee committed the booking of the room. No error in its caller undoes that, not \
+             even a trap.",
         )),
         mistake(
             "book_and_cancel_once",
-            "there is no bike, the callee is stopped when the room is to be cancelled, and it tries once",
+            "there is no bike; it cancels the room once, and the callee is stopped just then",
             try_once,
         )
         .asks(Question::new(
@@ -116,22 +116,22 @@ fn experiments() -> Vec<Experiment> {
              again, and time passes. How many rooms are free?",
             ["1", "0"],
             FREE_AT_LAST,
-            "The cancellation was rejected, and only the method's local variables knew that there \
-             was a room to give back.",
+            "The cancellation was rejected. Only the method's local variables knew that there was \
+             a room to cancel.",
         ))
         .on_local_replica(),
         right_way(
             "book_trip",
-            "there is no bike, the callee is stopped when the room is to be cancelled, and a timer tries again",
+            "the same, but the trip is kept, and a timer cancels again",
             try_until_it_succeeds,
         )
         .asks(Question::new(
-            "The trip is kept with how far it has come. The callee is stopped when the room is to \
-             be given back. What does the trip's state say meanwhile?",
+            "The state says how far the trip has come. The callee is stopped when the room has to \
+             be cancelled. What does the state say meanwhile?",
             ["Booking", "Compensating", "Compensated", "Done"],
             MEANWHILE,
-            "`Compensating` was kept before the first cancellation was sent, and goes on being true \
-             until the callee has confirmed both.",
+            "`Compensating` was committed before the first cancellation was sent. It stays until \
+             the callee has confirmed both.",
         ))
         .on_local_replica(),
     ]

@@ -13,16 +13,12 @@ use crate::stage::{Stage, decode};
 
 pub const LESSON: Lesson = Lesson {
     name: "cycles",
-    about: "Where attached cycles are after a call, however it ends.",
+    about: "Where attached cycles end up, however the call ends.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
     explorations: Vec::new,
-    layout: Layout::Table(
-        "caller saw: what became of its call. caller + callee + lost: how many of the attached cycles the\n\
-         caller has again, how many the callee has, and how many are lost. The price is 400 cycles.\n\
-         Fees are not in it: they are paid from the balance, and not from what is attached.\n",
-    ),
+    layout: Layout::Table,
 };
 
 fn experiments() -> Vec<Experiment> {
@@ -107,7 +103,7 @@ fn ways_to_end() -> Vec<Way> {
             saw: "reject 4",
             cycles: "1000 + 0 + 0",
             beliefs: ["600 + 400 + 0", "0 + 0 + 1000"],
-            why: "When it was known that the work fails, nothing had been accepted yet.",
+            why: "The callee had accepted nothing yet when it learned that the work fails.",
             ..Way::DEFAULT
         },
         Way {
@@ -118,7 +114,7 @@ fn ways_to_end() -> Vec<Way> {
             saw: "reject 5",
             cycles: "1000 + 0 + 0",
             beliefs: ["600 + 400 + 0", "0 + 0 + 1000"],
-            why: "When the work failed, nothing had been accepted yet.",
+            why: "The callee had accepted nothing yet when the work failed.",
             ..Way::DEFAULT
         },
         Way {
@@ -138,7 +134,7 @@ fn ways_to_end() -> Vec<Way> {
             saw: "reply",
             cycles: "600 + 400 + 0",
             beliefs: ["0 + 1000 + 0", "0 + 400 + 600"],
-            why: "While the answer arrives in time, bounded wait is like unbounded wait.",
+            why: "As long as the answer arrives in time, bounded wait is like unbounded wait.",
             ..Way::DEFAULT
         },
         Way {
@@ -171,7 +167,7 @@ fn ways_to_end() -> Vec<Way> {
             saw: "reject 6",
             cycles: "0 + 400 + 600",
             beliefs: ["600 + 400 + 0", "1000 + 0 + 0"],
-            why: "The callee does not notice that nobody waits any more: it works and accepts. The refund finds nobody.",
+            why: "The callee doesn't notice that nobody is waiting. It works and accepts, and the refund is lost.",
             ..Way::DEFAULT
         },
         Way {

@@ -229,7 +229,7 @@ fn experiments() -> Vec<Experiment> {
     vec![
         mistake(
             "withdraw_unguarded",
-            "two withdrawals, and no guard",
+            "two withdrawals at the same time, without a guard",
             |stage| two_withdrawals(stage, "withdraw_unguarded", TWO),
         )
         .asks(paid_question(
@@ -241,55 +241,55 @@ fn experiments() -> Vec<Experiment> {
         .on_local_replica(),
         mistake(
             "withdraw_guard_dropped_at_once",
-            "two withdrawals, and let _ = Guard::new(..)",
+            "two withdrawals at the same time, with let _ = Guard::new(..)",
             |stage| two_withdrawals(stage, "withdraw_guard_dropped_at_once", TWO),
         )
         .asks(paid_question(
             "The same with let _ = Guard::new(..)? as the first line. How much does the callee pay?",
-            "_ is no variable: what is assigned to it is dropped at once, and the guard with it.",
+            "_ is not a variable: a value assigned to it is dropped at once, and so is the guard.",
         ))
         .on_local_replica(),
         right_way(
             "withdraw",
-            "two withdrawals, and a guard for each account",
+            "two withdrawals at the same time, with a guard for each account",
             |stage| two_withdrawals(stage, "withdraw", ONE),
         )
         .asks(paid_question(
             "The same with let guard = Guard::new(..)?, one for each account. How much does the \
              callee pay?",
-            "The guard is state like any other: it is kept at the await, and the second call finds \
+            "The guard is state like any other: the commit point keeps it, and the second call finds \
              it.",
         ))
         .on_local_replica(),
         right_way(
             "withdraw_one_per_caller",
-            "two withdrawals, and a guard for each user",
+            "two withdrawals at the same time, with a guard for each user",
             |stage| two_withdrawals(stage, "withdraw_one_per_caller", ONE),
         )
         .asks(paid_question(
             "The same with a guard for each user who calls; both calls come from the owner. How \
              much does the callee pay?",
-            "Only the owner may withdraw, so what keeps out the owner's second call keeps out every \
-             second call.",
+            "Only the owner may withdraw, so a guard that refuses the owner's second call refuses \
+             every second call.",
         ))
         .on_local_replica(),
         right_way(
             "withdraw_at_most_two",
-            "the same and two more, with a guard for each account and at most two in all",
+            "four withdrawals, with a guard for each account and at most two in all",
             |stage| four_withdrawals(stage, "withdraw_at_most_two"),
         )
         .asks(Question::new(
-            "Two withdrawals from one account, then one from another and one from a third; no more \
-             than two may go on at a time. What does the one for the third account get?",
+            "Two withdrawals from one account, then one from another and one from a third. At most \
+             two may run at a time. What does the one for the third account get?",
             [OK, ERR, TRAP],
             THIRD,
-            "The first and that for the other account go on already: these are two. The second was \
-             refused, and holds nothing.",
+            "Two run already: the first, and the one from the other account. The second was refused, \
+             and holds nothing.",
         ))
         .on_local_replica(),
         mistake(
             "transfer_unguarded",
-            "a transfer without the guard, while a withdrawal with it awaits",
+            "a transfer without the guard, while a withdrawal holds it",
             |stage| {
                 let predicted = Predicted {
                     second: OK,
@@ -303,18 +303,18 @@ fn experiments() -> Vec<Experiment> {
         .asks(moved_question(
             "A withdrawal of 80 has its guard and awaits. Now 80 are transferred to another \
              account, by a method without an await. How much is moved?",
-            "A guard keeps out only those who ask for it. The transfer found 100, of which 80 were \
-             already on their way.",
+            "A guard refuses only methods that ask for it. The transfer found 100, and 80 of them \
+             were already on their way.",
         ))
         .on_local_replica(),
         right_way(
             "transfer",
-            "a transfer that shares the guard of the withdrawal",
+            "a transfer that takes the same guard as the withdrawal",
             |stage| transfer_during_withdrawal(stage, "transfer", ONE),
         )
         .asks(moved_question(
             "The same, but the transfer takes the guard of the withdrawal. How much is moved?",
-            "The guard is held by the withdrawal, so the transfer is refused and may be tried again.",
+            "The withdrawal holds the guard, so the transfer is refused. It can be tried again later.",
         ))
         .on_local_replica(),
         rule(
@@ -326,8 +326,8 @@ fn experiments() -> Vec<Experiment> {
             },
         )
         .asks(paid_question(
-            "A withdrawal with a guard traps after the payout, in its last line. Then 80 are \
-             withdrawn once more. How much has the callee paid?",
+            "A withdrawal with a guard traps after the payout, in its last line. Then another one \
+             withdraws 80. How much has the callee paid?",
             "Cleanup dropped the guard, so the account is free. But the trap undid the charge, and \
              the account has 100 again.",
         )),
@@ -344,12 +344,12 @@ fn experiments() -> Vec<Experiment> {
              withdrawal get?",
             [OK, ERR, TRAP],
             NEXT,
-            "Cleanup is a message like any other: it trapped, so the release of the guard was \
-             undone. No line of the method will ever run again.",
+            "Cleanup is a message like any other. It trapped, so the release of the guard was undone. \
+             No line of the method will ever run again.",
         )),
         right_way(
             "settle",
-            "after a trap that released the guard, the owner settles before anything else",
+            "after a trap that released the guard, the owner settles first",
             |stage| settle_after_trap(stage, "withdraw_then_trap"),
         )
         .asks(Question::new(
@@ -358,7 +358,7 @@ fn experiments() -> Vec<Experiment> {
              does a withdrawal of 20 get?",
             [OK, ERR, TRAP],
             REST,
-            "The callee paid 80, so 20 are left, and these can be withdrawn.",
+            "The callee paid 80, so 20 are left to be withdrawn.",
         )),
         right_way(
             "settle",
@@ -376,7 +376,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         right_way(
             "withdraw_charge_first",
-            "two withdrawals that charge before they await, and a trap",
+            "two withdrawals that charge before they await; the first then traps",
             |stage| two_withdrawals_and_a_trap(stage, "withdraw_charge_first"),
         )
         .asks(paid_question(

@@ -18,7 +18,7 @@ use crate::stage::Stage;
 
 pub const LESSON: Lesson = Lesson {
     name: "journal",
-    about: "A trap in a callback forgets what was under way, unless it was written down.",
+    about: "A trap in a callback forgets what was under way, unless you wrote it down.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -132,8 +132,8 @@ fn experiments() -> Vec<Experiment> {
             forget_what_was_done,
         )
         .asks(Question::new(
-            "40 of 100 are to be transferred. The first try traps in its callback; the user gets a \
-             reject and tries again, which succeeds. Where are the 100 then?",
+            "The user transfers 40 of 100. The first try traps in its callback. The user gets a \
+             reject and tries again, and that succeeds. Where are the 100 then?",
             [
                 in_words(60, 40, 1),
                 in_words(20, 80, 1),
@@ -146,25 +146,25 @@ fn experiments() -> Vec<Experiment> {
         )),
         right_way(
             "transfer",
-            "traps at each point, and the user tries again",
+            "traps at one point after the other, and the user tries again each time",
             trap_everywhere,
         )
         .asks(Question::new(
-            "With a journal: at how many of the points can a trap lead to anything but one \
-             transfer, once the user has tried again?",
+            "With a journal: after the user has tried again, at how many points does a trap lead to \
+             anything but one transfer?",
             ["none", "one: after the call", "all"],
             "points with another end",
-            "The second try has the number of the first, finds its journal entry, and does what is \
-             left to do. The callee knows the number too.",
+            "The second try has the same number. It finds the journal's entry and does what is left \
+             to do. The callee knows the number too.",
         )),
         right_way(
             "resume",
-            "traps in the callback; nobody tries again, and somebody else resumes",
+            "traps in the callback; the user is gone, and somebody else resumes",
             resume,
         ),
         right_way(
             "finish",
-            "traps in what remains after the outcome; nobody does anything, and time passes",
+            "traps after the outcome is known; nobody does anything, and a minute passes",
             let_the_timer_resume,
         )
         .on_local_replica(),

@@ -20,12 +20,7 @@ pub const LESSON: Lesson = Lesson {
     introduction: None,
     experiments,
     explorations: Vec::new,
-    layout: Layout::Table(
-        "C1, C2: canister1 and canister2, in Motoko unless the row says otherwise. before, after: what C1\n\
-         changed before and after its last await. finally: what it counted; in Rust, Drop. –: nothing to\n\
-         change, or no such method. grew by: the counter of C1, that of C2, and the count of finally.\n\
-         Rust: what the Rust pair did; = is the same growth and answer.\n",
-    ),
+    layout: Layout::Table,
 };
 
 const THROW: &str = "reject 4, IC0406";
@@ -195,7 +190,7 @@ fn only_in_motoko() -> Vec<Call> {
         after: kept(1),
         callee: kept(1),
         answer: THROW,
-        why: "throw is a reject on purpose, and a normal end of the message: a commit point. It undoes nothing.",
+        why: "throw is a reject on purpose and ends the message normally: a commit point. It undoes nothing.",
         ..NOTHING
     });
     vec![
@@ -204,7 +199,7 @@ fn only_in_motoko() -> Vec<Call> {
             what: "throws before any await",
             before: kept(1),
             answer: THROW,
-            why: "throw is a reject on purpose, and a normal end of the message. To undo the 1 it would have to trap.",
+            why: "throw is a reject on purpose and ends the message normally. Only a trap would undo the 1.",
             ..NOTHING
         }),
         throws,
@@ -278,7 +273,7 @@ fn only_in_motoko() -> Vec<Call> {
             rust: SAME,
             ..Call::new(Way {
                 method: "increment_both_then_assert_false",
-                what: "asserts after the await what is false",
+                what: "traps by assert false after the await",
                 before: kept(1),
                 after: undone(1),
                 callee: kept(1),

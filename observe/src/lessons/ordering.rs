@@ -9,12 +9,13 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use crate::lesson::{
     Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way, rule,
 };
+use crate::network::timeline::{Event, Step};
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, decode};
 
 pub const LESSON: Lesson = Lesson {
     name: "ordering",
-    about: "Requests come in order, responses in any; calls in a loop, in parallel, and as one.",
+    about: "Requests come in order, responses in any; calls in a loop, in parallel, or as one.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -27,6 +28,7 @@ const PARALLEL: &str = "append_in_parallel";
 const BATCH: &str = "append_as_a_batch";
 const BY_ARRIVAL: &str = "ask_prices_by_arrival";
 const BY_CALL: &str = "ask_prices_by_call";
+const TWO_CALLEES: &str = "ask_two_callees";
 
 /// How many entries are appended to count messages.
 const MANY: u64 = 10;
@@ -40,6 +42,9 @@ const FEW: u64 = 5;
 const WAITING: &str = "the caller's requests that wait";
 const NEXT: &str = "that may be delivered next";
 const RECEIVED: &str = "the callee received";
+const BATCH_FIRST: &str = "the batch comes first";
+const USER_FIRST: &str = "the user comes first";
+const ALSO_LOST: &str = "the batch comes first and traps";
 const IN_ORDER: &str = "responses in order";
 const REVERSED: &str = "the second comes first";
 const MESSAGES: &str = "messages executed";
@@ -52,7 +57,7 @@ fn experiments() -> Vec<Experiment> {
     let experiments = [
         rule(
             PARALLEL,
-            "sends two requests; the second is to be delivered first",
+            "sends two requests; somebody tries to deliver the second first",
             requests_in_order,
         )
         .asks(Question::new(
@@ -63,9 +68,22 @@ fn experiments() -> Vec<Experiment> {
             "Requests from one canister to another are executed in the order in which they were \
              sent. What others send may come in between.",
         )),
+        rule(
+            TWO_CALLEES,
+            "sends one request to the callee, then one to itself; the second is delivered first",
+            no_order_between_callees,
+        )
+        .asks(Question::new(
+            "The caller sends a request to the callee and then one to itself, with one message. Which \
+             may be delivered first?",
+            ["only the first", "only the second", "either"],
+            NEXT,
+            "The order of requests holds from one canister to one other. Between two callees there \
+             is none.",
+        )),
         mistake(
             BY_ARRIVAL,
-            "takes the first response for the answer to the first request",
+            "takes the first response as the answer to the first request",
             |stage| {
                 Ok(vec![
                     fact(IN_ORDER, "apple 10, pear 20", ask_prices(stage, BY_ARRIVAL)?),
@@ -75,7 +93,7 @@ fn experiments() -> Vec<Experiment> {
         )
         .asks(Question::new(
             "The caller asks for the prices of an apple (10) and a pear (20), and takes the first \
-             response for that of the apple. The second response comes first. What does it say?",
+             response as the apple's. The second response comes first. What does the caller say?",
             ["apple 10, pear 20", "apple 20, pear 10", "apple 20, pear 20"],
             REVERSED,
             "Requests arrive in order, responses in any.",
@@ -95,11 +113,11 @@ fn experiments() -> Vec<Experiment> {
              What does the caller say?",
             ["apple 10, pear 20", "apple 20, pear 10", "apple 20, pear 20"],
             REVERSED,
-            "The system knows which response belongs to which call: each await gets its own.",
+            "The system knows which response belongs to which call. Each await gets its own.",
         )),
         mistake(
             LOOP,
-            "appends ten entries in a loop of awaits; then five, and something traps",
+            "appends ten entries in a loop of awaits; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, LOOP)?;
                 Ok(vec![
@@ -119,7 +137,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         rule(
             PARALLEL,
-            "appends ten entries in parallel; then five, and something traps",
+            "appends ten entries in parallel; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, PARALLEL)?;
                 Ok(vec![
@@ -140,7 +158,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         right_way(
             BATCH,
-            "appends ten entries with one call; then five, and something traps",
+            "appends ten entries with one call; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, BATCH)?;
                 Ok(vec![
@@ -159,6 +177,18 @@ fn experiments() -> Vec<Experiment> {
             MESSAGES,
             "The method, the callee's method, the callback. A loop of ten awaits takes 21.",
         )),
+        rule(
+            BATCH,
+            "appends 1, 2, 3 with one call while a user appends 9, in either order",
+            one_message_at_a_time,
+        )
+        .asks(Question::new(
+            "The callee receives the batch 1, 2, 3 first, and the user's 9 is waiting. Which of these \
+             can the list be?",
+            ["1, 9, 2, 3", "1, 2, 9, 3", "1, 2, 3, 9"],
+            BATCH_FIRST,
+            "The batch is one message, and a canister executes one message at a time.",
+        )),
     ];
     experiments.map(Experiment::on_local_replica).into()
 }
@@ -172,14 +202,7 @@ fn requests_in_order(stage: &mut Stage) -> Result<Vec<Fact>> {
     stage.begin_scene()?;
     let sent = stage.send(stage.caller, PARALLEL, (2u64,))?;
     stage.deliver_call(PARALLEL)?;
-    let waiting = stage.waiting()?;
-    let requests = waiting.iter().filter(|message| is(Kind::Request)(message));
-    let may_go: Vec<bool> = requests.map(|request| request.deliverable).collect();
-    let next = match may_go.as_slice() {
-        [true, false] => "only the first",
-        [false, true] => "only the second",
-        _ => "both, or none",
-    };
+    let (count, next) = requests_that_wait(stage)?;
     // What a user sends may overtake the second request, and the second request not the first.
     let users = stage.send(stage.callee, "append", (stage.user(), 9u64))?;
     stage.deliver(is(Kind::Request), Delivery::Normally)?;
@@ -188,10 +211,92 @@ fn requests_in_order(stage: &mut Stage) -> Result<Vec<Fact>> {
     appended(&stage.answer(&sent)?)?;
     let _nothing: () = decode("append", &stage.answer(&users)?)?;
     Ok(vec![
-        fact(WAITING, 2, may_go.len()),
+        fact(WAITING, 2, count),
         fact(NEXT, "only the first", next),
         fact(RECEIVED, "1, 9, 2", entries(stage)?),
     ])
+}
+
+/// How many requests wait, and which of two may be delivered next.
+fn requests_that_wait(stage: &mut Stage) -> Result<(usize, &'static str)> {
+    let waiting = stage.waiting()?;
+    let requests = waiting.iter().filter(|message| is(Kind::Request)(message));
+    let may_go: Vec<bool> = requests.map(|request| request.deliverable).collect();
+    let next = match may_go.as_slice() {
+        [true, false] => "only the first",
+        [false, true] => "only the second",
+        [true, true] => "either",
+        _ => "something else",
+    };
+    Ok((may_go.len(), next))
+}
+
+/// Has the second of two requests to different callees executed before the first.
+fn no_order_between_callees(stage: &mut Stage) -> Result<Vec<Fact>> {
+    stage.begin_scene()?;
+    stage.hold()?;
+    let sent = stage.send(stage.caller, TWO_CALLEES, ())?;
+    stage.deliver_call(TWO_CALLEES)?;
+    let (count, next) = requests_that_wait(stage)?;
+    let caller = stage.caller;
+    let to_itself = |message: &WaitingMessage| is(Kind::Request)(message) && message.to == caller;
+    stage.deliver(to_itself, Delivery::Normally)?;
+    stage.deliver(is(Kind::Request), Delivery::Normally)?;
+    let executes =
+        |event: &&Event| matches!(&event.step, Step::Method { name, .. } if name == "price");
+    let executed: Vec<String> = stage
+        .events()
+        .filter(executes)
+        .map(|event| stage.name(&event.canister))
+        .collect();
+    stage.release()?;
+    let prices: Result<Vec<u64>, String> = decode(TWO_CALLEES, &stage.answer(&sent)?)?;
+    let prices = prices.map_err(Error::msg)?;
+    Ok(vec![
+        fact(WAITING, 2, count),
+        fact(NEXT, "either", next),
+        fact(
+            "executed in this order",
+            "caller, callee",
+            executed.join(", "),
+        ),
+        fact("the caller got", "10, 11", numbers(&prices)),
+    ])
+}
+
+/// A batch and another message for the same list, in both orders; and a batch that traps.
+fn one_message_at_a_time(stage: &mut Stage) -> Result<Vec<Fact>> {
+    Ok(vec![
+        fact(
+            BATCH_FIRST,
+            "1, 2, 3, 9",
+            batch_and_user(stage, Kind::Request, Delivery::Normally)?,
+        ),
+        fact(
+            USER_FIRST,
+            "9, 1, 2, 3",
+            batch_and_user(stage, Kind::Ingress, Delivery::Normally)?,
+        ),
+        fact(
+            ALSO_LOST,
+            "9",
+            batch_and_user(stage, Kind::Request, Delivery::Trap)?,
+        ),
+    ])
+}
+
+/// What the list has when a batch and a user's entry wait for the callee, and the one of this kind is
+/// delivered first, in this way.
+fn batch_and_user(stage: &mut Stage, first: Kind, how: Delivery) -> Result<String> {
+    open_list(stage)?;
+    stage.begin_scene()?;
+    stage.hold()?;
+    stage.send(stage.caller, BATCH, (3u64,))?;
+    stage.deliver_call(BATCH)?;
+    stage.send(stage.callee, "append", (stage.user(), 9u64))?;
+    stage.deliver(is(first), how)?;
+    stage.release()?;
+    entries(stage)
 }
 
 /// Asks for two prices, and delivers the responses in order.
@@ -320,9 +425,11 @@ fn entries(stage: &mut Stage) -> Result<String> {
     let entries = entries.context("the list is gone")?;
     Ok(match entries.is_empty() {
         true => "nothing".to_owned(),
-        false => {
-            let entries = entries.iter().map(u64::to_string);
-            entries.collect::<Vec<_>>().join(", ")
-        }
+        false => numbers(&entries),
     })
+}
+
+fn numbers(numbers: &[u64]) -> String {
+    let numbers = numbers.iter().map(u64::to_string);
+    numbers.collect::<Vec<_>>().join(", ")
 }

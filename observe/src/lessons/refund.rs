@@ -16,15 +16,12 @@ use crate::stage::Stage;
 
 pub const LESSON: Lesson = Lesson {
     name: "refund",
-    about: "When to give back what was taken for a payment that failed.",
+    about: "When a payment fails: give back only what is known not to have been paid.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
     explorations: explorations::all,
-    layout: Layout::Table(
-        "pending: what was pending and then settled. paid: by the callee in the end.\n\
-         left: in the account in the end. together: paid and left, of 100.\n",
-    ),
+    layout: Layout::Table,
 };
 
 /// What goes wrong with a withdrawal.
@@ -198,17 +195,17 @@ fn withdrawals() -> Vec<Withdrawal> {
         Withdrawal {
             side: Side::Mistake,
             method: "withdraw_giving_back_in_drop",
-            what: "Drop gives back: a trap after the payout",
+            what: "gives back in Drop: a trap after the payout",
             fault: Fault::TrapAfterPayout,
             got: TRAP,
             paid: 80,
-            why: "The line that says that it was paid comes after the await, and was undone. Cleanup drops what was there at the await, and gives back.",
+            why: "The line that says that it was paid comes after the await, and was undone. Cleanup drops the variables as they were at the await, and gives back.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
             side: Side::Mistake,
             method: "withdraw_giving_back_in_drop",
-            what: "Drop gives back: the answer is lost",
+            what: "gives back in Drop: the answer is lost",
             fault: Fault::AnswerLost,
             paid: 80,
             why: "After 300 seconds the caller sees SysUnknown, and returns Err without saying that it was paid. Drop gives back.",
@@ -217,7 +214,7 @@ fn withdrawals() -> Vec<Withdrawal> {
         Withdrawal {
             side: Side::Mistake,
             method: "withdraw_giving_back_on_any_error",
-            what: "any Err gives back: the answer is lost",
+            what: "gives back on any error: the answer is lost",
             fault: Fault::AnswerLost,
             paid: 80,
             why: "After 300 seconds the caller sees SysUnknown: nobody knows. It does not say that nothing was paid.",
@@ -226,14 +223,14 @@ fn withdrawals() -> Vec<Withdrawal> {
         Withdrawal {
             side: Side::Mistake,
             method: "withdraw_giving_back_on_any_reject",
-            what: "any reject gives back: the callee pays, awaits, and traps",
+            what: "gives back on any reject: the callee pays, awaits, traps",
             fault: Fault::CalleeTrapsAfterItsAwait,
             paid: 80,
             why: "The await of the callee was a commit point: its trap did not undo the payout, and the caller saw a reject like any other.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
-            what: "a record is kept: a trap after the payout",
+            what: "keeps a record: a trap after the payout",
             fault: Fault::TrapAfterPayout,
             got: TRAP,
             pending: 80,
@@ -243,7 +240,7 @@ fn withdrawals() -> Vec<Withdrawal> {
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
-            what: "a record is kept: the answer is lost",
+            what: "keeps a record: the answer is lost",
             fault: Fault::AnswerLost,
             pending: 80,
             paid: 80,
@@ -252,36 +249,36 @@ fn withdrawals() -> Vec<Withdrawal> {
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
-            what: "a record is kept: the request is lost",
+            what: "keeps a record: the request is lost",
             fault: Fault::RequestLost,
             pending: 80,
             why: "SysUnknown proves nothing, so the payment stays pending. The callee says that it did not pay.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
-            what: "a record is kept: the callee traps",
+            what: "keeps a record: the callee traps",
             fault: Fault::CalleeTraps,
             pending: 80,
-            why: "Of CANISTER_ERROR one does not know in general. The callee says that it did not pay.",
+            why: "CanisterError proves nothing in general. The callee says that it did not pay.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
-            what: "a record is kept: the request waits for 300 s",
+            what: "keeps a record: the request waits for 300 s",
             fault: Fault::RequestWaits,
             pending: 80,
             why: "The call is over, and the request with it, but SysUnknown does not say so. The callee says that it did not pay.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
-            what: "a record is kept: the callee rejects",
+            what: "keeps a record: the callee rejects",
             fault: Fault::CalleeRejects,
             why: "The callee promises that it pays nothing when it rejects, so the amount is given back at once.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {
-            what: "a record is kept: the system rejects",
+            what: "keeps a record: the system rejects",
             fault: Fault::SystemRejects,
-            why: "SYS_TRANSIENT is a clean reject: the callee never saw the request. The amount is given back at once.",
+            why: "SysTransient is a clean reject: the callee never saw the request. The amount is given back at once.",
             ..Withdrawal::GIVEN_BACK
         },
         Withdrawal {

@@ -14,15 +14,12 @@ use crate::stage::{Stage, accepted, decode};
 
 pub const LESSON: Lesson = Lesson {
     name: "rejects",
-    about: "What a caller may conclude when a call fails, and what it may not.",
+    about: "What you may conclude when a call fails, and what you may not.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
     explorations: Vec::new,
-    layout: Layout::Table(
-        "saw: the error that the caller got. may conclude: what its function conclude makes of it.\n\
-         clean, retryable: what ic-cdk says of it. grew by: the counter of the callee.\n",
-    ),
+    layout: Layout::Table,
 };
 
 /// A way to fail: what is tried, and what is predicted to become of it.
@@ -93,7 +90,7 @@ struct FailedCall {
 }
 
 /// The fact that tells the counter.
-const GROWN: &str = "grew by";
+const GROWN: &str = "callee grew by";
 
 /// How long the caller waits where it doesn't wait for ever.
 const WAIT: Duration = Duration::from_secs(60);
@@ -295,7 +292,7 @@ fn failures() -> Vec<Failure> {
             saw: "reject 5",
             conclusion: Conclusion::UnknownButCallEnded,
             grown: 1,
-            why: "The await of the callee was a commit point, so the timer was kept. It adds its 1 when the call has long ended.",
+            why: "The await of the callee was a commit point, so the timer was kept. It adds its 1 long after the call has ended.",
             ..Failure::DEFAULT
         },
         Failure {
@@ -315,7 +312,7 @@ fn failures() -> Vec<Failure> {
             conclusion: Conclusion::Unknown,
             is_clean: true,
             is_retryable: true,
-            why: "The call was not one of the callee. What its reject means, depends on the method: http_request may end so when servers have acted..",
+            why: "The management canister was called. What its reject means depends on the method: http_request may end like this after servers have acted.",
             ..Failure::DEFAULT
         },
         Failure {
@@ -356,7 +353,7 @@ fn failures() -> Vec<Failure> {
             saw: "unreadable reply",
             conclusion: Conclusion::Replied,
             grown: 1,
-            why: "The callee committed, and replied. That the caller can't read the reply changes nothing there.",
+            why: "The callee committed and replied. A caller that can't read the reply changes nothing about that.",
             ..Failure::DEFAULT
         },
     ]

@@ -19,7 +19,7 @@ use crate::stage::Stage;
 
 pub const LESSON: Lesson = Lesson {
     name: "reservation",
-    about: "Two canisters change together in two steps: prepare, which expires, and commit.",
+    about: "Two canisters change together in two steps: prepare, which expires, then commit.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -60,7 +60,7 @@ fn experiments() -> Vec<Experiment> {
     let experiments = [
         mistake(
             TAKE_THEN_PAY.method,
-            "takes a seat in one step, and traps before it is paid",
+            "takes a seat in one step, and traps before it takes the money",
             |stage| {
                 let seen = trap_before_payment(stage, TAKE_THEN_PAY)?;
                 Ok(vec![
@@ -74,7 +74,7 @@ fn experiments() -> Vec<Experiment> {
         )
         .asks(Question::new(
             "The callee has sold the only seat in one step. The caller traps before it takes the \
-             money. What is there a minute later?",
+             money. What are the seats a minute later?",
             [ONE_FREE, ONE_HELD, ONE_SOLD],
             SEATS_LATER,
             "The callee committed the sale in a message of its own. Nobody has the ticket, and \
@@ -82,7 +82,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         right_way(
             IN_TWO_STEPS.method,
-            "prepares, and traps before it is paid",
+            "holds a seat, and traps before it takes the money",
             |stage| {
                 let seen = trap_before_payment(stage, IN_TWO_STEPS)?;
                 Ok(vec![
@@ -96,15 +96,15 @@ fn experiments() -> Vec<Experiment> {
         )
         .asks(Question::new(
             "The callee holds the only seat. The caller traps before it takes the money, and does \
-             nothing more. What is there a minute later?",
+             nothing more. What are the seats a minute later?",
             [ONE_FREE, ONE_HELD, ONE_SOLD],
             SEATS_LATER,
-            "What was prepared and never committed expires: the callee looks at its clock whenever \
-             somebody looks at the seat.",
+            "A hold that is never committed expires. The callee looks at its clock whenever somebody \
+             looks at the seat.",
         )),
         mistake(
             PAY_THEN_TAKE.method,
-            "pays, takes a seat in one step, the answer is lost, and the buyer tries again",
+            "takes the money, then a seat in one step; the answer is lost, and the buyer tries again",
             |stage| {
                 let seen = lose_first_answer(stage, PAY_THEN_TAKE)?;
                 Ok(vec![
@@ -118,15 +118,15 @@ fn experiments() -> Vec<Experiment> {
         )
         .asks(Question::new(
             "A buyer has paid 10, but the answer to `take` is lost. The buyer tries again, and this \
-             time all goes well. What has the buyer got?",
+             time all goes well. What does the buyer have?",
             ["1 ticket, 10 paid", "1 ticket, 20 paid", "2 tickets, 20 paid"],
             BUYER,
-            "The first request was executed, only its answer was lost. The second one took another \
+            "The first request was executed; only its answer was lost. The second took another \
              seat.",
         )),
         right_way(
             IN_TWO_STEPS.method,
-            "prepares, the answer is lost, and the buyer tries again",
+            "holds a seat; the answer is lost, and the buyer tries again",
             |stage| {
                 let seen = lose_first_answer(stage, IN_TWO_STEPS)?;
                 Ok(vec![
@@ -139,29 +139,29 @@ fn experiments() -> Vec<Experiment> {
             },
         )
         .asks(Question::new(
-            "The answer to `prepare` is lost, and the buyer tries again with success. Of two seats, \
-             what is there a minute later?",
+            "The answer to `prepare` is lost. The buyer tries again, and it works. There were two \
+             seats. What are they a minute later?",
             [ONE_OF_TWO_SOLD, "1 sold, 1 held, 0 free", BOTH_SOLD],
             SEATS_LATER,
             "The first hold was never paid and never committed, so it expired.",
         )),
         right_way(
             IN_TWO_STEPS.method,
-            "commits after the hold has expired, and the seat is sold to another",
+            "commits after the hold has expired, when somebody else has the seat",
             commit_late,
         )
         .asks(Question::new(
             "A buyer has paid, but the network has no room for the commit. A minute later another \
-             buyer gets the seat. Then the commit is repeated, and arrives. What has the first buyer?",
+             buyer gets the seat. Then the commit is repeated, and arrives. What does the first buyer have?",
             ["0 tickets, 0 paid", "0 tickets, 10 paid", "1 ticket, 10 paid"],
             BUYER_THEN,
-            "The callee refuses a commit after the time of the hold, and never sells it later: so \
-             the caller can give the money back.",
+            "After the time of the hold the callee refuses the commit, now and for ever. So the caller \
+             can give the money back.",
         )),
         right_way("finish", "traps after the commit, and commits again", commit_twice).asks(
             Question::new(
                 "The callee has committed, and the caller traps when it learns that. Then `finish` \
-                 commits a second time. Of two seats, what is there in the end?",
+                 commits a second time. There were two seats. What are they at the end?",
                 ["0 sold, 0 held, 2 free", ONE_OF_TWO_SOLD, BOTH_SOLD],
                 SEATS,
                 "A commit names its hold. The second one finds it sold, and says the same as the \

@@ -61,6 +61,7 @@ fn experiments() -> Vec<Experiment> {
         .map(Increment::experiment)
         .collect();
     experiments.extend(questions_to_the_callee());
+    experiments.push(at_most_once());
     experiments
 }
 
@@ -72,37 +73,37 @@ fn increments() -> [Increment; 6] {
             method: WITHOUT_ID,
             lost: Some(Kind::Response),
             count: 2,
-            why: "The caller was told only that the outcome is unknown. It called again, and the callee did as it was told, twice.",
+            why: "The caller learned only that the outcome is unknown. It called again, and the callee incremented again.",
         },
         Increment {
             method: WITHOUT_ID,
             lost: Some(Kind::Request),
             count: 1,
-            why: "Here it was right to call again. But the caller saw the same reject as with a lost answer: it had luck.",
+            why: "Here it was right to call again. But the caller saw the same reject as with a lost answer. It was lucky.",
         },
         Increment {
             method: WITHOUT_ID,
             lost: None,
             count: 2,
-            why: "The trap undid what the caller did after its await, and nothing in the callee. The user could not know, and called again.",
+            why: "The trap undid what the caller did after its await, and nothing in the callee. The user could not know that.",
         },
         Increment {
             method: ONCE,
             lost: Some(Kind::Response),
             count: 1,
-            why: "The callee knew the id from the first call, and told its result again.",
+            why: "The callee knew the id from the first call, and returned that result again.",
         },
         Increment {
             method: ONCE,
             lost: Some(Kind::Request),
             count: 1,
-            why: "The callee had never seen the id, and did what it was told.",
+            why: "The callee had never seen the id, so it incremented.",
         },
         Increment {
             method: ONCE,
             lost: None,
             count: 1,
-            why: "The id was committed before the first call, so the trap did not undo it: the second call had the same.",
+            why: "The id was committed before the first call, so the trap did not undo it. The second call had the same id.",
         },
     ]
 }
@@ -123,7 +124,7 @@ impl Increment {
         let what = match self.lost {
             Some(Kind::Response) => "one increment, and the first answer gets lost",
             Some(_) => "one increment, and the first call gets lost",
-            None => "one increment; the caller traps after it, and the user calls again",
+            None => "one increment; the caller traps after the answer, and the user calls again",
         };
         let question = Question::new(
             &format!("{what}. What does the callee count?"),
@@ -209,7 +210,7 @@ fn questions_to_the_callee() -> [Experiment; 3] {
                 "every call gets lost, then the caller asks",
                 lose_all_calls,
             ),
-            "The callee never saw the id. And as requests arrive in the order sent, it won't see it later.",
+            "The callee never saw the id. Requests arrive in the order sent, so it won't see it later either.",
         ),
         asks(
             rule(
@@ -217,7 +218,7 @@ fn questions_to_the_callee() -> [Experiment; 3] {
                 "every answer gets lost, and the caller asks after more than 2 hours",
                 too_late,
             ),
-            "The callee remembers ids for 2 hours. It refuses what is older, so that it is not done twice; but whether it was done at all, nobody can tell.",
+            "The callee remembers ids for 2 hours and refuses older ones, so nothing is done twice. Whether it was done at all, nobody can tell any more.",
         ),
     ]
 }
@@ -283,6 +284,50 @@ fn ask(stage: &mut Stage, number: u64) -> Result<Remembered> {
     known.map_err(|why| anyhow!("the caller could not ask: {why}"))
 }
 
+// ---- What the system repeats, and what it doesn't ----------------------------------------------
+
+/// How often the callee counts, long after the caller has given up.
+const COUNT_LATER: &str = "a day later, it counts";
+
+fn at_most_once() -> Experiment {
+    rule(
+        WITHOUT_ID,
+        "three attempts: two calls and the third answer get lost, and a day passes",
+        delivered_at_most_once,
+    )
+    .on_local_replica()
+    .asks(Question::new(
+        "The caller calls three times, and gives up. The first two calls got lost, and the answer to \
+         the third. What does the callee count a day later?",
+        [0, 1, 3],
+        COUNT_LATER,
+        "Each call is delivered once or never. The system repeats nothing: only the caller does.",
+    ))
+}
+
+fn delivered_at_most_once(stage: &mut Stage) -> Result<Vec<Fact>> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let account = open(stage)?;
+    stage.hold()?;
+    let sent = stage.send(stage.caller, WITHOUT_ID, (account,))?;
+    stage.deliver_call(WITHOUT_ID)?;
+    for lost in [Kind::Request, Kind::Request, Kind::Response] {
+        lose(stage, lost)?;
+    }
+    let calls = stage.events().flat_map(|event| &event.calls).count();
+    let at_once = count(stage, account)?;
+    stage.advance_time(DAY)?;
+    let waiting = stage.waiting()?.len();
+    stage.release()?;
+    Ok(vec![
+        fact(RETURNED, NO_ANSWER, words(&stage.answer(&sent)?)),
+        fact(CALLS, "3 times", format!("{calls} times")),
+        fact(COUNT, 1, at_once),
+        fact("a day later, messages on their way", 0, waiting),
+        fact(COUNT_LATER, 1, count(stage, account)?),
+    ])
+}
+
 // ---- Calls -----------------------------------------------------------------------------------
 
 /// A new account of the callee. What follows is the scene that a reader wants to see.
@@ -325,16 +370,21 @@ fn call_and_lose(
     let sent = stage.send(stage.caller, method, (argument,))?;
     stage.deliver_call(method)?;
     for _ in 0..times {
-        if lost == Kind::Response {
-            stage.deliver(is(Kind::Request), Delivery::Normally)?;
-        }
-        stage.deliver(is(lost), Delivery::Lose)?;
-        stage.advance_time(WAIT)?;
-        // The system's answer: SysUnknown.
-        stage.deliver(is(Kind::Response), Delivery::Normally)?;
+        lose(stage, lost)?;
     }
     stage.release()?;
     stage.answer(&sent)
+}
+
+/// Loses the call that waits, or the answer to it, and delivers what the system then answers.
+fn lose(stage: &mut Stage, lost: Kind) -> Result<()> {
+    if lost == Kind::Response {
+        stage.deliver(is(Kind::Request), Delivery::Normally)?;
+    }
+    stage.deliver(is(lost), Delivery::Lose)?;
+    stage.advance_time(WAIT)?;
+    // The system's answer: SysUnknown.
+    stage.deliver(is(Kind::Response), Delivery::Normally)
 }
 
 fn is(kind: Kind) -> impl Fn(&WaitingMessage) -> bool {

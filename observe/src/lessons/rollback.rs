@@ -21,10 +21,7 @@ pub const LESSON: Lesson = Lesson {
     introduction: Some(introduction),
     experiments,
     explorations: explorations::all,
-    layout: Layout::Table(
-        "C1, C2: canister1 and canister2. before, after: what C1 changed before and after its last await.\n\
-         grew by: the counter of C1, that of C2, and the count of drops. –: there was nothing to change.\n",
-    ),
+    layout: Layout::Table,
 };
 
 fn experiments() -> Vec<Experiment> {
@@ -52,7 +49,7 @@ pub(super) fn ways_to_fail() -> Vec<Way> {
             after: undone(1),
             callee: kept(1),
             answer: TRAP,
-            why: "The await sent a call and so ended the first message: a commit point. The trap undoes only the message after it.",
+            why: "The await sent a call, and that ended the first message: a commit point. The trap undoes only the message after it.",
             ..Way::NOTHING
         },
         Way {
@@ -123,7 +120,7 @@ pub(super) fn ways_to_fail() -> Vec<Way> {
             before: kept(1),
             after: kept(1),
             answer: "reply: call not sent",
-            why: "The call was not sent, so there was no commit point at the await; but the message ended normally.",
+            why: "The call was not sent, so the await was no commit point. But the message ended normally.",
             ..Way::NOTHING
         },
         Way {

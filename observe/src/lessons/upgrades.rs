@@ -16,7 +16,7 @@ use crate::stage::{Stage, accepted};
 
 pub const LESSON: Lesson = Lesson {
     name: "upgrades",
-    about: "An upgrade while a call is in flight, without and with stopping first.",
+    about: "An upgrade while a call is open: without stopping first, and with it.",
     canisters: Canisters::Room,
     introduction: None,
     experiments,
@@ -28,7 +28,7 @@ fn experiments() -> Vec<Experiment> {
     vec![
         mistake(
             "order",
-            "the caller is upgraded while its call is in flight",
+            "the caller is upgraded while its call is open",
             upgraded_in_flight,
         )
         .on_local_replica()
@@ -37,23 +37,23 @@ fn experiments() -> Vec<Experiment> {
              The lock was saved with the state. How is it after the answer?",
             ["open", "locked"],
             SAVED_LOCK,
-            "The code that would open it was in the memory of the old instance, and went with it. \
-             The answer found nothing there but a trap; the lock had been saved.",
+            "The code that would open it was in the memory of the old instance, and is gone. The \
+             answer found nothing there and trapped. The lock had been saved.",
         )),
         mistake(
             "order",
-            "the same, and the next order is on its way when the answer comes",
+            "the same; another order has been sent since when the answer arrives",
             answer_for_another,
         )
         .on_local_replica()
         .asks(Question::new(
             "The same, but the next order was sent after the upgrade, and the callee has not begun \
-             with it. The answer to the first order comes. How often did the caller see the next \
+             it. The answer to the first order arrives. How often has the caller seen the next \
              order done?",
             ["never", "once", "twice"],
             NEXT_SEEN,
-            "The answer is brought to a place in memory. At the same place the new instance keeps \
-             its wait for the next order, and takes the answer for its own.",
+            "The answer goes to an address in memory. The new instance keeps its wait for the next \
+             order at the same address, and takes the answer for its own.",
         )),
         right_way(
             "order",
@@ -62,16 +62,16 @@ fn experiments() -> Vec<Experiment> {
         )
         .on_local_replica()
         .asks(Question::new(
-            "At the same moment the caller is stopped, and upgraded when it has stopped. How is \
-             the lock in the end?",
+            "The caller is stopped at the same moment, and upgraded when it has stopped. How is the \
+             lock at the end?",
             ["open", "locked"],
             SAVED_LOCK,
-            "Stopping refuses new calls but delivers answers to open ones. It ended only when the \
-             method had come to its end, and had opened the lock.",
+            "A stopping canister refuses new calls and accepts the answers to its open ones. It \
+             stopped only after the method had ended and had opened the lock.",
         )),
         right_way(
             "order_with_journal",
-            "the caller is upgraded while its call is in flight, and has a journal",
+            "the caller is upgraded while its call is open, and has a journal",
             upgraded_with_journal,
         )
         .on_local_replica()
@@ -85,7 +85,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         mistake(
             "order_slow",
-            "the callee is upgraded in an await of its own, while it handles the call",
+            "the callee is upgraded in the middle of the call, at an await of its own",
             callee_upgraded_in_flight,
         )
         .on_local_replica()
@@ -116,12 +116,12 @@ fn experiments() -> Vec<Experiment> {
             trapping_pre_upgrade,
         )
         .asks(Question::new(
-            "The caller's pre_upgrade traps; that of the version to which it is upgraded would not. \
-             A controller stops the caller first. What becomes of the upgrade?",
+            "The caller's pre_upgrade traps. The new version's would not. A controller stops the caller \
+             first. What becomes of the upgrade?",
             ["refused", "accepted", "accepted, and the state is lost"],
             STOPPED_FIRST,
-            "The pre_upgrade that is run is that of the version that is installed. Its trap cancels \
-             the upgrade, and so it does with every other, for as long as it traps.",
+            "The installed version runs its own pre_upgrade. Its trap cancels the upgrade, and every \
+             later one, for as long as it traps.",
         )),
     ]
 }

@@ -24,7 +24,12 @@ impl Embedded {
     /// A new one.
     pub fn new() -> Self {
         Embedded {
-            replica: Replica::new(Config::default()),
+            // What is told of a reject is its first line: where a message trapped would be found out
+            // for nothing.
+            replica: Replica::new(Config {
+                backtraces: false,
+                ..Config::default()
+            }),
         }
     }
 

@@ -22,6 +22,15 @@ pub struct Reject {
     pub message: String,
 }
 
+/// What a reject's text says is wrong. A network adds where it happened and what can be done about it, in
+/// lines of their own, and ends the first with a full stop if it adds something.
+pub fn what_is_wrong(message: &str) -> &str {
+    match message.split_once('\n') {
+        Some((first, _)) => first.strip_suffix('.').unwrap_or(first),
+        None => message,
+    }
+}
+
 /// A call to be sent.
 pub struct Call<'a> {
     /// Which of the users calls.

@@ -12,12 +12,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use candid::Principal;
 use ic_agent::agent::{AgentError, CallResponse, RejectResponse, RequestStatusResponse};
 use ic_agent::{Agent, Identity, RequestId};
+use local_replica::Replica;
 use tokio::runtime::Runtime;
 
 use self::control::Control;
-use local_replica::Replica;
-
-use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State};
+use super::interface::{Answer, Call, Controls, Network, Reject, Sent, State, what_is_wrong};
 
 /// The network itself, as dfx and icp name it.
 const MAINNET: &str = "https://icp-api.io";
@@ -40,13 +39,13 @@ pub struct Remote {
 
 impl Remote {
     /// The network at a URL, or mainnet if the URL is `ic`. Without the file of an identity, the
-    /// first user is a new one.
+    /// first user is a new one. The token is for the controls of a local replica.
     ///
     /// # Errors
     ///
-    /// If the file can't be read, the network does not answer, or it is a local replica that holds
-    /// messages back: then no call would be answered.
-    pub fn at(url: &str, identity_file: Option<&Path>) -> Result<Self> {
+    /// If the file can't be read, the network does not answer, it is a local replica that needs
+    /// another token, or one that holds messages back: then no call would be answered.
+    pub fn at(url: &str, identity_file: Option<&Path>, token: Option<&str>) -> Result<Self> {
         let user = match identity_file {
             Some(file) => identity::from_pem_file(file)?,
             None => identity::new()?,
@@ -80,12 +79,16 @@ impl Remote {
                 .block_on(agent.fetch_root_key())
                 .map_err(|error| anyhow!("no network answers at {url}: {}", plain(&error)))?;
         }
-        let (control, held) = Control::find(Arc::clone(&runtime), http, parsed)
+        let (control, held) = Control::find(Arc::clone(&runtime), http, parsed, token)?
             .map_or((None, false), |(control, held)| (Some(control), held));
         if held {
+            let authorization = match token {
+                Some(_) => " -H 'authorization: Bearer <the token>'",
+                None => "",
+            };
             bail!(
                 "messages are held back at {url}, by another observe or by one that was \
-                 interrupted; to let them go: curl -d '{{\"hold\": false}}' \
+                 interrupted; to let them go: curl{authorization} -d '{{\"hold\": false}}' \
                  {}/local-replica/hold",
                 url.trim_end_matches('/')
             );
@@ -222,7 +225,9 @@ fn rejected(method: &str, error: AgentError) -> Result<Reject> {
 fn plain(error: &AgentError) -> impl Display {
     let mut text = match error {
         AgentError::CertifiedReject { reject, .. }
-        | AgentError::UncertifiedReject { reject, .. } => reject.reject_message.clone(),
+        | AgentError::UncertifiedReject { reject, .. } => {
+            what_is_wrong(&reject.reject_message).to_owned()
+        }
         error => error.to_string(),
     };
     let mut source = std::error::Error::source(error);

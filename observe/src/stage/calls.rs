@@ -126,7 +126,7 @@ impl Stage {
     }
 
     /// Does an experiment. Whatever it leaves behind, afterwards messages are no longer held back,
-    /// the calls are again those of the first user, and both canisters run.
+    /// the calls are again those of the first user, and all canisters run.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Stage {
         self.user = 0;
         if result.is_err() {
             // It may have been about to start a canister that it stopped.
-            for canister in [self.caller, self.callee] {
+            for canister in self.canisters() {
                 // The error that is told is the experiment's.
                 let _started = self.command(canister, "start_canister");
             }
@@ -186,6 +186,21 @@ impl Stage {
             Some(number) => format!("user {}", number + 1),
             None => principal.to_text(),
         }
+    }
+
+    /// The canisters: the caller, the callee, and the proxy if there is one.
+    fn canisters(&self) -> Vec<Principal> {
+        let canisters = self.deployment.canisters();
+        canisters.map(|(canister, _)| canister).collect()
+    }
+
+    /// The lesson's proxy.
+    ///
+    /// # Errors
+    ///
+    /// If it has none.
+    pub fn proxy(&self) -> Result<Principal> {
+        self.deployment.proxy.context("this lesson has no proxy")
     }
 
     /// All deployments that the stage knows.
@@ -336,7 +351,7 @@ impl Stage {
         };
         let (events, next) = controls.timeline(next_event)?;
         self.next_event = next;
-        let ours = [self.caller, self.callee];
+        let ours = self.canisters();
         let concerns = |event: &Event| {
             ours.contains(&event.canister)
                 || ours.contains(&event.caller)

@@ -12,7 +12,7 @@ use crate::deployment::install_args;
 use crate::network::{Answer, Sent};
 
 impl Stage {
-    /// Upgrades the caller or the callee to the module that it has.
+    /// Upgrades one of the canisters to the module that it has.
     ///
     /// # Errors
     ///
@@ -33,6 +33,17 @@ impl Stage {
     ) -> Result<Answer> {
         let module = self.deployment.module(canister)?;
         let args = install_args(canister, module, CanisterInstallMode::Upgrade(flags))?;
+        self.manage(canister, "install_code", (args,))
+    }
+
+    /// Installs its module in one of the canisters, which has none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer. A refusal is an answer.
+    pub fn install(&mut self, canister: Principal) -> Result<Answer> {
+        let module = self.deployment.module(canister)?;
+        let args = install_args(canister, module, CanisterInstallMode::Install)?;
         self.manage(canister, "install_code", (args,))
     }
 

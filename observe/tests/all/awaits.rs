@@ -4,6 +4,8 @@
 use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{assert_questions_can_be_answered, observe, stage, text};
 use candid::CandidType;
+use ic_management_canister_types::CanisterInstallMode;
+use observe::deployment::install_args;
 use observe::lessons::awaits::LESSON;
 use observe::network::timeline::{Ending, Event, Step};
 use observe::network::{Delivery, Kind, WaitingMessage};
@@ -301,6 +303,36 @@ fn an_order_that_fails_without_a_trap_opens_its_lock() {
     assert_eq!(account(&mut stage, number).lock, LockState::Open);
     accepted(stage.command(stage.callee, "start_canister").unwrap()).unwrap();
     assert_eq!(orders(&mut stage, number), 0);
+}
+
+/// A callee that takes orders and replies with nothing, which is no Candid:
+///
+/// ```wat
+/// (module
+///   (import "ic0" "msg_reply" (func))
+///   (func (export "canister_update take_order") (call 0)))
+/// ```
+fn callee_with_unreadable_reply() -> Vec<u8> {
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    module.extend(b"\x01\x04\x01\x60\0\0"); // The type of both functions.
+    module.extend(b"\x02\x11\x01\x03ic0\x09msg_reply\0\0");
+    module.extend(b"\x03\x02\x01\0");
+    module.extend(b"\x07\x1e\x01\x1acanister_update take_order\0\x01");
+    module.extend(b"\x0a\x06\x01\x04\0\x10\0\x0b");
+    module
+}
+
+#[test]
+fn an_order_whose_reply_cannot_be_read_leaves_its_lock_behind() {
+    let mut stage = stage(&LESSON);
+    let number = open(&mut stage);
+    let module = callee_with_unreadable_reply();
+    let args = install_args(stage.callee, module, CanisterInstallMode::Reinstall).unwrap();
+    let installed = stage.manage(stage.callee, "install_code", (args,));
+    installed.unwrap().unwrap();
+    let answer = stage.call(stage.caller, "order", (number,)).unwrap();
+    answer.expect_err("nobody knows whether the order was taken");
+    assert_eq!(account(&mut stage, number).lock, LockState::LeftBehind);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn the_whole_lesson_is_as_predicted() {
     let output = observe(&["callees"]);
     assert_eq!(text(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    assert!(text(&output.stdout).ends_with("\n4 of 4 as predicted.\n"));
+    assert!(text(&output.stdout).ends_with("\n5 of 5 as predicted.\n"));
 }
 
 #[test]

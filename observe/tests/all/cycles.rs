@@ -287,7 +287,7 @@ impl World {
         let events = self.replica.timeline().since(first_event);
         let executed = events.filter(|event| event.canister == self.callee);
         let fees: u128 = executed
-            .map(|event| fees::execution(event.instructions))
+            .map(|event| fees::execution(event.instructions, false))
             .sum();
         Ended {
             back,

@@ -9,7 +9,7 @@ use self::reader::Imports;
 
 /// The modules, the lowest first. None imports one of its own layer.
 const LAYERS: &[&[&str]] = &[
-    &["network", "style"],
+    &["legend", "network", "style"],
     &["answer", "deployment"],
     &["stage"],
     &["exploration", "story"],

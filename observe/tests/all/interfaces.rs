@@ -18,7 +18,7 @@ fn every_written_interface_is_that_of_the_code() {
         .into();
     for room in fs::read_dir(project().join("lessons")).unwrap() {
         let room = room.unwrap().path();
-        for part in ["caller", "callee"] {
+        for part in ["caller", "callee", "proxy"] {
             let written = room.join(part).with_extension("did");
             if written.exists() {
                 let name = room.file_name().unwrap().to_str().unwrap();

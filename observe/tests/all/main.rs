@@ -14,9 +14,13 @@ mod imports;
 mod interfaces;
 mod interleaving;
 mod journal;
+mod ledger;
+mod ledger_faults;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
+mod loops;
+mod map;
 mod motoko;
 #[cfg(feature = "network")]
 mod network;

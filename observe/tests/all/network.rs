@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use candid::Principal;
+use local_replica::http::Access;
 use local_replica::owner::Handle;
 use local_replica::{Config, Replica, http};
 use observe::deployment::Deployment;
@@ -42,12 +43,28 @@ impl Server {
         Server::start(|router| router.layer(from_fn(without_controls)))
     }
 
+    /// A local replica whose controls need this token.
+    fn with_token(token: &str) -> Self {
+        let access = Access {
+            token: Some(token.to_owned()),
+            ..Access::default()
+        };
+        Server::made(access, |router| router)
+    }
+
     fn start(change: impl FnOnce(axum::Router) -> axum::Router) -> Self {
+        Server::made(Access::default(), change)
+    }
+
+    fn made(access: Access, change: impl FnOnce(axum::Router) -> axum::Router) -> Self {
         let runtime = Runtime::new().unwrap();
         let owner = Handle::start(Replica::new(Config::default())).unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        runtime.spawn(http::serve(listener, change(http::router(owner))));
+        runtime.spawn(http::serve(
+            listener,
+            change(http::router_with(owner, access)),
+        ));
         Server {
             url,
             _runtime: runtime,
@@ -133,7 +150,7 @@ fn what_only_the_local_replica_can_show_is_said_and_is_no_failure() {
 #[test]
 fn where_messages_are_held_back_it_is_said_how_to_let_them_go() {
     let server = Server::local_replica();
-    let mut network = Remote::at(&server.url, None).unwrap();
+    let mut network = Remote::at(&server.url, None, None).unwrap();
     network.controls().unwrap().hold(true).unwrap();
     let (printed, status) = server.observe(&["rollback"]);
     assert_eq!(status, Some(2));
@@ -149,9 +166,27 @@ fn where_messages_are_held_back_it_is_said_how_to_let_them_go() {
 }
 
 #[test]
+fn controls_that_need_a_token_are_used_with_it_and_said_without() {
+    let server = Server::with_token("secret");
+    let arguments = ["rollback", "increment_both_then_trap", "--timeline"];
+    let inside = text(&observe(&arguments).stdout).to_owned();
+    let with = |token: &'static str| {
+        let arguments = [&arguments[..], &["--token", token]].concat();
+        server.observe(&arguments)
+    };
+    assert_eq!(with("secret"), (inside, Some(0)));
+    for (printed, status) in [with("wrong"), server.observe(&arguments)] {
+        assert_eq!(status, Some(2));
+        assert!(printed.starts_with("error: the controls of"), "{printed}");
+        assert!(printed.contains("--token <TOKEN>"), "{printed}");
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+    }
+}
+
+#[test]
 fn a_pair_that_was_deployed_before_can_be_observed() {
     let server = Server::local_replica();
-    let mut network = Box::new(Remote::at(&server.url, None).unwrap());
+    let mut network = Box::new(Remote::at(&server.url, None, None).unwrap());
     let folders = folders(wasm());
     let pair = Deployment::new(network.as_mut(), LESSON.modules(&folders)).unwrap();
     let ids = [pair.caller.to_text(), pair.callee.to_text()];
@@ -188,7 +223,7 @@ fn the_user_is_who_the_identity_file_says() {
 
 /// The first user of a network, who is the same each time if a file says who that is.
 fn user(server: &Server, identity: Option<&Path>) -> Principal {
-    let user = || Remote::at(&server.url, identity)?.user(0);
+    let user = || Remote::at(&server.url, identity, None)?.user(0);
     let first = user().unwrap();
     assert_eq!(first == user().unwrap(), identity.is_some());
     first

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use observe::lesson::Canisters;
 use observe::lessons::{LESSONS, all};
 
+use crate::support::blocks::{fill, function, with_messages};
 use crate::support::{observe, project, text};
 
 /// Writes a file, or compares it with what it should be.
@@ -29,7 +29,7 @@ fn keep(file: &Path, fresh: &str) {
 }
 
 /// The rooms of the lessons, in their order: the lesson's name, and the room's.
-fn rooms() -> Vec<(&'static str, String)> {
+pub(crate) fn rooms() -> Vec<(&'static str, String)> {
     let rooms = LESSONS.iter().zip(1..);
     rooms
         .map(|(lesson, number)| (lesson.name, format!("{number:02}-{}", lesson.name)))
@@ -37,7 +37,7 @@ fn rooms() -> Vec<(&'static str, String)> {
 }
 
 /// What belongs on a page beside outputs and code.
-enum Page {
+pub(crate) enum Page {
     /// The list of the lessons.
     Readme,
     /// Links to the lessons before and after this one.
@@ -47,7 +47,7 @@ enum Page {
 }
 
 /// All pages with outputs or code.
-fn pages() -> Vec<(PathBuf, Page)> {
+pub(crate) fn pages() -> Vec<(PathBuf, Page)> {
     let mut pages = vec![
         (project().join("README.md"), Page::Readme),
         (project().join("canisters/motoko/README.md"), Page::Other),
@@ -80,7 +80,11 @@ fn pages_show_the_outputs_the_code_and_the_lessons_of_today() {
                 assert_eq!(output.status.code(), Some(0), "{comment}: {printed}");
                 return Some(printed);
             }
-            if comment == "the lessons" {
+            if comment == "the legend" {
+                return Some(observe::legend::whole());
+            }
+            // The list of lessons is no block, and states are drawn by hand: `map` compares them.
+            if comment == "the lessons" || comment.starts_with("states of ") {
                 return None;
             }
             let code = comment.strip_prefix("code of ");
@@ -107,120 +111,6 @@ fn pages_show_the_outputs_the_code_and_the_lessons_of_today() {
     assert!(shown > LESSONS.len(), "only {shown} were found");
 }
 
-/// A page with every block filled anew that stands under a comment for which there is a text.
-fn fill(page: &str, mut text_for: impl FnMut(&str) -> Option<String>) -> String {
-    let mut fresh = String::new();
-    let mut rest = page;
-    while let Some((before, after)) = rest.split_once("<!-- ") {
-        let (comment, after) = after.split_once("-->\n").expect("the comment ends");
-        fresh.push_str(&format!("{before}<!-- {comment}-->\n"));
-        rest = after;
-        let Some(text) = text_for(comment.trim_end()) else {
-            continue;
-        };
-        let block = after
-            .strip_prefix("```")
-            .and_then(|block| block.split_once('\n'));
-        let (language, block) = block.unwrap_or_else(|| panic!("{comment}: no block follows"));
-        // A block may be empty.
-        let end = match block.starts_with("```\n") {
-            true => 0,
-            false => block.find("\n```\n").expect("the block ends") + 1,
-        };
-        assert!(
-            !text.contains("\n```\n"),
-            "{comment}: the block would end too early"
-        );
-        let ending = if text.ends_with('\n') { "" } else { "\n" };
-        fresh.push_str(&format!("```{language}\n{text}{ending}"));
-        rest = &block[end..];
-    }
-    fresh + rest
-}
-
-/// A function of a source, with the comments and attributes that belong to it.
-fn function(source: &str, name: &str) -> Option<String> {
-    let lines: Vec<&str> = source.lines().collect();
-    let is_it = |line: &&str| {
-        let line = line.trim_start_matches("pub ").trim_start_matches("async ");
-        let rest = line
-            .strip_prefix("fn ")
-            .and_then(|rest| rest.strip_prefix(name));
-        rest.is_some_and(|rest| rest.starts_with(['(', '<']))
-    };
-    let first = lines.iter().position(is_it)?;
-    let above = lines[..first]
-        .iter()
-        .rev()
-        .take_while(|line| line.starts_with("///") || line.starts_with("#["));
-    let begin = first - above.count();
-    let end = first + lines[first..].iter().position(|line| *line == "}")?;
-    Some(lines[begin..=end].join("\n") + "\n")
-}
-
-/// A function without its comments, and beside it a bracket for each message that runs it: they end
-/// where it awaits.
-fn with_messages(function: &str, messages: &[&str]) -> String {
-    let lines: Vec<&str> = function
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//") && !line.is_empty())
-        .collect();
-    let width = lines.iter().map(|line| line.chars().count()).max();
-    let width = width.unwrap_or_default() + 2;
-    let mut parts: Vec<Vec<&str>> = vec![Vec::new()];
-    for line in &lines {
-        parts.last_mut().expect("there is one").push(line);
-        if line.contains(".await") {
-            parts.push(Vec::new());
-        }
-    }
-    assert_eq!(parts.len(), messages.len(), "the messages of\n{function}");
-    let mut text = String::new();
-    for (part, message) in parts.iter().zip(messages) {
-        let last = part.len() - 1;
-        for (index, line) in part.iter().enumerate() {
-            let bracket = match index {
-                0 => format!("┐ message {message}"),
-                index if index == last => "┘ COMMIT POINT".to_owned(),
-                _ => "│".to_owned(),
-            };
-            let _ = writeln!(text, "{line:width$}// {bracket}");
-        }
-    }
-    text
-}
-
-#[test]
-fn a_block_is_filled_whatever_it_holds() {
-    let page = "a\n<!-- output of x -->\n```text\nold\n```\n<!-- other -->\nb\n<!-- output of y -->\n```rust\n```\nc\n";
-    let fresh = fill(page, |comment| {
-        comment
-            .strip_prefix("output of ")
-            .map(|what| format!("new {what}\n"))
-    });
-    assert_eq!(
-        fresh,
-        "a\n<!-- output of x -->\n```text\nnew x\n```\n<!-- other -->\nb\n<!-- output of y -->\n```rust\nnew y\n```\nc\n"
-    );
-}
-
-#[test]
-fn a_function_is_found_with_its_comments_and_split_at_its_awaits() {
-    let source = "fn other() {\n}\n\n/// Does.\n#[update]\nasync fn it(a: u8) {\n    // Why.\n    a();\n    b().await;\n    c();\n}\n\nfn items() {\n}\n";
-    let it = function(source, "it").unwrap();
-    assert!(it.starts_with("/// Does.\n#[update]\nasync fn it") && it.ends_with("c();\n}\n"));
-    assert_eq!(function(source, "item"), None);
-    let expected = "\
-#[update]             // ┐ message 1
-async fn it(a: u8) {  // │
-    a();              // │
-    b().await;        // ┘ COMMIT POINT
-    c();              // ┐ message 3
-}                     // ┘ COMMIT POINT
-";
-    assert_eq!(with_messages(&it, &["1", "3"]), expected);
-}
-
 // ---- The list of lessons ---------------------------------------------------------------------------
 
 #[test]
@@ -235,12 +125,12 @@ fn every_lesson_has_its_room_and_no_room_is_without_a_lesson() {
     let rooms: Vec<String> = rooms().into_iter().map(|(_, room)| room).collect();
     assert_eq!(found, rooms);
     for (lesson, room) in LESSONS.iter().zip(&rooms) {
-        let files: &[&str] = match lesson.canisters {
-            Canisters::Room => &["caller.rs", "callee.rs", "caller.did", "callee.did"],
-            _ => &[],
-        };
-        for file in files.iter().chain(&["README.md"]) {
-            assert!(folder.join(room).join(file).is_file(), "{room}/{file}");
+        let room = folder.join(room);
+        assert!(room.join("README.md").is_file(), "{}", room.display());
+        for part in lesson.canisters.in_room() {
+            for file in [format!("{part}.rs"), format!("{part}.did")] {
+                assert!(room.join(&file).is_file(), "{}: {file}", room.display());
+            }
         }
     }
 }
@@ -279,8 +169,12 @@ fn with_links(page: &str, index: usize) -> String {
             .get(index + 1)
             .map(|room| format!("Next: {}", link(room))),
     ];
-    let links: Vec<String> = links.into_iter().flatten().collect();
-    let is_content = |line: &&str| !line.starts_with("Previous: ") && !line.starts_with("Next: ");
+    let map = "[The map](../../docs/map.md)".to_owned();
+    let links: Vec<String> = links.into_iter().flatten().chain([map]).collect();
+    let is_content = |line: &&str| {
+        let links = ["Previous: ", "Next: ", "[The map](../../docs/map.md)"];
+        !links.iter().any(|link| line.starts_with(link))
+    };
     let lines: Vec<&str> = page.lines().filter(is_content).collect();
     let content = lines.join("\n");
     format!("{}\n\n{}\n", content.trim_end(), links.join(" · "))
@@ -293,7 +187,8 @@ fn every_link_on_a_page_leads_somewhere() {
     for page in pages().into_iter().map(|(page, _)| page).chain(more) {
         let written = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{}", page.display()));
         for link in written.split("](").skip(1) {
-            let link = link.split([')', '#']).next().unwrap_or_default();
+            // A link may have a title.
+            let link = link.split([')', '#', ' ']).next().unwrap_or_default();
             if link.is_empty() || link.starts_with("http") {
                 continue;
             }
@@ -333,10 +228,7 @@ fn the_lessons_have_no_name_twice() {
 fn canisters() -> Vec<(&'static str, String, &'static str)> {
     let mut canisters = Vec::new();
     for (lesson, (name, room)) in LESSONS.iter().zip(rooms()) {
-        if lesson.canisters != Canisters::Room {
-            continue;
-        }
-        for part in ["caller", "callee"] {
+        for &part in lesson.canisters.in_room() {
             let source = project().join(format!("lessons/{room}/{part}.rs"));
             assert!(source.exists(), "lessons/{room} has no {part}.rs");
             canisters.push((name, room.clone(), part));
@@ -375,9 +267,16 @@ fn has_tests(room: &Path, file: &str) -> bool {
 
 #[test]
 fn dfx_knows_every_canister_of_a_lesson() {
-    let canisters = canisters().into_iter().map(|(lesson, room, part)| {
-        let dependencies = match part {
-            "caller" => format!("      \"dependencies\": [\"{lesson}_callee\"],\n"),
+    let all = canisters();
+    let canisters = all.iter().map(|(lesson, room, part)| {
+        // The caller calls all others of its room.
+        let others = all.iter().filter(|(of, _, other)| of == lesson && *other != "caller");
+        let others = others.map(|(_, _, other)| format!("\"{lesson}_{other}\""));
+        let dependencies = match *part {
+            "caller" => {
+                let others: Vec<String> = others.collect();
+                format!("      \"dependencies\": [{}],\n", others.join(", "))
+            }
             _ => String::new(),
         };
         format!(

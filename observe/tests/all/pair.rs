@@ -38,7 +38,11 @@ fn a_canister1_that_does_not_know_canister2_does_nothing_and_says_what_to_do() {
     let callee = empty_folder("unknown-callee").join("canister3.wasm");
     fs::copy(wasm().join("canister2.wasm"), &callee).unwrap();
     let caller = wasm().join("canister1.wasm");
-    let mut stage = stage_of(Modules { caller, callee });
+    let mut stage = stage_of(Modules {
+        caller,
+        callee,
+        proxy: None,
+    });
     let Got::Reject { code, message, .. } = call(&mut stage, "increment_both") else {
         panic!("it is not rejected");
     };

@@ -25,7 +25,7 @@ fn observed<'a>(finding: &'a Finding, what: &str) -> &'a str {
     &fact.unwrap_or_else(|| panic!("no fact '{what}'")).observed
 }
 
-const GROWN: &str = "grew by";
+const GROWN: &str = "callee grew by";
 
 #[test]
 fn the_whole_lesson_is_as_predicted() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::{observe, stage, text};
 use candid::{CandidType, Principal};
 use observe::lessons::retries::LESSON;
+use observe::network::{Delivery, Kind};
 use observe::stage::Stage;
 use serde::Deserialize;
 
@@ -90,7 +91,7 @@ fn increment_with(stage: &mut Stage, account: u64, id: IncrementId) -> Result<u6
 fn the_whole_lesson_is_as_predicted() {
     let output = observe(&["retries"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).ends_with("\n9 of 9 as predicted.\n"));
+    assert!(text(&output.stdout).ends_with("\n10 of 10 as predicted.\n"));
 }
 
 #[test]
@@ -118,6 +119,39 @@ fn however_often_it_is_called_an_increment_is_done_once() {
     let number = begin(&mut stage, account);
     assert_eq!(increment_once(&mut stage, number), Ok(2));
     assert_eq!(count(&mut stage, account), Some(2));
+}
+
+#[test]
+fn each_call_is_executed_once_or_never_whatever_gets_lost() {
+    let mut stage = stage(&LESSON);
+    let kinds = [Kind::Request, Kind::Response];
+    for first in kinds {
+        for second in kinds {
+            for third in kinds {
+                let account = open(&mut stage);
+                let lost = [first, second, third];
+                stage.hold().unwrap();
+                let method = "increment_without_id";
+                stage.send(stage.caller, method, (account,)).unwrap();
+                stage.deliver_call(method).unwrap();
+                for kind in lost {
+                    let deliver = |stage: &mut Stage, kind, how| {
+                        stage.deliver(|message| message.kind == kind, how).unwrap();
+                    };
+                    if kind == Kind::Response {
+                        deliver(&mut stage, Kind::Request, Delivery::Normally);
+                    }
+                    deliver(&mut stage, kind, Delivery::Lose);
+                    stage.advance_time(60 * SECOND).unwrap();
+                    deliver(&mut stage, Kind::Response, Delivery::Normally);
+                }
+                stage.release().unwrap();
+                let executed = lost.iter().filter(|kind| **kind == Kind::Response).count();
+                let counted = count(&mut stage, account).unwrap();
+                assert_eq!(counted, executed as u64, "{lost:?}");
+            }
+        }
+    }
 }
 
 #[test]

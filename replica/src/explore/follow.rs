@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::report::Report;
+use super::random::Draw;
+use super::report::{Progress, Report};
 use super::run::{Bounds, take};
 use super::schedule::Schedule;
-use super::search::Search;
 use super::setup::Explore;
 use super::watch::Watch;
 use crate::replica::Replica;
@@ -13,9 +13,14 @@ use crate::replica::Replica;
 impl Explore {
     /// Goes through all orders.
     pub fn run(&self) -> Report {
+        self.run_watched(&mut |_| true)
+    }
+
+    /// Goes through all orders, and tells `watcher` from time to time how far it is, until that
+    /// returns `false`.
+    pub fn run_watched(&self, watcher: &mut dyn FnMut(Progress) -> bool) -> Report {
         let rules = self.rules();
         let mut report = Report::default();
-        let mut left = self.limit;
         // With few faults first: what is found so is the shortest, and if the limit is reached, it is
         // known how far everything was seen.
         for faults in 0..=self.bounds.faults {
@@ -23,16 +28,29 @@ impl Explore {
                 faults,
                 ..self.bounds
             };
-            let mut watch = Watch::new(self, &rules);
-            let mut search = Search::new(&rules, bounds);
-            let complete = search.run(self.start.fork(), left, &mut watch);
-            left -= search.taken;
-            watch.report(&mut report, search.taken);
+            let before = report.deliveries;
+            let mut watcher = |deliveries| {
+                let deliveries = before + deliveries;
+                watcher(Progress { faults, deliveries })
+            };
+            let left = self.limit - before;
+            let (watch, deliveries, complete) = self.search(&rules, bounds, left, &mut watcher);
+            report.deliveries += deliveries;
+            watch.report(&mut report, complete);
             if !complete {
                 report.beyond = Some(faults);
                 break;
             }
             report.exhausted = Some(faults);
+        }
+        if report.beyond.is_some() && self.random.orders > 0 {
+            let mut draw = Draw::new(self.random.seed);
+            let mut watch = Watch::new(self, &rules);
+            for _ in 0..self.random.orders {
+                self.run_random(&rules, &mut draw, &mut watch);
+            }
+            watch.report(&mut report, false);
+            report.random = Some(self.random);
         }
         self.explain(&mut report, &rules);
         report

@@ -17,6 +17,7 @@ impl Place<'_> {
 }
 
 /// A step that was taken.
+#[derive(Clone)]
 pub(super) struct Taken {
     pub(super) step: Step,
     pub(super) concern: Concern,
@@ -26,6 +27,19 @@ pub(super) struct Taken {
     pub(super) request: Option<(CanisterId, CanisterId)>,
     /// Whether an older message could have been delivered.
     pub(super) departs: bool,
+}
+
+impl Taken {
+    /// A step of which nobody asks what must come before it.
+    pub(super) fn alone(step: Step, departs: bool) -> Self {
+        Taken {
+            step,
+            concern: Concern::All,
+            before: Set::default(),
+            request: None,
+            departs,
+        }
+    }
 }
 
 /// Places in a path.

@@ -16,6 +16,13 @@ pub struct Seen {
     pub traps: u64,
 }
 
+impl Seen {
+    /// Whether a user sees the same.
+    pub fn is_like(&self, other: &Seen) -> bool {
+        self.answers == other.answers && self.looks == other.looks
+    }
+}
+
 /// Something that can come out.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -79,6 +86,26 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// The properties that were to hold sometimes, and never did.
     pub never: Vec<String>,
+    /// What was tried beyond the limit.
+    pub random: Option<Random>,
+}
+
+/// Orders that were drawn at random, because there are too many to go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Random {
+    /// How many were run.
+    pub orders: u64,
+    /// With the same seed, the same are drawn.
+    pub seed: u64,
+}
+
+/// How far an exploration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How many faults the orders have at most that are gone through now.
+    pub faults: usize,
+    /// How many messages were delivered so far.
+    pub deliveries: u64,
 }
 
 impl Report {

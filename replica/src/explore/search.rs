@@ -17,12 +17,15 @@ use crate::message_name::MessageName;
 use crate::replica::Replica;
 
 /// What somebody wants to know of a search.
-pub(super) trait Visitor {
+pub(super) trait Visitor: Sized {
     /// Called after each step, and once before the first.
     fn after(&mut self, replica: &mut Replica, place: &Place<'_>);
 
     /// Called at the end of each order.
     fn end(&mut self, replica: &mut Replica, place: &Place<'_>, end: End);
+
+    /// One for a part of the search that begins here.
+    fn for_part(&self) -> Self;
 }
 
 /// How an order ended.
@@ -52,96 +55,144 @@ fn event(step: Step) -> Option<Event> {
     }
 }
 
+/// What a state was arrived at with.
+#[derive(Clone, Default)]
+struct Arrival {
+    /// The canisters that a fault has stopped.
+    stopped: BTreeSet<CanisterId>,
+    /// Which step sent the messages that wait.
+    senders: BTreeMap<MessageName, Option<usize>>,
+    /// Which steps need not be gone down from here: they were before, and would lead to the same.
+    asleep: Vec<Asleep>,
+    faults: usize,
+    waits: usize,
+}
+
 /// A state on the way, and what was and is to be gone down from it.
 struct Frame {
     /// The state, for all choices but the first.
     state: Replica,
-    stopped: BTreeSet<CanisterId>,
+    arrival: Arrival,
     choices: Vec<Choice>,
     /// Whether the clock can run ahead here.
     late: bool,
     /// What is to be gone down, and what was.
     wanted: BTreeSet<Event>,
-    /// Which steps need not be gone down from here: they were before, and would lead to the same.
-    asleep: Vec<Asleep>,
+    done: BTreeSet<Event>,
     /// The steps that are left of what is gone down now.
     left: Vec<Step>,
-    done: BTreeSet<Event>,
-    /// Which step sent the messages that wait.
-    senders: BTreeMap<MessageName, Option<usize>>,
-    faults: usize,
-    waits: usize,
+}
+
+/// A part of a search: everything that begins with some steps.
+pub(super) struct Part<V> {
+    path: Vec<Taken>,
+    state: Replica,
+    arrival: Arrival,
+    /// What was seen on the way.
+    visitor: V,
 }
 
 /// A search under way.
-pub(super) struct Search<'a> {
+pub(super) struct Search<'a, V> {
     rules: &'a Rules,
     bounds: Bounds,
     path: Vec<Taken>,
+    /// How many steps were taken before the first frame.
+    first: usize,
     frames: Vec<Frame>,
-    /// Steps taken in all.
-    pub(super) taken: u64,
+    /// After how many steps the search is divided into parts, if it is.
+    divided_at: usize,
+    pub(super) parts: Vec<Part<V>>,
 }
 
-impl<'a> Search<'a> {
+impl<'a, V: Visitor> Search<'a, V> {
+    /// A search that goes through everything by itself.
     pub(super) fn new(rules: &'a Rules, bounds: Bounds) -> Self {
         Search {
             rules,
             bounds,
             path: Vec::new(),
+            first: 0,
             frames: Vec::new(),
-            taken: 0,
+            divided_at: usize::MAX,
+            parts: Vec::new(),
         }
     }
 
-    /// Goes through all orders from `replica`'s state, in at most `limit` steps. Returns whether
-    /// that were all.
+    /// A search that goes on for so many steps, in every order, and leaves the rest as
+    /// [parts](Search::parts).
+    pub(super) fn divided(rules: &'a Rules, bounds: Bounds, divided_at: usize) -> Self {
+        Search {
+            divided_at,
+            ..Search::new(rules, bounds)
+        }
+    }
+
+    /// Goes through all orders from `replica`'s state. `go_on` is asked before each step. Returns
+    /// whether that were all.
     pub(super) fn run(
         &mut self,
         mut replica: Replica,
-        limit: u64,
-        visitor: &mut impl Visitor,
+        visitor: &mut V,
+        go_on: &mut impl FnMut() -> bool,
     ) -> bool {
         replica.schedule_due_timers();
         visitor.after(&mut replica, &Place { path: &self.path });
         let senders = replica.pool.iter().map(|message| (message.name(), None));
-        let senders = senders.collect();
-        self.enter(
-            &mut replica,
-            BTreeSet::new(),
-            senders,
-            Vec::new(),
-            (0, 0),
-            visitor,
-        );
+        let arrival = Arrival {
+            senders: senders.collect(),
+            ..Arrival::default()
+        };
+        self.enter(&mut replica, arrival, visitor);
+        self.go_down(replica, visitor, go_on)
+    }
+
+    /// Goes through all orders of a part. Returns its visitor, and whether that were all.
+    pub(super) fn run_part(mut self, part: Part<V>, go_on: &mut impl FnMut() -> bool) -> (V, bool) {
+        self.first = part.path.len();
+        self.path = part.path;
+        let (mut replica, mut visitor) = (part.state, part.visitor);
+        self.enter(&mut replica, part.arrival, &mut visitor);
+        let complete = self.go_down(replica, &mut visitor, go_on);
+        (visitor, complete)
+    }
+
+    fn go_down(
+        &mut self,
+        mut replica: Replica,
+        visitor: &mut V,
+        go_on: &mut impl FnMut() -> bool,
+    ) -> bool {
         // Whether `replica` is in the state of the last frame.
         let mut is_there = true;
         while let Some(step) = self.next_step() {
-            if self.taken >= limit {
+            if !go_on() {
                 return false;
             }
-            let depth = self.frames.len() - 1;
+            let last = self.frames.len() - 1;
+            let depth = self.first + last;
             self.path.truncate(depth);
-            let frame = &self.frames[depth];
+            let frame = &self.frames[last];
             if !is_there {
                 replica.return_to(&frame.state);
             }
-            let mut stopped = frame.stopped.clone();
             let taken = self.taken_from(&replica, step);
-            let counts = (
-                frame.faults + usize::from(step.is_fault()),
-                frame.waits + usize::from(step == Step::Wait),
-            );
-            let asleep = frame.asleep.iter().filter(|(name, _, concern)| {
+            let before = &frame.arrival;
+            let may_be_late =
+                before.faults < self.bounds.faults && self.rules.can_be_late(&replica);
+            let asleep = before.asleep.iter().filter(|(name, _, concern)| {
                 event(step) != Some(Event::Message(*name)) && !concern.meets(taken.concern)
             });
-            let asleep = asleep.copied().collect();
-            let mut senders = frame.senders.clone();
-            let may_be_late = frame.faults < self.bounds.faults && self.rules.can_be_late(&replica);
-            if take(&mut replica, step, &mut stopped).is_err() {
+            let mut arrival = Arrival {
+                asleep: asleep.copied().collect(),
+                stopped: before.stopped.clone(),
+                senders: before.senders.clone(),
+                faults: before.faults + usize::from(step.is_fault()),
+                waits: before.waits + usize::from(step == Step::Wait),
+            };
+            if take(&mut replica, step, &mut arrival.stopped).is_err() {
                 unreachable!("the choices are those that can be taken");
             }
-            self.taken += 1;
             match event(step) {
                 Some(event) => self.find_races(event, &taken),
                 // The clock could have run ahead of something that was delivered before.
@@ -150,77 +201,76 @@ impl<'a> Search<'a> {
             }
             if let Step::Deliver(name, fault) = step {
                 let sleeping = (name, fault, taken.concern);
-                self.frames[depth].asleep.push(sleeping);
+                self.frames[last].arrival.asleep.push(sleeping);
             }
             self.path.push(taken);
             for message in replica.pool.iter() {
-                senders.entry(message.name()).or_insert(Some(depth));
+                let sender = arrival.senders.entry(message.name());
+                sender.or_insert(Some(depth));
             }
-            senders.retain(|name, _| replica.pool.contains(*name));
+            let waits = |name: &MessageName| replica.pool.contains(*name);
+            arrival.senders.retain(|name, _| waits(name));
             visitor.after(&mut replica, &Place { path: &self.path });
-            self.enter(&mut replica, stopped, senders, asleep, counts, visitor);
-            is_there = self.frames.len() > depth + 1;
+            self.enter(&mut replica, arrival, visitor);
+            is_there = self.frames.len() > last + 1;
         }
         true
     }
 
     /// Arrives in a state: at an end, or where something can happen.
-    fn enter(
-        &mut self,
-        replica: &mut Replica,
-        stopped: BTreeSet<CanisterId>,
-        senders: BTreeMap<MessageName, Option<usize>>,
-        asleep: Vec<Asleep>,
-        (faults, waits): (usize, usize),
-        visitor: &mut impl Visitor,
-    ) {
+    fn enter(&mut self, replica: &mut Replica, arrival: Arrival, visitor: &mut V) {
         let mut choices = self.rules.choices(replica);
-        let may_fail = faults < self.bounds.faults;
+        let may_fail = arrival.faults < self.bounds.faults;
         if !may_fail {
             let normally = |choice: &mut Choice| choice.ways.truncate(1);
             choices.iter_mut().for_each(normally);
         }
         let late = may_fail && !choices.is_empty() && self.rules.can_be_late(replica);
-        let waits_next = choices.is_empty() && can_wait(replica, &stopped);
-        let cut = self.path.len() >= self.bounds.steps || waits_next && waits >= self.bounds.waits;
-        if cut || choices.is_empty() && !waits_next {
-            let is_cut = cut && (waits_next || !choices.is_empty());
-            let end = if is_cut { End::Cut } else { End::Quiet };
+        let waits = choices.is_empty() && can_wait(replica, &arrival.stopped);
+        let steps = self.path.len();
+        let cut = steps >= self.bounds.steps || waits && arrival.waits >= self.bounds.waits;
+        if cut || choices.is_empty() && !waits {
+            let end = match cut && (waits || !choices.is_empty()) {
+                true => End::Cut,
+                false => End::Quiet,
+            };
             return visitor.end(replica, &Place { path: &self.path }, end);
         }
-        let awake = choices.iter().find(|choice| {
-            let name = choice.name;
-            choice
-                .ways
-                .iter()
-                .any(|fault| !sleeps(&asleep, name, *fault))
-        });
-        let awake = awake.map(|choice| Event::Message(choice.name));
-        let wanted: BTreeSet<Event> = awake
-            .into_iter()
-            .chain(late.then_some(Event::Late))
-            .collect();
-        let left = if waits_next {
-            vec![Step::Wait]
-        } else {
-            Vec::new()
+        if steps == self.divided_at {
+            self.parts.push(Part {
+                path: self.path.clone(),
+                state: replica.fork(),
+                arrival,
+                visitor: visitor.for_part(),
+            });
+            return;
+        }
+        let is_awake = |choice: &&Choice| {
+            let sleeps = |fault: &Option<Fault>| sleeps(&arrival.asleep, choice.name, *fault);
+            !choice.ways.iter().all(sleeps)
         };
+        let awake = choices.iter().filter(is_awake);
+        let awake = awake.map(|choice| Event::Message(choice.name));
+        // Where a search is divided, nobody finds out later what is to be gone down too.
+        let most = match self.divided_at {
+            usize::MAX => 1,
+            _ => usize::MAX,
+        };
+        let late_event = late.then_some(Event::Late);
+        let wanted: BTreeSet<Event> = awake.take(most).chain(late_event).collect();
+        let left: Vec<Step> = waits.then_some(Step::Wait).into_iter().collect();
         if wanted.is_empty() && left.is_empty() {
             // All of it was gone down elsewhere.
             return;
         }
         self.frames.push(Frame {
             state: replica.fork(),
-            stopped,
+            arrival,
             choices,
             late,
             wanted,
-            asleep,
-            left,
             done: BTreeSet::new(),
-            senders,
-            faults,
-            waits,
+            left,
         });
     }
 
@@ -230,7 +280,7 @@ impl<'a> Search<'a> {
             let frame = self.frames.last_mut()?;
             while let Some(step) = frame.left.pop() {
                 match step {
-                    Step::Deliver(name, fault) if sleeps(&frame.asleep, name, fault) => {}
+                    Step::Deliver(name, fault) if sleeps(&frame.arrival.asleep, name, fault) => {}
                     step => return Some(step),
                 }
             }
@@ -302,7 +352,7 @@ impl<'a> Search<'a> {
             enabling.add(&self.path[place].before);
         };
         let frame = &self.frames[self.frames.len() - 1];
-        if let Some(Some(sent)) = frame.senders.get(&name) {
+        if let Some(Some(sent)) = frame.arrival.senders.get(&name) {
             add(*sent);
         }
         let is_before = |earlier: &Taken| match (earlier.step, taken.request) {
@@ -342,6 +392,10 @@ impl<'a> Search<'a> {
 
     /// Has an order gone down in which `last` comes before the step at `place`.
     fn reverse(&mut self, place: usize, last: Event, before: &Set) {
+        let Some(frame) = place.checked_sub(self.first) else {
+            // Before a part, everything is gone down anyway.
+            return;
+        };
         // What would come first in it: of the steps after `place` that need not come after it, those
         // that need none of the others, and the last itself if it needs none.
         let mut first: Vec<Event> = Vec::new();
@@ -358,7 +412,7 @@ impl<'a> Search<'a> {
         if !others.meets(before) {
             first.push(last);
         }
-        let frame = &mut self.frames[place];
+        let frame = &mut self.frames[frame];
         if !first.iter().any(|event| frame.wanted.contains(event)) {
             let possible = |event: &&Event| match event {
                 Event::Late => frame.late,

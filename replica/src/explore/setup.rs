@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candid::Principal;
 
-use super::report::Seen;
+use super::report::{Random, Seen};
 use super::run::{Bounds, Rules};
 use super::schedule::Fault;
 use crate::message::{CanisterId, IngressId, Reject};
@@ -56,6 +56,8 @@ pub struct Explore {
     pub(super) faults: BTreeSet<Fault>,
     pub(super) bounds: Bounds,
     pub(super) limit: u64,
+    pub(super) threads: usize,
+    pub(super) random: Random,
 }
 
 impl Explore {
@@ -77,6 +79,11 @@ impl Explore {
                 steps: 500,
             },
             limit: 1_000_000,
+            threads: 1,
+            random: Random {
+                orders: 1_000,
+                seed: 1,
+            },
         }
     }
 
@@ -216,6 +223,21 @@ impl Explore {
     #[must_use]
     pub fn limit(mut self, deliveries: u64) -> Self {
         self.limit = deliveries;
+        self
+    }
+
+    /// Searches on so many threads; 1 if nothing is said.
+    #[must_use]
+    pub fn threads(mut self, number: usize) -> Self {
+        self.threads = number.max(1);
+        self
+    }
+
+    /// If the limit is reached, so many orders are drawn at random, with this seed; 1000 with the
+    /// seed 1 if nothing is said.
+    #[must_use]
+    pub fn random(mut self, orders: u64, seed: u64) -> Self {
+        self.random = Random { orders, seed };
         self
     }
 

@@ -10,10 +10,10 @@ use crate::message::{CallResult, CanisterId};
 use crate::replica::Replica;
 
 /// A run that is followed step by step.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     explore: &'a Explore,
     rules: &'a Rules,
-    replica: Replica,
+    pub(super) replica: Replica,
     stopped: BTreeSet<CanisterId>,
     steps: Vec<Step>,
     departures: usize,
@@ -114,7 +114,7 @@ impl Explore {
 }
 
 impl<'a> Run<'a> {
-    fn new(explore: &'a Explore, rules: &'a Rules) -> Self {
+    pub(super) fn new(explore: &'a Explore, rules: &'a Rules) -> Self {
         let mut replica = explore.start.fork();
         replica.schedule_due_timers();
         Run {
@@ -144,29 +144,31 @@ impl<'a> Run<'a> {
             Step::Late => !choices.is_empty() && self.rules.can_be_late(&self.replica),
             Step::Wait => false,
         };
-        let waits = self
-            .steps
-            .iter()
-            .filter(|step| **step == Step::Wait)
-            .count();
-        let bounds = &self.explore.bounds;
         let oldest = choices.first().map(|choice| choice.name);
         let next = match (wishes.iter().position(can), oldest) {
-            _ if self.steps.len() >= bounds.steps => return false,
-            (Some(place), _) => wishes.remove(place),
-            (None, Some(name)) => Step::Deliver(name, None),
-            (None, None) => match can_wait(&self.replica, &self.stopped) && waits < bounds.waits {
-                true => Step::Wait,
-                false => return false,
-            },
+            (Some(place), _) => Some(wishes.remove(place)),
+            (None, oldest) => oldest.map(|name| Step::Deliver(name, None)),
         };
-        if let Step::Deliver(name, _) = next {
+        if let Some(Step::Deliver(name, _)) = next {
             self.departures += usize::from(Some(name) != oldest);
         }
-        self.take(next).is_ok()
+        self.next(next).is_some()
     }
 
-    fn is_quiet(&self) -> bool {
+    /// Takes a step, or waits if there is none. Returns what was done, unless the run is over.
+    pub(super) fn next(&mut self, step: Option<Step>) -> Option<Step> {
+        let bounds = &self.explore.bounds;
+        let waits = self.steps.iter().filter(|step| **step == Step::Wait);
+        let step = match step {
+            Some(step) => step,
+            None if waits.count() < bounds.waits => Step::Wait,
+            None => return None,
+        };
+        let has_room = self.steps.len() < bounds.steps;
+        (has_room && self.take(step).is_ok()).then_some(step)
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
         self.rules.choices(&self.replica).is_empty() && !can_wait(&self.replica, &self.stopped)
     }
 

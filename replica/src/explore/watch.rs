@@ -62,34 +62,69 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Puts what was found into a report, in place of what was found with fewer faults.
-    pub(super) fn report(self, report: &mut Report, deliveries: u64) {
-        report.orders = self.orders;
-        report.runs = self.runs;
-        report.cut = self.cut;
-        report.deliveries += deliveries;
+    /// Adds what was found in another part of the search.
+    pub(super) fn add(&mut self, other: Watch<'_>) {
+        for (key, found) in other.outcomes {
+            add(&mut self.outcomes, key, found);
+        }
+        for (key, found) in other.failures {
+            add(&mut self.failures, key, found);
+        }
+        for (seen, other) in self.sometimes.iter_mut().zip(other.sometimes) {
+            *seen |= other;
+        }
+        self.orders = self.orders.plus(other.orders);
+        self.runs += other.runs;
+        self.cut += other.cut;
+    }
+
+    /// Puts what was found into a report. If that is not all, what is known of fewer faults stays.
+    pub(super) fn report(self, report: &mut Report, complete: bool) {
+        let properties = &self.explore.properties;
         let mut outcomes: Vec<Found> = self.outcomes.into_values().collect();
         outcomes.sort_by(|a, b| (a.length, &a.schedule).cmp(&(b.length, &b.schedule)));
-        let outcome = |found: Found| Outcome {
+        let outcomes = outcomes.into_iter().map(|found| Outcome {
             seen: found.seen,
             orders: found.orders,
             runs: found.runs,
             schedule: found.schedule,
-        };
-        report.outcomes = outcomes.into_iter().map(outcome).collect();
-        let name = |place: usize| self.explore.properties[place].name.clone();
-        let failure = |(place, found): (usize, Found)| Failure {
-            property: name(place),
+        });
+        let failures = self.failures.into_iter().map(|(place, found)| Failure {
+            property: properties[place].name.clone(),
             orders: found.orders,
             runs: found.runs,
             schedule: found.schedule,
             seen: found.seen,
             nearest: None,
-        };
-        report.failures = self.failures.into_iter().map(failure).collect();
-        let properties = self.explore.properties.iter().zip(&self.sometimes);
-        let never = properties.filter(|(p, seen)| p.when == When::Sometimes && !**seen);
-        report.never = never.map(|(property, _)| property.name.clone()).collect();
+        });
+        let never = properties.iter().zip(&self.sometimes);
+        let never = never.filter(|(p, seen)| p.when == When::Sometimes && !**seen);
+        let never = never.map(|(property, _)| property.name.clone()).collect();
+        if complete || report.exhausted.is_none() {
+            report.orders = self.orders;
+            report.runs = self.runs;
+            report.cut = self.cut;
+            report.outcomes = outcomes.collect();
+            report.failures = failures.collect();
+            report.never = never;
+            return;
+        }
+        for outcome in outcomes {
+            let is_new = |known: &Outcome| !known.seen.is_like(&outcome.seen);
+            if report.outcomes.iter().all(is_new) {
+                report.outcomes.push(outcome);
+            }
+        }
+        for failure in failures {
+            if report
+                .failures
+                .iter()
+                .all(|known| known.property != failure.property)
+            {
+                report.failures.push(failure);
+            }
+        }
+        report.never.retain(|name| never.contains(name));
     }
 }
 
@@ -274,5 +309,13 @@ impl Visitor for Watch<'_> {
         let key = format!("{:?}", (&seen.answers, &seen.looks));
         let found = self.found(place, seen, steps, orders);
         add(&mut self.outcomes, key, found);
+    }
+
+    fn for_part(&self) -> Self {
+        Watch {
+            looks: self.looks.clone(),
+            failed: self.failed.clone(),
+            ..Watch::new(self.explore, self.rules)
+        }
     }
 }

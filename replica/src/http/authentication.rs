@@ -7,11 +7,12 @@ use candid::Principal;
 use ic_transport_types::{
     DelegationPermissions, Envelope, EnvelopeContent, SignedDelegation, to_request_id,
 };
-use k256::pkcs8::DecodePublicKey;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::answer::Failure;
 use super::envelope::decode;
+use super::signatures::verify;
 use crate::message::{CanisterId, Time};
 use crate::owner::{RequestId, now};
 
@@ -65,8 +66,13 @@ enum Use {
     Read,
 }
 
-/// Reads an envelope, and checks that its sender sent it and that it is not too old.
-pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
+/// Reads an envelope, and checks that its sender sent it and that it is not too old `now`. `root_key` is
+/// the network's.
+pub(super) fn authenticate(
+    body: &Bytes,
+    root_key: &[u8],
+    now: Time,
+) -> Result<Authenticated, Failure> {
     let envelope: Envelope<'_> = decode(body)?;
     let content = envelope.content.into_owned();
     let mut id: RequestId = *content.to_request_id();
@@ -91,7 +97,7 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
     };
     if sender_info.is_some() {
         return Err(Failure::bad_request(
-            "sender_info needs a canister signature, which a local replica can't verify",
+            "a local replica does not know sender_info",
         ));
     }
     if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
@@ -100,7 +106,7 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
     let sender = *content.sender();
     let is_anonymous = sender == Principal::anonymous();
     if used == Use::Call || !is_anonymous {
-        check_expiry(content.ingress_expiry())?;
+        check_expiry(content.ingress_expiry(), now)?;
     }
     let signed = (envelope.sender_pubkey, envelope.sender_sig);
     let delegations = envelope.sender_delegation.unwrap_or_default();
@@ -118,12 +124,12 @@ pub(super) fn authenticate(body: &Bytes) -> Result<Authenticated, Failure> {
                     "the sender {sender} is not the one that the public key belongs to"
                 )));
             }
-            let key = follow(key, &delegations, used, &mut targets)?;
+            let key = follow(key, &delegations, used, root_key, &mut targets, now)?;
             // Reading the state names no canister, but the paths do.
             target.map_or(Ok(()), |target| targets.check(&target))?;
             let mut signable = b"\x0Aic-request".to_vec();
             signable.extend_from_slice(&id);
-            verify(&key, &signable, &signature, "the request")?;
+            verify(&key, &signable, &signature, root_key, "the request")?;
         }
         _ => {
             return Err(Failure::forbidden(format!(
@@ -168,20 +174,41 @@ fn nonce_beside(
     Ok(beside.content.nonce)
 }
 
-fn check_expiry(expiry: Time) -> Result<(), Failure> {
+/// Refuses a request that is too old, or lives too long.
+///
+/// Too long is said by the replica's clock. Too old is said by the machine's: most programs have no
+/// other clock, and would be shut out when the replica's is moved ahead.
+fn check_expiry(expiry: Time, replica_time: Time) -> Result<(), Failure> {
     let now = now();
-    if expiry < now {
-        return Err(Failure::bad_request(format!(
-            "the request has expired: its ingress_expiry is {expiry}, and now is {now}"
-        )));
+    let latest = replica_time.saturating_add(MAX_EXPIRY);
+    match (now..=latest).contains(&expiry) {
+        true => Ok(()),
+        // With these words agents see that their clock is wrong.
+        false => Err(Failure::bad_request(format!(
+            "Invalid request expiry: Specified ingress_expiry not within expected range: Minimum \
+             allowed expiry: {}, Maximum allowed expiry: {}, Provided expiry: {}",
+            utc(now),
+            utc(latest),
+            utc(expiry)
+        ))),
     }
-    if expiry - now > MAX_EXPIRY {
-        return Err(Failure::bad_request(format!(
-            "ingress_expiry {expiry} is too far in the future: now is {now}, and five minutes \
-             are allowed"
-        )));
+}
+
+/// A point in time for a person to read.
+fn utc(time: Time) -> String {
+    match OffsetDateTime::from_unix_timestamp_nanos(i128::from(time)) {
+        Ok(t) => format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:09} UTC",
+            t.year(),
+            u8::from(t.month()),
+            t.day(),
+            t.hour(),
+            t.minute(),
+            t.second(),
+            t.nanosecond()
+        ),
+        Err(_) => format!("{time} ns since 1970"),
     }
-    Ok(())
 }
 
 /// The key at the end of a chain of delegations, which narrows the targets.
@@ -189,7 +216,9 @@ fn follow(
     first: Vec<u8>,
     delegations: &[SignedDelegation],
     used: Use,
+    root_key: &[u8],
     allowed: &mut Targets,
+    now: Time,
 ) -> Result<Vec<u8>, Failure> {
     if delegations.len() > MAX_DELEGATIONS {
         return Err(Failure::bad_request("there are more than 20 delegations"));
@@ -201,11 +230,12 @@ fn follow(
     } in delegations
     {
         let key = &keys[keys.len() - 1];
-        verify(key, &delegation.signable(), signature, "a delegation")?;
+        let signable = delegation.signable();
+        verify(key, &signable, signature, root_key, "a delegation")?;
         if keys.contains(&delegation.pubkey) {
             return Err(Failure::bad_request("the delegations go in a circle"));
         }
-        if delegation.expiration < now() {
+        if delegation.expiration < now {
             return Err(Failure::forbidden("a delegation has expired"));
         }
         if let Some(targets) = &delegation.targets {
@@ -223,30 +253,4 @@ fn follow(
         keys.push(delegation.pubkey.clone());
     }
     Ok(keys.swap_remove(keys.len() - 1))
-}
-
-/// Checks a signature by a DER-encoded key of any kind that users have.
-fn verify(key: &[u8], message: &[u8], signature: &[u8], what: &str) -> Result<(), Failure> {
-    let valid = if let Ok(key) = ic_ed25519::PublicKey::deserialize_rfc8410_der(key) {
-        key.verify_signature(message, signature).is_ok()
-    } else if let Ok(key) = k256::ecdsa::VerifyingKey::from_public_key_der(key) {
-        use k256::ecdsa::signature::Verifier;
-        k256::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
-    } else if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(key) {
-        use p256::ecdsa::signature::Verifier;
-        p256::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
-    } else {
-        return Err(Failure::bad_request(format!(
-            "the key that signed {what} is none that is known here: Ed25519, or ECDSA on P-256 or \
-             secp256k1, DER-encoded"
-        )));
-    };
-    match valid {
-        true => Ok(()),
-        false => Err(Failure::forbidden(format!(
-            "the signature of {what} is not valid"
-        ))),
-    }
 }

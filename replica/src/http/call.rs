@@ -29,7 +29,7 @@ pub(super) async fn asynchronous(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let request = read(Effective::canister(&id)?, &body)?;
+    let request = read(&shared, Effective::canister(&id)?, &body)?;
     let submitted = shared.owner.with(move |node| node.submit(request)).await?;
     Ok(match submitted {
         Ok(_) => StatusCode::ACCEPTED.into_response(),
@@ -57,7 +57,7 @@ pub(super) async fn at_subnet(
 }
 
 async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Response, Failure> {
-    let request = read(effective, body)?;
+    let request = read(&shared, effective, body)?;
     let request_id = request.id;
     let submit = move |node: &mut Node| (node.submit(request), node.replica.holds_messages());
     let (submitted, held) = shared.owner.with(submit).await?;
@@ -109,8 +109,9 @@ impl Rejection {
     }
 }
 
-fn read(effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
-    let request = authenticate(body)?;
+fn read(shared: &Shared, effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
+    let root_key = shared.owner.subnet().public_key();
+    let request = authenticate(body, root_key, shared.owner.now())?;
     let EnvelopeContent::Call {
         sender,
         ingress_expiry,
@@ -136,5 +137,6 @@ fn read(effective: Effective, body: &Bytes) -> Result<NewRequest, Failure> {
         receiver: canister_id,
         method: method_name,
         argument: arg,
+        size: body.len(),
     })
 }

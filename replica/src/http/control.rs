@@ -1,5 +1,5 @@
 //! What only a local replica has, beside `/api`: its timeline, and the hand on its clock and its
-//! messages. All answers are JSON.
+//! messages. All answers are JSON. Requests carry no signature: [`Access`] says who may send them.
 //!
 //! - `GET /local-replica/timeline?since=N`: the events from number N on.
 //! - `POST /local-replica/advance_time` with `{"seconds": N}`: moves the replica's clock ahead.
@@ -14,51 +14,69 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::access::{self, Access};
 use super::answer::Failure;
+use super::gateway;
 use super::shared::Shared;
 use crate::hold::Delivery;
 use crate::message_name::MessageName;
 use crate::owner::Node;
 use crate::timeline::Event;
 
-/// The hosts whose pages may use the controls.
-const LOCAL_HOSTS: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
-
 /// The most that the clock can be moved at once, in seconds: ten years.
 const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
-pub(super) fn router() -> Router<Shared> {
+pub(super) fn router(shared: &Shared) -> Router<Shared> {
     Router::new()
         .route("/local-replica/timeline", get(timeline))
         .route("/local-replica/advance_time", post(advance_time))
         .route("/local-replica/messages", get(messages))
         .route("/local-replica/hold", post(hold))
         .route("/local-replica/deliver", post(deliver))
-        .route_layer(from_fn(refuse_other_origins))
+        .route_layer(from_fn_with_state(shared.clone(), guard))
 }
 
-/// Refuses what a page of another site asks a browser to send: these requests carry no signature,
-/// and whoever looks at a web page should not have the local replica moved by it.
-async fn refuse_other_origins(request: Request, next: Next) -> Response {
-    let origin = request.headers().get(header::ORIGIN);
-    let host = origin.map(|origin| {
-        let uri: Option<Uri> = origin.to_str().ok().and_then(|text| text.parse().ok());
-        uri.and_then(|uri| uri.host().map(str::to_owned))
-    });
-    match host {
-        None => next.run(request).await,
-        Some(Some(host)) if LOCAL_HOSTS.contains(&host.as_str()) => next.run(request).await,
-        Some(_) => {
-            Failure::forbidden("only pages of this machine may use the local replica's controls")
-                .into_response()
-        }
+/// Refuses what a page of another site asks a browser to send: whoever looks at a web page should
+/// not have the local replica moved by it. At a canister's own host, there are no controls: all
+/// pages there are the canister's.
+async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let (uri, headers) = (request.uri(), request.headers());
+    if gateway::is_at_a_canister(&shared.access, uri, headers) {
+        return gateway::serve(State(shared), request).await;
+    }
+    match check(&shared.access, &request) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+fn check(access: &Access, request: &Request) -> Result<(), Failure> {
+    let headers = request.headers();
+    if !access.admits(headers) {
+        return Err(Failure::new(
+            StatusCode::UNAUTHORIZED,
+            "the controls need the token that the local replica printed when it started, or was \
+             started with: authorization: Bearer <token>",
+        ));
+    }
+    let host = access::host(request.uri(), headers).unwrap_or_default();
+    if access.token.is_none() && !access.knows(&host) {
+        return Err(Failure::forbidden(format!(
+            "the controls are at localhost and the domains given with --domain, and not at '{host}'"
+        )));
+    }
+    match headers.get(header::ORIGIN) {
+        Some(origin) if !access.allows(origin) => Err(Failure::forbidden(
+            "only pages of this machine may use the local replica's controls",
+        )),
+        _ => Ok(()),
     }
 }
 

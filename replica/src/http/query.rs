@@ -13,8 +13,8 @@ use super::authentication::authenticate;
 use super::effective::{Effective, check_at_subnet, check_effective_id};
 use super::shared::{NodeKey, Shared};
 use crate::management::effective::queries_of_subnet;
-use crate::message::CallResult;
-use crate::owner::{Node, now};
+use crate::message::{CallResult, Time};
+use crate::owner::Node;
 
 pub(super) async fn query(
     State(shared): State<Shared>,
@@ -35,7 +35,8 @@ pub(super) async fn at_subnet(
 }
 
 async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Response, Failure> {
-    let request = authenticate(body)?;
+    let root_key = shared.owner.subnet().public_key();
+    let request = authenticate(body, root_key, shared.owner.now())?;
     let EnvelopeContent::Query {
         sender,
         canister_id,
@@ -54,12 +55,11 @@ async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Re
         move |node: &mut Node| node.replica.query(sender, canister_id, &method_name, &arg);
     let result = shared.owner.with(evaluate).await?;
     let id = RequestId::new(&request.id);
-    Ok(cbor(&sign(&shared.node, id, result)))
+    Ok(cbor(&sign(&shared.node, id, result, shared.owner.now())))
 }
 
 /// The answer with the node's signature.
-fn sign(node: &NodeKey, request: RequestId, result: CallResult) -> QueryResponse {
-    let timestamp = now();
+fn sign(node: &NodeKey, request: RequestId, result: CallResult, timestamp: Time) -> QueryResponse {
     let mut response = match result {
         Ok(arg) => QueryResponse::Replied {
             reply: ReplyResponse { arg },

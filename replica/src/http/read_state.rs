@@ -18,7 +18,7 @@ use super::tree::Tree;
 use crate::canister::Canister;
 use crate::cbor::to_cbor;
 use crate::certificate::leb128;
-use crate::owner::{Handle, Node, Request, RequestId, now};
+use crate::owner::{Handle, Node, Request, RequestId};
 use crate::replica::{IngressStatus, Replica};
 
 /// The most paths in a request, and the most labels in a path.
@@ -43,7 +43,8 @@ pub(super) async fn subnet(
 }
 
 async fn answer(shared: Shared, effective: Effective, body: Bytes) -> Result<Response, Failure> {
-    let request = authenticate(&body)?;
+    let root_key = shared.owner.subnet().public_key();
+    let request = authenticate(&body, root_key, shared.owner.now())?;
     let targets = request.targets;
     let EnvelopeContent::ReadState { sender, paths, .. } = request.content else {
         return Err(Failure::bad_request(
@@ -69,7 +70,7 @@ async fn answer(shared: Shared, effective: Effective, body: Bytes) -> Result<Res
             }
             reveal(&mut tree, node, &key, effective, sender, &path)?;
         }
-        Ok::<_, Failure>(with_time(tree))
+        Ok::<_, Failure>(with_time(tree, node))
     };
     let tree = shared.owner.with(read).await??;
     let certificate = certify(&shared.owner, tree);
@@ -88,12 +89,12 @@ fn requested<'a>(node: &'a Node, path: &[&[u8]]) -> Option<&'a Request> {
 pub(super) fn status_of(node: &Node, id: &RequestId) -> Tree {
     let mut tree = Tree::default();
     request_status(&mut tree, node, id);
-    with_time(tree)
+    with_time(tree, node)
 }
 
 /// A tree with the time when it was read.
-fn with_time(mut tree: Tree) -> Tree {
-    tree.insert(&[b"time"], leb128(now()));
+fn with_time(mut tree: Tree, node: &Node) -> Tree {
+    tree.insert(&[b"time"], leb128(node.now()));
     tree
 }
 

@@ -1,9 +1,10 @@
-//! What the handlers share: the way to the owner, and the key of the node.
+//! What the handlers share: the way to the owner, the key of the node, and who may do what.
 
 use std::sync::Arc;
 
 use candid::Principal;
 
+use super::access::Access;
 use crate::owner::Handle;
 
 /// What the handlers share.
@@ -11,6 +12,7 @@ use crate::owner::Handle;
 pub(super) struct Shared {
     pub(super) owner: Handle,
     pub(super) node: Arc<NodeKey>,
+    pub(super) access: Arc<Access>,
 }
 
 /// The node's own key, which signs the answers to queries.

@@ -3,14 +3,21 @@
 use candid::Principal;
 
 use crate::canister::Canister;
+use crate::explanations::with_help;
 use crate::message::{CanisterId, ErrorCode, Reject};
-use crate::rejects::not_found;
 use crate::replica::Replica;
 
 /// The canister with this id.
 pub(super) fn find(replica: &mut Replica, id: CanisterId) -> Result<&mut Canister, Reject> {
     let canister = replica.canisters.get_mut(&id);
-    canister.ok_or_else(|| not_found(id))
+    canister.ok_or_else(|| {
+        with_help(
+            ErrorCode::CanisterNotFound,
+            &format!("Canister {id} not found."),
+            "Check the ICP dashboard to ensure the canister exists.",
+            "canister-not-found",
+        )
+    })
 }
 
 /// The canister with this id, if `caller` controls it.
@@ -22,13 +29,16 @@ pub(super) fn controlled(
     let canister = find(replica, id)?;
     match canister.settings.controllers.contains(&caller) {
         true => Ok(canister),
-        false => Err(Reject::new(
+        false => Err(with_help(
             ErrorCode::CanisterInvalidController,
-            format!(
+            &format!(
                 "Only the controllers of the canister {id} can control it.\n\
                  Canister's controllers: {}\nSender's ID: {caller}",
                 controllers_of(canister)
             ),
+            "Execute this call from a controller of the target canister or add the current caller \
+             as a controller.",
+            "invalid-controller",
         )),
     }
 }

@@ -10,6 +10,7 @@ use super::call::Call;
 use super::canisters::{controlled, find};
 use crate::canister::{CHUNK_SIZE, Canister, MAX_CHUNKS};
 use crate::encoding::{empty_reply, encode};
+use crate::fees;
 use crate::message::{CallResult, CanisterId, Reject};
 use crate::rejects::chunk_store;
 use crate::replica::Replica;
@@ -42,7 +43,12 @@ pub(super) fn upload_chunk(replica: &mut Replica, call: &mut Call<'_>) -> CallRe
                 "Wasm chunk store has reached its maximum of {MAX_CHUNKS} chunks"
             )));
         }
+        let fee = fees::upload_chunk(canister.memory64());
+        canister.check_affordable(fee, &call.caller)?;
+        canister.balance -= fee;
+        canister.consumed.instructions += fee;
         canister.chunks.insert(hash, Arc::new(args.chunk));
+        replica.environment.consumed += fee;
     }
     encode(&ChunkHash {
         hash: hash.to_vec(),

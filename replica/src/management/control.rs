@@ -8,12 +8,41 @@ use super::call::{Answer, Call};
 use super::canisters::controlled;
 use crate::canister::{Status, StopCall};
 use crate::encoding::empty_reply;
+use crate::explanations::with_help;
+use crate::fees;
 use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
 use crate::rejects::invalid_settings;
 use crate::replica::Replica;
 
+const UPDATE_SETTINGS: &str = "update_settings";
+
+/// The longest argument of `update_settings` that is paid for later, in bytes.
+const PAID_LATER: usize = 338;
+
+/// Whether a user's call is paid for after it was executed.
+pub(super) fn is_paid_later(method: &str, argument_length: usize) -> bool {
+    method == UPDATE_SETTINGS && argument_length <= PAID_LATER
+}
+
 pub(super) fn update_settings(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: UpdateSettingsArgs = call.decode()?;
+    let id = args.canister_id;
+    let result = change_settings(replica, call, args);
+    if !call.by_canister && is_paid_later(UPDATE_SETTINGS, call.argument.len()) {
+        let fee = fees::ingress(UPDATE_SETTINGS.len() + call.argument.len());
+        // Who can't pay even now gets it for nothing.
+        if let Some(canister) = replica.canisters.get_mut(&id)
+            && canister.liquid_balance() >= fee
+        {
+            canister.balance -= fee;
+            canister.consumed.ingress += fee;
+            replica.environment.consumed += fee;
+        }
+    }
+    result
+}
+
+fn change_settings(replica: &mut Replica, call: &Call<'_>, args: UpdateSettingsArgs) -> CallResult {
     call.check_sender_version(replica, args.sender_canister_version)?;
     let time = replica.environment.time;
     let canister = controlled(replica, args.canister_id, call.caller)?;
@@ -28,14 +57,25 @@ pub(super) fn update_settings(replica: &mut Replica, call: &mut Call<'_>) -> Cal
         )));
     }
     let before = std::mem::replace(&mut canister.settings, Arc::new(settings));
-    if canister.freezing_limit() > canister.balance
-        && canister.settings.memory_allocation > before.memory_allocation
-    {
-        canister.settings = before;
-        return Err(Reject::new(
-            ErrorCode::InsufficientCyclesInMemoryAllocation,
-            "Cannot increase memory allocation due to insufficient cycles.",
-        ));
+    if canister.freezing_limit() > canister.balance {
+        let now = &canister.settings;
+        let reject = if now.memory_allocation > before.memory_allocation {
+            Some(Reject::new(
+                ErrorCode::InsufficientCyclesInMemoryAllocation,
+                "Cannot increase memory allocation due to insufficient cycles.",
+            ))
+        } else if now.compute_allocation > before.compute_allocation {
+            Some(Reject::new(
+                ErrorCode::InsufficientCyclesInComputeAllocation,
+                "Cannot increase compute allocation due to insufficient cycles.",
+            ))
+        } else {
+            None
+        };
+        if let Some(reject) = reject {
+            canister.settings = before;
+            return Err(reject);
+        }
     }
     canister.log.trim(canister.settings.log_memory_limit);
     if controllers_given {
@@ -114,16 +154,20 @@ pub(super) fn stop_canister(replica: &mut Replica, call: &mut Call<'_>) -> Resul
 pub(super) fn delete_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let id = call.canister_id()?;
     if call.caller == id {
-        return Err(Reject::new(
+        return Err(with_help(
             ErrorCode::CanisterInvalidController,
-            format!("Canister {id} cannot delete itself."),
+            &format!("Canister {id} cannot delete itself."),
+            "Delete the canister from one of its other controllers.",
+            "delete-canister-self",
         ));
     }
     let canister = controlled(replica, id, call.caller)?;
     if !matches!(canister.status, Status::Stopped) {
-        return Err(Reject::new(
+        return Err(with_help(
             ErrorCode::CanisterNotStopped,
-            format!("Canister {id} must be stopped before it is deleted."),
+            &format!("Canister {id} must be stopped before it is deleted."),
+            "Stop the canister before deleting it.",
+            "delete-canister-not-stopped",
         ));
     }
     replica.environment.instances.forget(id);

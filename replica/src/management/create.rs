@@ -11,6 +11,7 @@ use super::call::Call;
 use super::canisters::find;
 use crate::canister::Canister;
 use crate::encoding::{empty_reply, encode};
+use crate::explanations::with_help;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::rejects::{invalid_argument, invalid_settings};
@@ -25,14 +26,16 @@ pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
     let args: CreateCanisterArgs = call.decode()?;
     call.check_sender_version(replica, args.sender_canister_version)?;
     if call.cycles < fees::CREATE_CANISTER {
-        return Err(Reject::new(
+        return Err(with_help(
             ErrorCode::InsufficientCyclesForCreateCanister,
-            format!(
+            &format!(
                 "Creating a canister requires a fee of {} that is deducted from the canister's \
                  initial balance but only {} cycles were received with the create_canister request.",
                 fees::CREATE_CANISTER,
                 call.cycles
             ),
+            "Try sending more cycles with the request.",
+            "create-canister-not-enough-cycles",
         ));
     }
     let settings = settings(call.caller, args.settings)?;
@@ -40,7 +43,8 @@ pub(super) fn create_canister(replica: &mut Replica, call: &mut Call<'_>) -> Cal
     let balance = std::mem::take(&mut call.cycles) - fees::CREATE_CANISTER;
     replica.environment.consumed += fees::CREATE_CANISTER;
     let origin = call.change_origin(args.sender_canister_version);
-    insert(replica, origin, id, settings, balance);
+    let paid = (balance, fees::CREATE_CANISTER);
+    insert(replica, origin, id, settings, paid);
     encode(&CanisterIdRecord { canister_id: id })
 }
 
@@ -60,7 +64,7 @@ pub(super) fn provisional(replica: &mut Replica, call: &mut Call<'_>) -> CallRes
     };
     mint(replica, cycles)?;
     let origin = call.change_origin(args.sender_canister_version);
-    insert(replica, origin, id, settings, cycles);
+    insert(replica, origin, id, settings, (cycles, 0));
     encode(&CanisterIdRecord { canister_id: id })
 }
 
@@ -100,13 +104,8 @@ pub(crate) fn by_system(
     replica.environment.consumed += fees::CREATE_CANISTER;
     let origin =
         ChangeOrigin::FromUser(ic_management_canister_types::FromUserRecord { user_id: caller });
-    insert(
-        replica,
-        origin,
-        id,
-        settings,
-        cycles - fees::CREATE_CANISTER,
-    );
+    let paid = (cycles - fees::CREATE_CANISTER, fees::CREATE_CANISTER);
+    insert(replica, origin, id, settings, paid);
     Ok(id)
 }
 
@@ -166,7 +165,7 @@ fn insert(
     origin: ChangeOrigin,
     id: CanisterId,
     settings: Settings,
-    balance: Cycles,
+    (balance, creation): (Cycles, Cycles),
 ) {
     let variables = &settings.environment_variables;
     let environment_variables_hash = (!variables.is_empty()).then(|| {
@@ -187,8 +186,14 @@ fn insert(
         controllers: settings.controllers.iter().copied().collect(),
         environment_variables_hash,
     });
+    // A canister takes the place of a stand-in that had its id.
+    if let Some(stand_in) = replica.native.remove(&id) {
+        replica.burned += stand_in.cycles();
+    }
     let mut canister = Canister::new(id, settings, balance);
+    canister.consumed.creation = creation;
     let time = replica.environment.time;
     canister.record(time, origin, details);
+    canister.charged_until = time;
     replica.canisters.insert(id, canister);
 }

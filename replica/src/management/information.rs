@@ -3,21 +3,18 @@
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
     CanisterIdRecord, CanisterInfoArgs, CanisterInfoResult, CanisterLogFilter, CanisterLogRecord,
-    CanisterMetadataArgs, CanisterMetadataResult, CanisterStatusResult, CanisterStatusType,
-    FetchCanisterLogsArgs, FetchCanisterLogsResult, MemoryMetrics, QueryStats,
+    CanisterMetadataArgs, CanisterMetadataResult, CanisterMetricsResult, CanisterStatusResult,
+    CanisterStatusType, CyclesConsumed, FetchCanisterLogsArgs, FetchCanisterLogsResult,
+    MemoryMetrics, QueryStats,
 };
 
 use super::call::Call;
-use super::canisters::{controllers_of, find};
-use crate::canister::{CHUNK_SIZE, Canister, Status};
+use super::canisters::{controlled, controllers_of, find};
+use crate::canister::{Canister, Status};
 use crate::canister_log::LogRecord;
 use crate::encoding::{decode, encode};
-use crate::fees;
 use crate::message::{CallResult, ErrorCode, Reject};
 use crate::replica::Replica;
-use crate::wasm::PAGE_SIZE;
-
-const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 pub(super) fn canister_status(
     replica: &mut Replica,
@@ -42,10 +39,6 @@ pub(super) fn canister_status(
         Status::Stopping { .. } => CanisterStatusType::Stopping,
         Status::Stopped => CanisterStatusType::Stopped,
     };
-    let stored = canister
-        .memory_size()
-        .max(canister.settings.memory_allocation);
-    let idle_cycles = fees::storage(stored, SECONDS_PER_DAY);
     let queries = canister.query_statistics;
     encode(&CanisterStatusResult {
         ready_for_migration: status == CanisterStatusType::Stopped && has_no_messages,
@@ -57,7 +50,7 @@ pub(super) fn canister_status(
         memory_metrics: memory_metrics(canister),
         cycles: Nat::from(canister.balance),
         reserved_cycles: Nat::from(0u8),
-        idle_cycles_burned_per_day: Nat::from(idle_cycles),
+        idle_cycles_burned_per_day: Nat::from(canister.idle_cost_per_day()),
         query_stats: QueryStats {
             num_calls_total: Nat::from(queries.calls),
             num_instructions_total: Nat::from(queries.instructions),
@@ -73,22 +66,40 @@ fn module_hash(canister: &Canister) -> Option<Vec<u8>> {
 }
 
 fn memory_metrics(canister: &Canister) -> MemoryMetrics {
-    let module = canister.code.as_ref().map(|code| &code.module);
-    let sections = module.map_or(0, |module| {
-        let sizes = module.metadata.iter();
-        sizes.map(|(name, m)| name.len() + m.content.len()).sum()
-    });
+    let usage = canister.memory_usage();
     MemoryMetrics {
-        wasm_memory_size: Nat::from(canister.wasm_memory_size()),
-        stable_memory_size: Nat::from(canister.stable.pages() * PAGE_SIZE),
-        global_memory_size: Nat::from(0u8),
-        wasm_binary_size: Nat::from(module.map_or(0, |module| module.size)),
-        custom_sections_size: Nat::from(sections),
-        canister_history_size: Nat::from(0u8),
-        wasm_chunk_store_size: Nat::from(canister.chunks.len() * CHUNK_SIZE),
+        wasm_memory_size: Nat::from(usage.wasm),
+        stable_memory_size: Nat::from(usage.stable),
+        global_memory_size: Nat::from(usage.globals),
+        wasm_binary_size: Nat::from(usage.binary),
+        custom_sections_size: Nat::from(usage.custom_sections),
+        canister_history_size: Nat::from(usage.history),
+        wasm_chunk_store_size: Nat::from(usage.chunks),
         snapshots_size: Nat::from(0u8),
-        log_memory_store_size: Nat::from(canister.log.size()),
+        log_memory_store_size: Nat::from(usage.log),
     }
+}
+
+pub(super) fn canister_metrics(
+    replica: &mut Replica,
+    caller: Principal,
+    argument: &[u8],
+) -> CallResult {
+    let id = decode::<CanisterIdRecord>(argument)?.canister_id;
+    let used = controlled(replica, id, caller)?.consumed;
+    encode(&CanisterMetricsResult {
+        cycles_consumed: CyclesConsumed {
+            memory: Nat::from(used.memory),
+            compute_allocation: Nat::from(used.compute_allocation),
+            ingress_induction: Nat::from(used.ingress),
+            instructions: Nat::from(used.instructions),
+            request_and_response_transmission: Nat::from(used.transmission),
+            uninstall: Nat::from(used.uninstall),
+            canister_creation: Nat::from(used.creation),
+            http_outcalls: Nat::from(0u8),
+            burned_cycles: Nat::from(used.burned),
+        },
+    })
 }
 
 pub(super) fn canister_info(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {

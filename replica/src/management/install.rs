@@ -13,15 +13,15 @@ use sha2::{Digest, Sha256};
 use super::call::Call;
 use super::canisters::controlled;
 use super::chunks;
-use super::installation::{Installation, same_memory};
+use super::installation::{Installation, out_of_cycles, same_memory};
 use crate::canister::{Canister, MAX_CHUNKS};
 use crate::encoding::empty_reply;
+use crate::explanations::with_help;
 use crate::fees;
-use crate::message::{CallResult, CanisterId, ErrorCode, Reject};
+use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::{CanisterModule, MAX_MODULE_SIZE};
-use crate::rejects::{chunk_store, out_of_cycles};
+use crate::rejects::{chunk_store, no_module};
 use crate::replica::Replica;
-use crate::stable_memory::StableMemory;
 
 /// What `install_code` is called with. The published type reads a module byte after byte.
 #[derive(CandidType, Deserialize)]
@@ -87,12 +87,7 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
     call.check_sender_version(replica, args.sender_canister_version)?;
     let time = replica.environment.time;
     let canister = controlled(replica, args.canister_id, call.caller)?;
-    canister.code = None;
-    canister.stable = StableMemory::default();
-    canister.certified_data.clear();
-    canister.global_timer = 0;
-    canister.chunks.clear();
-    canister.log.clear();
+    canister.uninstall();
     let origin = call.change_origin(args.sender_canister_version);
     canister.record_change(time, origin, ChangeDetails::CodeUninstall);
     replica.environment.instances.forget(args.canister_id);
@@ -102,22 +97,24 @@ pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> Call
 
 fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallResult {
     call.check_sender_version(replica, args.sender_canister_version)?;
-    let reserve = fees::execution(replica.environment.limits.install_instructions);
     let canister = controlled(replica, args.canister_id, call.caller)?;
-    let id = canister.id;
-    if canister.liquid_balance() < reserve {
-        return Err(out_of_cycles(id));
+    let (id, balance, stays) = (canister.id, canister.balance, canister.freezing_limit());
+    let module = replica.environment.module(&args.wasm_module);
+    let memory64 = module.as_ref().is_ok_and(|module| module.memory64);
+    let needed = stays.saturating_add(fees::reserved_for_install(memory64));
+    if needed > balance {
+        return Err(out_of_cycles(id, needed - balance));
     }
-    check_mode(canister, args.mode)?;
-    let module = replica
-        .environment
-        .module(&args.wasm_module)
-        .map_err(|fault| {
-            Reject::new(
-                ErrorCode::CanisterInvalidWasm,
-                format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
-            )
-        })?;
+    check_mode(controlled(replica, id, call.caller)?, args.mode)?;
+    let module = module.map_err(|fault| {
+        // Nobody knows how many instructions it has; on the network a byte counts as one.
+        let compilation = fees::compilation(args.wasm_module.len() as u64);
+        charge(replica, id, fees::execution(compilation, false));
+        Reject::new(
+            ErrorCode::CanisterInvalidWasm,
+            format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
+        )
+    })?;
     let origin = call.change_origin(args.sender_canister_version);
     install_module(
         replica,
@@ -161,18 +158,21 @@ fn install_module(
 ) -> Result<(), Reject> {
     let environment = &mut replica.environment;
     let Some(canister) = replica.canisters.get_mut(&id) else {
-        return Err(out_of_cycles(id));
+        unreachable!("it was found above");
     };
     let log_begins = canister.log.next_index();
     let mut installation = Installation {
         environment,
         canister,
         caller,
+        memory64: module.memory64,
         instructions: 0,
+        compilation: 0,
         burned: 0,
         certified_data: None,
         global_timer: 0,
         executed: Vec::new(),
+        trap: None,
     };
     let result = match mode {
         CanisterInstallMode::Upgrade(flags) => {
@@ -182,12 +182,13 @@ fn install_module(
             installation.fresh(module, argument)
         }
     };
+    let cost = installation.cost();
     let Installation {
-        instructions,
         burned,
         certified_data,
         global_timer,
         executed,
+        trap,
         ..
     } = installation;
     for (entry_point, instructions, trap) in executed {
@@ -197,16 +198,18 @@ fn install_module(
             .hook((id, caller), time, entry_point, instructions, trap);
     }
 
-    let cost = fees::execution(instructions).min(canister.balance);
+    let cost = cost.min(canister.balance);
     canister.balance -= cost;
+    canister.consumed.instructions += cost;
     environment.consumed += cost;
-    let code = result.inspect_err(|reject| {
+    if let Some((fault, backtrace)) = trap {
         // As for every message that traps: the log stays.
-        let text = format!("[TRAP]: {}", reject.message).into_bytes();
-        canister.write_log(environment.time, text);
-    })?;
+        environment.log_trap(canister, &fault, backtrace.as_ref());
+    }
+    let code = result?;
     let burned = burned.min(canister.balance);
     canister.balance -= burned;
+    canister.consumed.burned += burned;
     replica.burned += burned;
     let (mode, fresh) = match mode {
         CanisterInstallMode::Install => (CodeDeploymentMode::Install, true),
@@ -232,24 +235,30 @@ fn install_module(
     Ok(())
 }
 
+/// Takes a fee from a canister that has the cycles for it.
+fn charge(replica: &mut Replica, id: CanisterId, fee: Cycles) {
+    if let Some(canister) = replica.canisters.get_mut(&id) {
+        let fee = fee.min(canister.balance);
+        canister.balance -= fee;
+        canister.consumed.instructions += fee;
+        replica.environment.consumed += fee;
+    }
+}
+
 /// Refuses what `mode` does not allow in the canister's present state.
 fn check_mode(canister: &Canister, mode: CanisterInstallMode) -> Result<(), Reject> {
     let id = canister.id;
     match (mode, &canister.code) {
-        (CanisterInstallMode::Install, Some(_)) => Err(Reject::new(
+        (CanisterInstallMode::Install, Some(_)) => Err(with_help(
             ErrorCode::CanisterNonEmpty,
-            format!(
+            &format!(
                 "Canister {id} cannot be installed because the canister is not empty. Try \
                  installing with mode='reinstall' instead."
             ),
+            "Check that you want to overwrite the canister and, if so, use mode='reinstall'.",
+            "canister-not-empty",
         )),
-        (CanisterInstallMode::Upgrade(_), None) => Err(Reject::new(
-            ErrorCode::CanisterWasmModuleNotFound,
-            format!(
-                "Error from Canister {id}: Attempted to upgrade, but the canister contains no \
-                 Wasm module."
-            ),
-        )),
+        (CanisterInstallMode::Upgrade(_), None) => Err(no_module(id)),
         _ => Ok(()),
     }
 }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use candid::Principal;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 
+use crate::backtraces::Failed;
 use crate::canister::{Canister, Code};
 use crate::environment::{Environment, check_memory_limit, run};
+use crate::explanations::with_help;
 use crate::fees;
-use crate::message::{Cycles, ErrorCode, Reject};
+use crate::message::{CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::CanisterModule;
-use crate::rejects::out_of_cycles;
-use crate::system_api::{EntryPoint, SystemApi};
-use crate::wasm::{Allowance, Entry, Instance, PAGE_SIZE, State};
+use crate::rejects;
+use crate::system_api::{EntryPoint, SystemApi, Trap, reject_of_fault};
+use crate::wasm::{Allowance, Backtrace, Entry, Fault, Instance, State};
 
 /// The private custom section of modules that keep their memory in upgrades.
 const KEEPS_MEMORY: &str = "enhanced-orthogonal-persistence";
@@ -25,18 +27,26 @@ pub(super) struct Installation<'a> {
     pub(super) canister: &'a mut Canister,
     /// Who installs.
     pub(super) caller: Principal,
+    /// Whether the new code has 64-bit memory: its price is that of the whole installation.
+    pub(super) memory64: bool,
     pub(super) instructions: u64,
+    /// What compiling the module costs, in instructions; 0 until it was compiled.
+    pub(super) compilation: u64,
     pub(super) burned: Cycles,
     pub(super) certified_data: Option<Vec<u8>>,
     pub(super) global_timer: u64,
     /// What was executed, in how many instructions, and why it trapped if it did.
     pub(super) executed: Vec<(EntryPoint, u64, Option<Reject>)>,
+    /// Why it trapped, and where.
+    pub(super) trap: Option<(Fault<Trap>, Option<Backtrace>)>,
 }
 
 /// Code while it is installed.
 struct Running {
     module: Arc<CanisterModule>,
     instance: Instance<SystemApi>,
+    /// What was kept of the instance last.
+    state: State,
 }
 
 impl Installation<'_> {
@@ -53,7 +63,7 @@ impl Installation<'_> {
             self.run_start(&mut new)?;
             self.hook(&mut new, "canister_init", EntryPoint::Init, argument)?;
             self.check(&new)?;
-            Ok(self.keep(new, State::default()))
+            Ok(self.keep(new))
         });
         self.canister.version -= 1;
         if result.is_err() {
@@ -92,16 +102,18 @@ impl Installation<'_> {
         if flags.skip_pre_upgrade != Some(true) {
             let mut last = Running {
                 module: Arc::clone(&old.module),
+                state: old.state.clone(),
                 instance: self.environment.instance(self.canister.id, old),
             };
             let hook = "canister_pre_upgrade";
             let result = self.hook(&mut last, hook, EntryPoint::PreUpgrade, Vec::new());
             if keep && result.is_ok() {
-                let mut kept = old.state.clone();
-                last.instance.commit(&mut kept);
-                state = State::with_memory_of(&kept);
+                last.instance.commit(&mut last.state);
+                state = State::with_memory_of(&last.state);
             }
-            let Running { module, instance } = last;
+            let Running {
+                module, instance, ..
+            } = last;
             self.environment
                 .instances
                 .keep(self.canister.id, &module, instance);
@@ -113,6 +125,7 @@ impl Installation<'_> {
         if keep {
             let kept = new.instance.load_memory_of_other(&state);
             kept.map_err(|fault| self.invalid(&fault))?;
+            new.state = state;
         }
         self.run_start(&mut new)?;
         // The new code sees the new version.
@@ -122,13 +135,17 @@ impl Installation<'_> {
         self.canister.version -= 1;
         result?;
         self.check(&new)?;
-        Ok(self.keep(new, state))
+        Ok(self.keep(new))
     }
 
-    /// The code that was installed. `state` is what its instance was loaded with.
-    fn keep(&mut self, mut new: Running, mut state: State) -> Code {
-        new.instance.commit(&mut state);
-        let Running { module, instance } = new;
+    /// The code that was installed.
+    fn keep(&mut self, mut new: Running) -> Code {
+        new.instance.commit(&mut new.state);
+        let Running {
+            module,
+            instance,
+            state,
+        } = new;
         let instances = &mut self.environment.instances;
         instances.keep(self.canister.id, &module, instance);
         Code { module, state }
@@ -139,21 +156,34 @@ impl Installation<'_> {
         let canister = &*self.canister;
         let memory = new.instance.memory_size();
         let limit = Some(canister.settings.wasm_memory_limit).filter(|limit| *limit > 0);
-        check_memory_limit(canister.id, memory, limit)?;
-        let stored = memory + new.module.size + canister.stable.pages() * PAGE_SIZE;
-        let stays = fees::storage(stored, canister.settings.freezing_threshold);
-        let cost = fees::execution(self.instructions);
-        match canister.balance.saturating_sub(self.burned) >= stays.saturating_add(cost) {
-            true => Ok(()),
-            false => Err(out_of_cycles(canister.id)),
+        check_memory_limit(memory, limit)
+            .map_err(|fault| reject_of_fault(canister.id, &fault, None))?;
+        let stored = canister.memory_usage_of(Some(&new.module), memory).total();
+        let needed = canister
+            .freezing_limit_of(stored)
+            .saturating_add(self.cost());
+        let balance = canister.balance.saturating_sub(self.burned);
+        match needed.saturating_sub(balance) {
+            0 => Ok(()),
+            missing => Err(out_of_cycles(canister.id, missing)),
         }
     }
 
-    fn instantiate(&self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+    /// What it has cost so far.
+    pub(super) fn cost(&self) -> Cycles {
+        fees::execution(self.instructions + self.compilation, self.memory64)
+    }
+
+    fn instantiate(&mut self, module: Arc<CanisterModule>) -> Result<Running, Reject> {
+        self.compilation = fees::compilation(module.code_instructions);
         let room = self.environment.room(&module);
         let instance = module.compiled.instantiate(room);
         let instance = instance.map_err(|fault| self.invalid(&fault))?;
-        Ok(Running { module, instance })
+        Ok(Running {
+            module,
+            instance,
+            state: State::default(),
+        })
     }
 
     fn run_start(&mut self, code: &mut Running) -> Result<(), Reject> {
@@ -185,9 +215,10 @@ impl Installation<'_> {
     ) -> Result<(), Reject> {
         let canister = &mut *self.canister;
         let caller = self.caller;
-        let view = self
+        let mut view = self
             .environment
             .bare_view(canister, entry_point, caller, argument);
+        view.memory64 = code.module.memory64;
         let soft_memory = match entry_point {
             EntryPoint::Init | EntryPoint::PostUpgrade => canister.settings.wasm_memory_limit,
             _ => 0,
@@ -202,20 +233,42 @@ impl Installation<'_> {
             EntryPoint::PreUpgrade => canister.global_timer,
             _ => self.global_timer,
         };
-        let api = SystemApi::new(
-            view,
-            canister.balance.saturating_sub(self.burned),
-            0,
-            std::mem::take(&mut canister.stable),
-            std::mem::take(&mut canister.open_calls),
-            global_timer,
-        );
-        let instance = &mut code.instance;
-        let (api, result, instructions) = run(instance, Entry::Export(export), api, limits);
+        // What it begins with, to find out where it traps if it does.
+        code.instance.commit(&mut code.state);
+        let stable_before = canister.stable.clone();
+        let reserved = fees::reserved_for_install(self.memory64);
+        let balance = canister.balance.saturating_sub(self.burned + reserved);
+        let stable = std::mem::take(&mut canister.stable);
+        let open_calls = std::mem::take(&mut canister.open_calls);
+        let api = SystemApi::new(view, balance, 0, stable, open_calls, global_timer);
+        let entry = Entry::Export(export);
+        let (api, result, instructions) = run(&mut code.instance, entry, api, limits);
         self.instructions += instructions;
+        let (effects, view) = self.environment.take_back(canister, api);
+        let result = result.map_err(|fault| {
+            let may_know = view.settings.may_read_log(&view.caller);
+            let mut backtrace = None;
+            if self.environment.can_trace(&code.module, &fault) {
+                let failed = Failed {
+                    module: &code.module,
+                    before: &code.state,
+                    used: Allowance {
+                        instructions,
+                        ..limits
+                    },
+                    fault: &fault,
+                };
+                let open_calls = canister.open_calls.clone();
+                let api = SystemApi::new(view, balance, 0, stable_before, open_calls, global_timer);
+                backtrace = self.environment.trace(&failed, entry, api);
+            }
+            let told = backtrace.as_ref().filter(|_| may_know);
+            let reject = reject_of_fault(canister.id, &fault, told);
+            self.trap = Some((fault, backtrace));
+            reject
+        });
         let trap = result.as_ref().err().cloned();
         self.executed.push((entry_point, instructions, trap));
-        let effects = self.environment.take_back(canister, api);
         self.burned += effects.burned;
         if effects.certified_data.is_some() {
             self.certified_data = effects.certified_data;
@@ -239,6 +292,18 @@ impl Installation<'_> {
             ),
         )
     }
+}
+
+/// Refuses an installation that the canister can't pay for. Its controller, who installs, is told how
+/// much is missing.
+pub(super) fn out_of_cycles(canister: CanisterId, missing: Cycles) -> Reject {
+    let Reject { message, .. } = rejects::out_of_cycles(canister, Some(missing));
+    with_help(
+        ErrorCode::CanisterOutOfCycles,
+        &format!("Canister installation failed with `{message}`."),
+        "Top up the canister with more cycles.",
+        "install-code-not-enough-cycles",
+    )
 }
 
 /// Whether an upgrade keeps the memory, if the modules and the options agree about it.

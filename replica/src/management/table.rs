@@ -5,7 +5,7 @@ use candid::{CandidType, Deserialize, Principal};
 use ic_management_canister_types::CanisterIdRecord;
 
 use super::call::{Answer, Call};
-use super::{chunks, control, create, information, install, raw_rand};
+use super::{chunks, control, create, information, install, network, raw_rand};
 use crate::encoding::decode;
 use crate::message::{CallResult, CanisterId, Reject};
 use crate::replica::Replica;
@@ -46,6 +46,8 @@ pub(super) enum Users {
 pub(super) enum EffectiveId {
     /// It can be any id: the call is about no canister yet, or about the subnet.
     Any,
+    /// There is none: the call is about a subnet that its argument names.
+    Subnet,
     /// In `canister_id` of the argument.
     CanisterId,
     /// In `target_canister` of the argument.
@@ -73,7 +75,7 @@ impl EffectiveId {
             target_canister: CanisterId,
         }
         match self {
-            EffectiveId::Any => Ok(None),
+            EffectiveId::Any | EffectiveId::Subnet => Ok(None),
             EffectiveId::CanisterId => {
                 decode(argument).map(|of: CanisterIdRecord| Some(of.canister_id))
             }
@@ -122,6 +124,7 @@ pub(super) const METHODS: &[Method] = {
         "install_chunked_code" Update, Controllers, TargetCanister, Now(install::install_chunked_code);
         "uninstall_code" Update, Controllers, CanisterId, Now(install::uninstall_code);
         "canister_status" Both, Named, CanisterId, Read(information::canister_status);
+        "canister_metrics" Both, Controllers, CanisterId, Read(information::canister_metrics);
         "canister_info" Update, Nobody, CanisterId, Now(information::canister_info);
         "canister_metadata" Update, Nobody, CanisterId, Now(information::canister_metadata);
         "start_canister" Update, Controllers, CanisterId, Now(control::start_canister);
@@ -129,6 +132,8 @@ pub(super) const METHODS: &[Method] = {
         "delete_canister" Update, Controllers, CanisterId, Now(control::delete_canister);
         "deposit_cycles" Update, Nobody, CanisterId, Now(create::deposit_cycles);
         "raw_rand" Update, Nobody, CanisterId, Now(raw_rand::raw_rand);
+        "node_metrics_history" Update, Nobody, Subnet, Now(network::node_metrics_history);
+        "subnet_info" Update, Nobody, Subnet, Now(network::subnet_info);
         "provisional_create_canister_with_cycles" Update, Everybody, Any, Now(create::provisional);
         "provisional_top_up_canister" Update, Everybody, CanisterId, Now(create::provisional_top_up);
         "fetch_canister_logs" Query, Everybody, CanisterId, Read(information::fetch_canister_logs);
@@ -149,10 +154,7 @@ pub(super) const METHODS: &[Method] = {
         "read_canister_snapshot_data" Update, Controllers, CanisterId, SNAPSHOTS;
         "upload_canister_snapshot_metadata" Update, Controllers, CanisterId, SNAPSHOTS;
         "upload_canister_snapshot_data" Update, Controllers, CanisterId, SNAPSHOTS;
-        "node_metrics_history" Update, Nobody, CanisterId, METRICS;
-        "subnet_info" Update, Nobody, CanisterId, METRICS;
         "subnet_metrics" Update, Nobody, CanisterId, METRICS;
-        "canister_metrics" Update, Nobody, CanisterId, METRICS;
         "list_canisters" Query, Everybody, Any, METRICS;
         "bitcoin_*" Update, Nobody, CanisterId, BITCOIN;
     }

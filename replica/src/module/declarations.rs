@@ -8,6 +8,8 @@ use wasmparser::{
     TypeRef, Validator, WasmFeatures,
 };
 
+use super::complexity::weight;
+
 /// How a method can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +83,32 @@ pub(super) struct Declarations {
     pub(super) metadata: BTreeMap<String, Metadata>,
     pub(super) mutates_tables: bool,
     pub(super) drops_segments: bool,
+    /// How many instructions all functions and the values of all globals have.
+    pub(super) instructions: u64,
+    /// How many functions it defines were read.
+    bodies: u32,
+    /// The size of the code section, in bytes.
+    pub(super) code_size: u32,
+    /// The most instructions that a function has, and which one.
+    pub(super) largest: Largest,
+    /// The most complex function.
+    pub(super) most_complex: Largest,
+}
+
+/// The function that has the most of something.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Largest {
+    /// Its place among those that the module defines.
+    pub(super) index: u32,
+    pub(super) amount: u64,
+}
+
+impl Largest {
+    fn or(&mut self, index: u32, amount: u64) {
+        if amount > self.amount {
+            *self = Largest { index, amount };
+        }
+    }
 }
 
 impl Declarations {
@@ -157,6 +185,8 @@ impl Declarations {
                             matches!(ty.content_type, wasmparser::ValType::Ref(_));
                     }
                     self.globals += 1;
+                    // A value and its end.
+                    self.instructions += 2;
                 }
             }
             Payload::ExportSection(section) => {
@@ -167,6 +197,7 @@ impl Declarations {
                 }
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::CodeSectionStart { size, .. } => self.code_size = size,
             Payload::CodeSectionEntry(body) => self.take_code(&body)?,
             Payload::CustomSection(section) => {
                 self.take_metadata(section.name(), section.data())?
@@ -177,8 +208,12 @@ impl Declarations {
     }
 
     fn take_code(&mut self, body: &FunctionBody<'_>) -> Result<(), Fault> {
+        let (mut instructions, mut complexity) = (0, 0);
         for operator in body.get_operators_reader()? {
-            match operator? {
+            let operator = operator?;
+            instructions += 1;
+            complexity += weight(&operator);
+            match operator {
                 Operator::TableSet { .. }
                 | Operator::TableGrow { .. }
                 | Operator::TableFill { .. }
@@ -190,6 +225,10 @@ impl Declarations {
                 _ => {}
             }
         }
+        self.instructions += instructions;
+        self.largest.or(self.bodies, instructions);
+        self.most_complex.or(self.bodies, complexity);
+        self.bodies += 1;
         Ok(())
     }
 

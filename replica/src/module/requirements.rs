@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{ExternalKind, FuncType, ValType};
 
-use super::declarations::{Declarations, Fault, MethodKind, broken};
+use super::declarations::{Declarations, Fault, Largest, MethodKind, broken};
 use crate::system_api::{SystemApi, functions};
 use crate::wasm::{HostFunction, PRIVATE_EXPORT, ValueType};
 
 const MAX_FUNCTIONS: u32 = 50_000;
 const MAX_GLOBALS: u32 = 1_000;
+const MAX_CODE_SIZE: u32 = 12 * 1024 * 1024;
+const MAX_FUNCTION_INSTRUCTIONS: u64 = 1_000_000;
+const MAX_FUNCTION_COMPLEXITY: u64 = 1_000_000;
 const MAX_CUSTOM_SECTIONS: usize = 16;
 const MAX_CUSTOM_SECTIONS_SIZE: usize = 1024 * 1024;
 const MAX_METHODS: usize = 1_000;
@@ -135,6 +138,13 @@ fn check_exports(declared: &Declarations) -> Result<Exports, Fault> {
 }
 
 fn check_sizes(declared: &Declarations) -> Result<(), Fault> {
+    if declared.code_size > MAX_CODE_SIZE {
+        return Err(broken(format!(
+            "Wasm module code section size of {} exceeds the maximum allowed size of \
+             {MAX_CODE_SIZE}",
+            declared.code_size
+        )));
+    }
     if declared.memories.len() > 1 {
         return Err(broken(
             "Wasm module declares more than one memory; a canister has at most one",
@@ -152,6 +162,20 @@ fn check_sizes(declared: &Declarations) -> Result<(), Fault> {
             "Wasm module defined {} globals which exceeds the maximum number allowed \
              {MAX_GLOBALS}",
             declared.globals
+        )));
+    }
+    let Largest { index, amount } = declared.most_complex;
+    if amount > MAX_FUNCTION_COMPLEXITY {
+        return Err(broken(format!(
+            "Wasm module contains a function at index {index} with complexity {amount} which \
+             exceeds the maximum complexity allowed {MAX_FUNCTION_COMPLEXITY}"
+        )));
+    }
+    let Largest { index, amount } = declared.largest;
+    if amount > MAX_FUNCTION_INSTRUCTIONS {
+        return Err(broken(format!(
+            "Wasm module contains a function at index {index} of size {amount} that exceeds the \
+             maximum allowed size of {MAX_FUNCTION_INSTRUCTIONS}"
         )));
     }
     if declared.metadata.len() > MAX_CUSTOM_SECTIONS {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::record::{Change, Record, counters, fingerprint};
-use super::request::{NewRequest, Request, RequestId, now};
+use super::request::{Clock, NewRequest, Request, RequestId, now};
 use crate::hold::Delivery;
 use crate::journal::Journal;
-use crate::message::{IngressId, Reject};
+use crate::message::{IngressId, Reject, Time};
 use crate::message_name::MessageName;
 use crate::replica::{IngressStatus, Replica};
 
@@ -23,8 +23,7 @@ pub struct Node {
     pub replica: Replica,
     pub(super) requests: BTreeMap<RequestId, Request>,
     waiting: Vec<(IngressId, oneshot::Sender<()>)>,
-    /// How far the replica's clock was moved ahead of the machine's, in nanoseconds.
-    pub(super) clock_offset: u64,
+    pub(super) clock: Clock,
     /// What was done is recorded here, if it is to be remembered.
     pub(super) journal: Option<Journal>,
 }
@@ -35,9 +34,14 @@ impl Node {
             replica,
             requests: BTreeMap::new(),
             waiting: Vec::new(),
-            clock_offset: 0,
+            clock: Clock::default(),
             journal: None,
         }
+    }
+
+    /// The replica's clock.
+    pub fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// A call that was taken in.
@@ -68,9 +72,9 @@ impl Node {
 
     pub(super) fn take_in(&mut self, new: &NewRequest) -> Result<IngressId, Reject> {
         let (sender, receiver) = (new.sender, new.receiver);
-        let ingress = self
-            .replica
-            .submit(sender, receiver, &new.method, &new.argument)?;
+        let ingress =
+            self.replica
+                .submit_envelope(sender, receiver, &new.method, &new.argument, new.size)?;
         let request = Request {
             ingress,
             sender,
@@ -87,7 +91,7 @@ impl Node {
     /// Moves the replica's clock ahead, and begins with what becomes due.
     pub fn advance_clock(&mut self, duration: Duration) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.clock_offset = self.clock_offset.saturating_add(nanoseconds);
+        self.clock.advance(nanoseconds);
         self.follow_the_clock();
         self.replica.tick();
         self.record(Change::Advanced(nanoseconds));
@@ -135,10 +139,9 @@ impl Node {
         delivered
     }
 
-    /// Sets the replica's clock to the machine's, as far as that is ahead.
+    /// Sets the replica's time to its clock's.
     fn follow_the_clock(&mut self) {
-        self.replica
-            .set_time(now().saturating_add(self.clock_offset));
+        self.replica.set_time(self.clock.now());
     }
 
     /// Tells those whose call is answered.

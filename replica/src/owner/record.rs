@@ -58,13 +58,14 @@ impl Record {
 
 /// Figures of which some change with everything that happens in a replica. Cycles are the sharpest:
 /// every instruction and every byte has its price.
-pub(super) fn counters(replica: &Replica) -> [u128; 13] {
+pub(super) fn counters(replica: &Replica) -> [u128; 14] {
     let count = |count: usize| count as u128;
     [
         replica.minted,
         replica.environment.consumed,
         replica.burned,
         replica.lost,
+        replica.charges.into(),
         replica.drawn.into(),
         replica.next_ingress.into(),
         replica.next_canister.into(),

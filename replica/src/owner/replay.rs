@@ -67,7 +67,7 @@ impl Node {
             }
             Change::Ticked => self.replica.tick(),
             Change::Advanced(nanoseconds) => {
-                self.clock_offset = self.clock_offset.saturating_add(nanoseconds);
+                self.clock.advance(nanoseconds);
                 self.replica.tick();
             }
             Change::Held(hold) => self.replica.hold_messages(hold),

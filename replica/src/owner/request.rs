@@ -1,5 +1,7 @@
 //! Calls that are to be taken in, and those that were.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use candid::Principal;
@@ -47,12 +49,39 @@ pub struct NewRequest {
     /// The method's argument.
     #[serde(with = "serde_bytes")]
     pub argument: Vec<u8>,
+    /// The bytes of its envelope, which are paid for.
+    pub size: usize,
 }
 
 impl Request {
-    /// Whether its answer can still be asked for.
+    /// Whether its answer can still be asked for, when the machine's clock is at `now`: a request
+    /// must not be forgotten while it could be sent again.
     pub(super) fn is_kept(&self, now: Time) -> bool {
         now < self.expiry.saturating_add(KEPT_AFTER_EXPIRY)
+    }
+}
+
+/// The replica's clock: the machine's, and how far it was moved ahead of that. Everybody who needs
+/// the time has this one.
+#[derive(Clone, Default)]
+pub(super) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// The time.
+    pub(super) fn now(&self) -> Time {
+        now().saturating_add(self.ahead())
+    }
+
+    /// How far it was moved ahead, in nanoseconds.
+    pub(super) fn ahead(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Moves it ahead by so many nanoseconds.
+    pub(super) fn advance(&self, nanoseconds: u64) {
+        let ahead = self.ahead().saturating_add(nanoseconds);
+        // Only the owner of the replica moves it.
+        self.0.store(ahead, Ordering::Relaxed);
     }
 }
 

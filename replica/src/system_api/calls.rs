@@ -45,7 +45,7 @@ pub(super) fn new(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
     let receiver = Principal::try_from_slice(call.bytes(a[0], a[1])?)
         .map_err(|error| Trap::violation(format!("ic0.call_new: not a canister id: {error}")))?;
     if a[3] > MAX_METHOD_NAME {
-        return Err(Trap::violation(format!(
+        return Err(Trap::TooLarge(format!(
             "Size of method_name {} exceeds the allowed limit of {MAX_METHOD_NAME}",
             a[3]
         )));
@@ -93,7 +93,7 @@ pub(super) fn data_append(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
     let outgoing = call.host.call_under_construction("call_data_append")?;
     let size = (outgoing.argument.len() as u64).saturating_add(a[1]);
     if size > limit as u64 {
-        return Err(Trap::violation(format!(
+        return Err(Trap::TooLarge(format!(
             "Request to {}:{} has a payload size of {size}, which exceeds the allowed limit of \
              {limit}",
             outgoing.receiver, outgoing.method

@@ -17,8 +17,8 @@ pub(super) fn root_key_copy(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap>
 
 pub(super) fn certified_data_set(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
     if a[1] > MAX_CERTIFIED_DATA {
-        return Err(Trap::violation(format!(
-            "ic0.certified_data_set failed because the passed data must be no larger than \
+        return Err(Trap::TooLarge(format!(
+            "ic0_certified_data_set failed because the passed data must be no larger than \
              {MAX_CERTIFIED_DATA} bytes. Found {} bytes",
             a[1]
         )));

@@ -1,6 +1,8 @@
 //! Cycles and what things cost (the specification's sections "Cycles" and "Cycle cost
 //! calculation").
 
+use candid::{CandidType, Deserialize};
+
 use super::host::Call;
 use super::trap::Trap;
 use crate::fees;
@@ -100,6 +102,42 @@ pub(super) fn cost_create_canister(call: &mut Call<'_>, a: &[u64]) -> Result<u64
 pub(super) fn cost_http_request(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
     call.write_u128(a[2], fees::http_request(a[0], a[1]))?;
     Ok(0)
+}
+
+/// What an HTTPS outcall is expected to use.
+#[derive(CandidType, Deserialize)]
+struct Outcall {
+    request_bytes: u64,
+    http_roundtrip_time_ms: u64,
+    raw_response_bytes: u64,
+    transformed_response_bytes: u64,
+    transform_instructions: u64,
+}
+
+pub(super) fn cost_http_request_v2(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
+    let outcall: Outcall = candid::decode_one(call.bytes(a[0], a[1])?).map_err(|error| {
+        Trap::violation(format!(
+            "ic0.cost_http_request_v2: failed to decode the parameters: {error}"
+        ))
+    })?;
+    let cost = fees::http_request_by_use(
+        outcall.request_bytes,
+        outcall.http_roundtrip_time_ms,
+        outcall.raw_response_bytes,
+        outcall.transformed_response_bytes,
+        outcall.transform_instructions,
+    );
+    call.write_u128(a[2], cost)?;
+    Ok(0)
+}
+
+/// Only the network's cycles minting canister can do this, and a local replica has a stand-in for it.
+pub(super) fn mint128(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
+    Err(Trap::violation(format!(
+        "ic0.mint_cycles128 cannot be executed on non Cycles Minting Canister: {} != \
+         rkp4c-7iaaa-aaaaa-aaaca-cai",
+        call.host.view.canister
+    )))
 }
 
 /// What the `cost_sign_…` functions return for a curve or algorithm that is not defined.

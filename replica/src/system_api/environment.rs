@@ -82,8 +82,9 @@ fn name_at(api: &SystemApi, index: u64) -> Result<&str, Trap> {
         .ok()
         .and_then(|i| variables.keys().nth(i));
     name.map(String::as_str).ok_or_else(|| {
-        Trap::violation(format!(
-            "there is no environment variable {index}: there are {}",
+        Trap::NoSuchVariable(format!(
+            "Environment variable index {index} is out of bounds. The number of environment \
+             variables is {}.",
             variables.len()
         ))
     })
@@ -101,5 +102,5 @@ fn name(call: &mut Call<'_>, source: u64, size: u64) -> Result<String, Trap> {
 fn value<'a>(api: &'a SystemApi, name: &str) -> Result<&'a str, Trap> {
     let variables = &api.view.settings.environment_variables;
     let value = variables.get(name).map(String::as_str);
-    value.ok_or_else(|| Trap::violation(format!("there is no environment variable {name:?}")))
+    value.ok_or_else(|| Trap::NoSuchVariable(format!("Environment variable {name} not found.")))
 }

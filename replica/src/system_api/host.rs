@@ -58,6 +58,8 @@ pub struct View {
     pub certified_data: Option<Vec<u8>>,
     /// Cycles that must stay in the balance.
     pub freezing_limit: Cycles,
+    /// Whether the code has 64-bit memory.
+    pub memory64: bool,
     /// How much the canister may do and send.
     pub limits: Arc<Limits>,
 }
@@ -156,8 +158,7 @@ impl SystemApi {
 
     /// Cycles that a call sets aside for its response.
     pub(super) fn prepayment(&self) -> Cycles {
-        let limits = &self.view.limits;
-        fees::reserved_for_response(limits.response_size, limits.message_instructions)
+        fees::reserved_for_response(self.view.memory64)
     }
 }
 
@@ -169,10 +170,7 @@ impl Host for SystemApi {
         let entry_point = self.view.entry_point;
         match function.permission.contains(entry_point) {
             true => Ok(()),
-            false => Err(Trap::violation(format!(
-                "\"ic0.{}\" cannot be executed in {} mode",
-                function.name, entry_point
-            ))),
+            false => Err(Trap::WrongMode(function.name, entry_point)),
         }
     }
 }

@@ -49,10 +49,13 @@ fn check_unanswered(api: &SystemApi, function: &str) -> Result<(), Trap> {
 }
 
 fn check_size(api: &SystemApi, function: &str, size: u64) -> Result<(), Trap> {
-    let limit = api.view.limits.response_size;
+    let limit = match api.view.replicated {
+        true => api.view.limits.response_size,
+        false => api.view.limits.query_response_size,
+    };
     match size <= limit as u64 {
         true => Ok(()),
-        false => Err(Trap::violation(format!(
+        false => Err(Trap::TooLarge(format!(
             "ic0.{function}: application payload size ({size}) cannot be larger than {limit}"
         ))),
     }

@@ -75,6 +75,7 @@ pub fn functions() -> &'static [HostFunction<SystemApi>] {
         msg_cycles_available128 [P] -> nothing, both, [U RQ RT RY], cycles::available128;
         msg_cycles_refunded128 [P] -> nothing, both, [RT RY], cycles::refunded128;
         msg_cycles_accept128 [I64, I64, P] -> nothing, both, [U RQ RT RY], cycles::accept128;
+        mint_cycles128 [I64, I64, P] -> nothing, both, [U RY RT T], cycles::mint128;
         cycles_burn128 [I64, I64, P] -> nothing, both, [I G U RQ RY RT C T], cycles::burn128;
 
         canister_self_size [] -> P, both, [STAR], env::canister_self_size;
@@ -118,6 +119,7 @@ pub fn functions() -> &'static [HostFunction<SystemApi>] {
         cost_call [I64, I64, P] -> nothing, both, [ANYWHERE], cycles::cost_call;
         cost_create_canister [P] -> nothing, both, [ANYWHERE], cycles::cost_create_canister;
         cost_http_request [I64, I64, P] -> nothing, both, [ANYWHERE], cycles::cost_http_request;
+        cost_http_request_v2 [P, P, P] -> nothing, both, [ANYWHERE], cycles::cost_http_request_v2;
         cost_sign_with_ecdsa [P, P, I32, P] -> I32, both, [ANYWHERE], cycles::cost_sign_with_ecdsa;
         cost_sign_with_schnorr [P, P, I32, P] -> I32, both, [ANYWHERE], cycles::cost_sign_with_schnorr;
         cost_vetkd_derive_key [P, P, I32, P] -> I32, both, [ANYWHERE], cycles::cost_vetkd_derive_key;

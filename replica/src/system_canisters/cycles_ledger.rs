@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use candid::{CandidType, Deserialize, Nat, Principal};
 use ic_management_canister_types::CanisterSettings;
 use icrc_ledger_types::icrc1::account::{Account, Subaccount};
-use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 
-use super::methods::{is_token_query, missing};
-use crate::encoding::{decode, decode_nothing, encode};
+use super::icrc::{self, Token};
+use super::ledger::{Ledger, Refusal};
+use super::methods::missing;
+use crate::encoding::{decode, encode};
 use crate::management::create;
-use crate::message::{CallResult, Cycles, Reject};
+use crate::message::{CallResult, Cycles, Reject, Time};
 use crate::replica::{NativeCanister, Replica};
 
 /// The fee of a transfer, and of every other operation.
@@ -23,17 +24,24 @@ const SUPPLY: Cycles = 1_000_000 * 1_000_000_000_000;
 /// Whose subaccount of which principal; none is the one of zeros.
 type Key = (Principal, Subaccount);
 
+const TOKEN: Token<Key> = Token {
+    name: "Cycles",
+    symbol: "TCYCLES",
+    decimals: 12,
+    key,
+};
+
 #[derive(Clone)]
 pub(super) struct CyclesLedger {
-    balances: BTreeMap<Key, Cycles>,
-    /// Fees, which nobody owns.
-    fees: Cycles,
-    blocks: u64,
+    ledger: Ledger<Key>,
+    /// The canisters that were created, by block.
+    created: BTreeMap<u64, Principal>,
 }
 
 #[derive(CandidType, Deserialize)]
 struct CreateCanisterArgs {
     from_subaccount: Option<Subaccount>,
+    created_at_time: Option<Time>,
     amount: Nat,
     creation_args: Option<CreationArgs>,
 }
@@ -53,6 +61,14 @@ struct Created {
 enum CreateCanisterError {
     InsufficientFunds {
         balance: Nat,
+    },
+    TooOld,
+    CreatedInFuture {
+        ledger_time: Time,
+    },
+    Duplicate {
+        duplicate_of: Nat,
+        canister_id: Option<Principal>,
     },
     FailedToCreate {
         fee_block: Option<Nat>,
@@ -77,57 +93,24 @@ struct WithdrawArgs {
     amount: Nat,
     from_subaccount: Option<Subaccount>,
     to: Principal,
+    created_at_time: Option<Time>,
 }
 
 #[derive(CandidType)]
 enum WithdrawError {
     InsufficientFunds { balance: Nat },
     InvalidReceiver { receiver: Principal },
+    TooOld,
+    CreatedInFuture { ledger_time: Time },
+    Duplicate { duplicate_of: Nat },
 }
 
 impl CyclesLedger {
     pub(super) fn new() -> Self {
         CyclesLedger {
-            balances: BTreeMap::from([((Principal::anonymous(), [0; 32]), SUPPLY)]),
-            fees: 0,
-            blocks: 0,
+            ledger: Ledger::new(FEE, (Principal::anonymous(), [0; 32]), SUPPLY),
+            created: BTreeMap::new(),
         }
-    }
-
-    fn balance(&self, key: &Key) -> Cycles {
-        self.balances.get(key).copied().unwrap_or(0)
-    }
-
-    /// What is left of a balance after a payment and the fee; the balance if it is too small.
-    fn left(&self, key: &Key, amount: &Nat) -> Result<(Cycles, Cycles), Cycles> {
-        let balance = self.balance(key);
-        let amount = Cycles::try_from(amount.0.clone()).map_err(|_| balance)?;
-        let cost = amount.checked_add(FEE).ok_or(balance)?;
-        let left = balance.checked_sub(cost).ok_or(balance)?;
-        Ok((amount, left))
-    }
-
-    fn next_block(&mut self) -> Nat {
-        self.blocks += 1;
-        Nat::from(self.blocks - 1)
-    }
-
-    fn transfer(&mut self, caller: Principal, arg: &TransferArg) -> Result<Nat, TransferError> {
-        if arg.fee.as_ref().is_some_and(|fee| *fee != FEE) {
-            return Err(TransferError::BadFee {
-                expected_fee: Nat::from(FEE),
-            });
-        }
-        let from = (caller, arg.from_subaccount.unwrap_or_default());
-        let (amount, left) =
-            self.left(&from, &arg.amount)
-                .map_err(|balance| TransferError::InsufficientFunds {
-                    balance: Nat::from(balance),
-                })?;
-        self.balances.insert(from, left);
-        *self.balances.entry(key(&arg.to)).or_default() += amount;
-        self.fees += FEE;
-        Ok(self.next_block())
     }
 
     fn create_canister(
@@ -136,11 +119,23 @@ impl CyclesLedger {
         caller: Principal,
         args: CreateCanisterArgs,
     ) -> Result<Created, CreateCanisterError> {
+        let now = replica.time();
         let from = (caller, args.from_subaccount.unwrap_or_default());
-        let (amount, left) = self.left(&from, &args.amount).map_err(|balance| {
-            CreateCanisterError::InsufficientFunds {
-                balance: Nat::from(balance),
-            }
+        let id = Ledger::<Key>::identity(caller, "create_canister", &args, args.created_at_time);
+        let affordable = self
+            .ledger
+            .check_new(now, id.as_ref())
+            .and_then(|()| self.ledger.affordable(&from, &args.amount));
+        let (amount, left) = affordable.map_err(|refusal| match refusal {
+            Refusal::TooOld => CreateCanisterError::TooOld,
+            Refusal::CreatedInFuture => CreateCanisterError::CreatedInFuture { ledger_time: now },
+            Refusal::Duplicate(block) => CreateCanisterError::Duplicate {
+                duplicate_of: Nat::from(block),
+                canister_id: self.created.get(&block).copied(),
+            },
+            _ => CreateCanisterError::InsufficientFunds {
+                balance: Nat::from(self.ledger.balance(&from)),
+            },
         })?;
         let settings = args.creation_args.and_then(|args| args.settings);
         let canister_id =
@@ -151,32 +146,25 @@ impl CyclesLedger {
                     error: reject.message,
                 }
             })?;
-        self.balances.insert(from, left);
-        self.fees += FEE;
+        let block = self.ledger.take(from, left, id);
+        self.created.insert(block, canister_id);
         Ok(Created {
-            block_id: self.next_block(),
+            block_id: Nat::from(block),
             canister_id,
         })
     }
-}
 
-impl CyclesLedger {
     /// The cycles of a canister's call become those of an account.
     fn deposit(&mut self, to: &Account, cycles: &mut Cycles) -> Result<Deposited, Reject> {
-        let credited = cycles.checked_sub(FEE).filter(|credited| *credited > 0);
-        let Some(credited) = credited else {
+        let Some((block, balance)) = self.ledger.give(key(to), *cycles) else {
             return Err(Reject::by_canister(format!(
                 "a deposit needs more cycles attached than the fee of {FEE}"
             )));
         };
         *cycles = 0;
-        self.fees += FEE;
-        let balance = self.balances.entry(key(to)).or_default();
-        *balance += credited;
-        let balance = Nat::from(*balance);
         Ok(Deposited {
-            block_index: self.next_block(),
-            balance,
+            block_index: Nat::from(block),
+            balance: Nat::from(balance),
         })
     }
 
@@ -187,18 +175,27 @@ impl CyclesLedger {
         caller: Principal,
         args: &WithdrawArgs,
     ) -> Result<Nat, WithdrawError> {
+        let now = replica.time();
         let from = (caller, args.from_subaccount.unwrap_or_default());
-        let (amount, left) =
-            self.left(&from, &args.amount)
-                .map_err(|balance| WithdrawError::InsufficientFunds {
-                    balance: Nat::from(balance),
-                })?;
+        let id = Ledger::<Key>::identity(caller, "withdraw", args, args.created_at_time);
+        let affordable = self
+            .ledger
+            .check_new(now, id.as_ref())
+            .and_then(|()| self.ledger.affordable(&from, &args.amount));
+        let (amount, left) = affordable.map_err(|refusal| match refusal {
+            Refusal::TooOld => WithdrawError::TooOld,
+            Refusal::CreatedInFuture => WithdrawError::CreatedInFuture { ledger_time: now },
+            Refusal::Duplicate(block) => WithdrawError::Duplicate {
+                duplicate_of: Nat::from(block),
+            },
+            _ => WithdrawError::InsufficientFunds {
+                balance: Nat::from(self.ledger.balance(&from)),
+            },
+        })?;
         if !create::give_cycles(replica, args.to, amount) {
             return Err(WithdrawError::InvalidReceiver { receiver: args.to });
         }
-        self.balances.insert(from, left);
-        self.fees += FEE;
-        Ok(self.next_block())
+        Ok(Nat::from(self.ledger.take(from, left, id)))
     }
 }
 
@@ -215,6 +212,10 @@ impl NativeCanister for CyclesLedger {
         argument: &[u8],
         cycles: &mut Cycles,
     ) -> CallResult {
+        let now = replica.time();
+        if let Some(answer) = TOKEN.call(&mut self.ledger, now, caller, method, argument) {
+            return answer;
+        }
         match method {
             "create_canister" => {
                 let args: CreateCanisterArgs = decode(argument)?;
@@ -231,33 +232,16 @@ impl NativeCanister for CyclesLedger {
                 let result = self.withdraw(replica, caller, &args);
                 encode(&result)
             }
-            "icrc1_transfer" => {
-                let arg: TransferArg = decode(argument)?;
-                let result = self.transfer(caller, &arg);
-                encode(&result)
-            }
-            "icrc1_balance_of" => {
-                let account: Account = decode(argument)?;
-                encode(&Nat::from(self.balance(&key(&account))))
-            }
-            "icrc1_name" => decode_nothing(argument).and_then(|()| encode(&"Cycles")),
-            "icrc1_symbol" => decode_nothing(argument).and_then(|()| encode(&"TCYCLES")),
-            "icrc1_decimals" => decode_nothing(argument).and_then(|()| encode(&12u8)),
-            "icrc1_fee" => decode_nothing(argument).and_then(|()| encode(&Nat::from(FEE))),
-            "icrc1_total_supply" => {
-                decode_nothing(argument)?;
-                encode(&Nat::from(self.balances.values().sum::<Cycles>()))
-            }
             _ => Err(missing("cycles ledger", method)),
         }
     }
 
     fn is_query(&self, method: &str) -> bool {
-        is_token_query(method)
+        icrc::is_query(method)
     }
 
     fn cycles(&self) -> Cycles {
-        self.balances.values().sum::<Cycles>() + self.fees
+        self.ledger.supply() + self.ledger.fees()
     }
 
     fn fork(&self) -> Box<dyn NativeCanister> {

@@ -2,11 +2,6 @@
 
 use crate::message::{ErrorCode, Reject};
 
-/// Whether a method of the token standard ICRC-1 is a query.
-pub(super) fn is_token_query(method: &str) -> bool {
-    method.starts_with("icrc1_") && method != "icrc1_transfer"
-}
-
 /// The reject for a method that a stand-in does not have.
 pub(super) fn missing(stand_in: &str, method: &str) -> Reject {
     Reject::new(

@@ -35,6 +35,12 @@ impl<H: Host> Clone for CompiledModule<H> {
     }
 }
 
+/// How many functions may be under way.
+const MAX_RECURSION: usize = 25_000;
+
+/// The size of the stack, in bytes.
+const MAX_STACK: usize = 16 * 1024 * 1024;
+
 /// Compiles modules.
 pub struct Engine<H: Host> {
     config: Config,
@@ -58,8 +64,8 @@ impl<H: Host> Engine<H> {
             .compilation_mode(CompilationMode::LazyTranslation)
             .ignore_custom_sections(true)
             .wasm_multi_memory(false)
-            .set_max_recursion_depth(25_000)
-            .set_max_stack_height(16 * 1024 * 1024);
+            .set_max_recursion_depth(MAX_RECURSION)
+            .set_max_stack_height(MAX_STACK);
         Engine {
             config,
             namespace,
@@ -80,9 +86,45 @@ impl<H: Host> Engine<H> {
         mutates_tables: bool,
         drops_segments: bool,
     ) -> Result<CompiledModule<H>, String> {
+        self.compile_with(&self.config, wasm, memory64, mutates_tables, drops_segments)
+    }
+
+    /// Validates a module that is `plain` with a wrapper around each function, and one memory more.
+    ///
+    /// # Errors
+    ///
+    /// The fault that the engine found in the module.
+    pub fn compile_traced(
+        &self,
+        wasm: &[u8],
+        plain: &CompiledModule<H>,
+    ) -> Result<CompiledModule<H>, String> {
+        let mut config = self.config.clone();
+        // Each function is two.
+        config
+            .wasm_multi_memory(true)
+            .set_max_recursion_depth(2 * MAX_RECURSION)
+            .set_max_stack_height(2 * MAX_STACK);
+        let CompiledModule {
+            memory64,
+            mutates_tables,
+            drops_segments,
+            ..
+        } = *plain;
+        self.compile_with(&config, wasm, memory64, mutates_tables, drops_segments)
+    }
+
+    fn compile_with(
+        &self,
+        config: &Config,
+        wasm: &[u8],
+        memory64: bool,
+        mutates_tables: bool,
+        drops_segments: bool,
+    ) -> Result<CompiledModule<H>, String> {
         // wasmi's engines keep all code for ever, so each module has one of its own: what a canister
         // no longer runs is forgotten with it.
-        let engine = wasmi::Engine::new(&self.config);
+        let engine = wasmi::Engine::new(config);
         let module = Module::new(&engine, wasm).map_err(|error| error.to_string())?;
         let mut linker = Linker::new(&engine);
         for function in self.functions.iter().filter(|f| f.in_memory64 || !memory64) {
@@ -107,6 +149,8 @@ pub(super) struct HostState<H> {
     pub(super) host: Option<H>,
     pub(super) memory: Option<Memory>,
     pub(super) instruction_limit: u64,
+    /// The imported function that ended a call, if one did.
+    pub(super) failed_import: Option<&'static str>,
     pub(super) growth: Growth,
 }
 
@@ -163,8 +207,12 @@ fn define<H: Host>(
             instructions,
             charge: 0,
         };
-        let result = (function.call)(&mut call, &arguments[..inputs.len()]).map_err(trap)?;
+        let result = (function.call)(&mut call, &arguments[..inputs.len()]);
         let charge = call.charge;
+        let result = result.map_err(|fault| {
+            caller.data_mut().failed_import = Some(function.name);
+            trap(fault)
+        })?;
         if charge > 0 {
             caller.set_fuel(fuel.saturating_sub(charge))?;
             if charge > fuel {

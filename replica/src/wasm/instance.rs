@@ -20,8 +20,8 @@ const STEP: u64 = 16 * 1024 * 1024;
 /// It is where a [`State`] is executed. What it holds beside that is only what the last call changed.
 pub struct Instance<H: Host> {
     compiled: CompiledModule<H>,
-    store: Store<HostState<H>>,
-    instance: wasmi::Instance,
+    pub(super) store: Store<HostState<H>>,
+    pub(super) instance: wasmi::Instance,
     memory: Option<Memory>,
     globals: Vec<Global>,
     tables: Vec<Table>,
@@ -69,6 +69,7 @@ impl<H: Host> CompiledModule<H> {
             host: None,
             memory: None,
             instruction_limit: 0,
+            failed_import: None,
             growth,
         };
         let mut store = Store::new(self.module.engine(), state);

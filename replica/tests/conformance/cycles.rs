@@ -319,3 +319,61 @@ fn costs_of_other_things_are_told_too() {
     let expected = [fees::CREATE_CANISTER as u64, 0, http, 0, 2, 1];
     assert_eq!(numbers(&world.query(id, "costs", b"").unwrap()), expected);
 }
+
+#[derive(candid::CandidType)]
+struct Outcall {
+    request_bytes: u64,
+    http_roundtrip_time_ms: u64,
+    raw_response_bytes: u64,
+    transformed_response_bytes: u64,
+    transform_instructions: u64,
+}
+
+#[test]
+fn cost_of_an_outcall_by_its_use_is_told() {
+    let mut world = World::new();
+    let id = world.canister(
+        r#"(memory 1)
+           (func (export "canister_query cost")
+             (call $msg_arg_data_copy (i32.const 100) (i32.const 0) (call $msg_arg_data_size))
+             (call $cost_http_request_v2
+               (i32.const 100) (call $msg_arg_data_size) (i32.const 0))
+             (call $msg_reply_data_append (i32.const 0) (i32.const 16)) (call $msg_reply))"#,
+    );
+    let outcall = Outcall {
+        request_bytes: 100,
+        http_roundtrip_time_ms: 2_000,
+        raw_response_bytes: 1_000,
+        transformed_response_bytes: 2_000,
+        transform_instructions: 26,
+    };
+    let argument = candid::encode_one(outcall).unwrap();
+    // As a subnet of 13 nodes of the network says.
+    let expected = 38_482_600 + 13 * 650_002 + 27_415_557;
+    assert_eq!(
+        numbers(&world.query(id, "cost", &argument).unwrap()),
+        [expected, 0]
+    );
+    let result = world.query(id, "cost", b"no candid");
+    let reject = expect_reject(result, CanisterError, CanisterContractViolation);
+    assert!(reject.message.contains("failed to decode"), "{reject}");
+}
+
+#[test]
+fn no_canister_but_the_cycles_minting_canister_mints_cycles() {
+    let mut world = World::new();
+    let id = world.canister(
+        r#"(memory 1)
+           (func (export "canister_update mint")
+             (call $mint_cycles128 (i64.const 0) (i64.const 7) (i32.const 0)) (call $msg_reply))"#,
+    );
+    let result = world.call(id, "mint", b"");
+    let reject = expect_reject(result, CanisterError, CanisterContractViolation);
+    assert!(
+        reject.message.contains(&format!(
+            "ic0.mint_cycles128 cannot be executed on non Cycles Minting Canister: {id} != \
+             rkp4c-7iaaa-aaaaa-aaaca-cai.\n"
+        )),
+        "{reject}"
+    );
+}

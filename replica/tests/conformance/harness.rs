@@ -159,14 +159,32 @@ impl World {
 
     /// Sets a freezing threshold that binds about so many cycles.
     pub fn bind(&mut self, id: Principal, cycles: u128) {
-        // A subnet of 13 nodes takes 127,000 cycles for a GiB in a second.
-        let seconds = (cycles << 30) / (u128::from(self.state(id).memory_size()) * 127_000);
+        let seconds = self.seconds_that_cost(id, cycles);
         let settings = CanisterSettings {
             freezing_threshold: Some(Nat::from(seconds)),
             ..Default::default()
         };
         self.settings(id, settings).unwrap();
         assert!(self.state(id).freezing_limit().abs_diff(cycles) < cycles / 100);
+    }
+
+    /// Sees to it that a canister can spend exactly so many cycles, and has more.
+    pub fn leave(&mut self, id: Principal, liquid: u128) {
+        let settled = self.state(id).balance - liquid + T / 1000;
+        let settings = CanisterSettings {
+            freezing_threshold: Some(Nat::from(self.seconds_that_cost(id, settled))),
+            ..Default::default()
+        };
+        self.settings(id, settings).unwrap();
+        let canister = self.state(id);
+        self.top_up(id, canister.freezing_limit() + liquid - canister.balance);
+        assert_eq!(self.state(id).liquid_balance(), liquid);
+    }
+
+    /// How long so many cycles pay for what a canister stores.
+    fn seconds_that_cost(&self, id: Principal, cycles: u128) -> u128 {
+        const DAY: u128 = 24 * 60 * 60;
+        cycles * DAY / self.state(id).idle_cost_per_day()
     }
 
     pub fn top_up(&mut self, canister_id: Principal, cycles: u128) {

@@ -3,8 +3,9 @@
 
 use candid::{CandidType, Nat, Principal};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterInfoArgs, CanisterInfoResult, CanisterSettings, CanisterStatusResult,
-    ChangeDetails, CreateCanisterArgs, EnvironmentVariable,
+    CanisterIdRecord, CanisterInfoArgs, CanisterInfoResult, CanisterMetricsResult,
+    CanisterSettings, CanisterStatusResult, ChangeDetails, CreateCanisterArgs, EnvironmentVariable,
+    NodeMetricsHistoryArgs, NodeMetricsHistoryResult, SubnetInfoArgs, SubnetInfoResult,
 };
 use local_replica::Config;
 use local_replica::message::CallResult;
@@ -12,7 +13,7 @@ use local_replica::message::ErrorCode::*;
 use local_replica::message::RejectCode::*;
 
 use crate::harness::{MANAGEMENT, T, USER, World, config, expect_reject, rejected};
-use crate::puppet::{call_method, script};
+use crate::puppet::{call, call_method, script};
 
 /// Has a puppet call the management canister.
 fn by<A: CandidType>(world: &mut World, id: Principal, method: &str, argument: &A) -> CallResult {
@@ -97,6 +98,91 @@ fn what_a_local_replica_lacks_says_so() {
             "{message}"
         );
     }
+}
+
+#[test]
+fn metrics_tell_controllers_what_a_canister_has_paid_and_for_what() {
+    let mut world = World::new();
+    let a = world.puppet();
+    let b = world.puppet();
+    let metrics = |world: &mut World, id| {
+        let argument = candid::encode_one(CanisterIdRecord { canister_id: id }).unwrap();
+        // The call is paid for itself, so the query comes after it.
+        let called = world.command("canister_metrics", id).unwrap();
+        let reply = world.query(MANAGEMENT, "canister_metrics", &argument);
+        let result: CanisterMetricsResult = candid::decode_one(&reply.unwrap()).unwrap();
+        assert_eq!(
+            candid::decode_one::<CanisterMetricsResult>(&called).unwrap(),
+            result
+        );
+        let used = result.cycles_consumed;
+        let parts = [
+            used.ingress_induction,
+            used.instructions,
+            used.request_and_response_transmission,
+            used.canister_creation,
+            used.burned_cycles,
+        ];
+        parts.map(|part| u128::try_from(part.0).unwrap())
+    };
+    let made = call(b, script().reply()).on_reply(script().reply());
+    world
+        .run(a, script().get_of("burn", 0, 5).call(made))
+        .unwrap();
+    for id in [a, b] {
+        let paid = metrics(&mut world, id);
+        assert_eq!(paid.iter().sum::<u128>(), 100 * T - world.state(id).balance);
+        assert!(paid[1] > 5_000_000);
+    }
+    let [a, b] = [a, b].map(|id| metrics(&mut world, id));
+    assert!(
+        a[0] > b[0] + 1_200_000 && b[0] > 1_200_000,
+        "both took in their installation, and a another message of a user: {a:?} {b:?}"
+    );
+    assert!(a[2] > 260_000 && b[2] == 0, "only a sent a request");
+    assert_eq!((a[4], b[4]), (5, 0));
+}
+
+#[test]
+fn metrics_tell_what_the_creation_cost() {
+    let mut world = World::new();
+    let a = world.puppet();
+    let create = candid::encode_one(CreateCanisterArgs::default()).unwrap();
+    let made = call_method(MANAGEMENT, "create_canister", &create).cycles(10 * T);
+    let reply = world.run(a, script().call(made)).unwrap();
+    let created: CanisterIdRecord = candid::decode_one(&reply).unwrap();
+    let reply = by(&mut world, a, "canister_metrics", &created).unwrap();
+    let result: CanisterMetricsResult = candid::decode_one(&reply).unwrap();
+    let creation = result.cycles_consumed.canister_creation;
+    assert_eq!(creation, Nat::from(500_000_000_000u64));
+    // Nobody else is told.
+    let result = world.manage("canister_metrics", &created);
+    expect_reject(result, CanisterError, CanisterInvalidController);
+}
+
+#[test]
+fn canisters_are_told_of_the_subnet() {
+    let mut world = World::new();
+    let a = world.puppet();
+    let subnet_id = world.replica.subnet_id();
+    let info = by(&mut world, a, "subnet_info", &SubnetInfoArgs { subnet_id }).unwrap();
+    let info: SubnetInfoResult = candid::decode_one(&info).unwrap();
+    assert!(info.replica_version.starts_with("local-replica-"));
+    let history = |subnet_id| NodeMetricsHistoryArgs {
+        subnet_id,
+        start_at_timestamp_nanos: 0,
+    };
+    let nodes = by(&mut world, a, "node_metrics_history", &history(subnet_id)).unwrap();
+    let nodes: NodeMetricsHistoryResult = candid::decode_one(&nodes).unwrap();
+    assert!(
+        nodes.is_empty(),
+        "without consensus no node proposes blocks"
+    );
+    let (code, message) = rejected(by(&mut world, a, "node_metrics_history", &history(USER)));
+    assert_eq!((code, &message[..7]), (4, "IC0404:"), "{message}");
+    let args = SubnetInfoArgs { subnet_id };
+    let result = world.manage("subnet_info", &args);
+    expect_reject(result, CanisterReject, CanisterRejectedMessage);
 }
 
 #[test]

@@ -132,6 +132,8 @@ const SENDER: &str = r#"
   (func (export "canister_update take") (call $reply_number (i64.const 0)))
   (func (export "canister_update reply")
     (call $msg_reply_data_append (i32.const 8192) (call $size)) (call $msg_reply))
+  (func (export "canister_query ask")
+    (call $msg_reply_data_append (i32.const 8192) (call $size)) (call $msg_reply))
   (func (export "canister_update reject") (call $msg_reject (i32.const 8192) (call $size)))
   (func (export "canister_query changed") (call $reply_number (i64.load (i32.const 5000))))
 "#;
@@ -166,6 +168,35 @@ fn calls_carry_10_mib_and_answers_2_mib() {
     expect_limit(&mut world, id, "send", 10 * MIB);
     expect_limit(&mut world, id, "reply", 2 * MIB);
     expect_limit(&mut world, id, "reject", 2 * MIB);
+}
+
+#[test]
+fn query_by_a_user_is_answered_with_3_mib_and_one_called_like_an_update_with_2() {
+    let mut world = with(|_| {});
+    let id = world.canister(SENDER);
+    let ask =
+        |world: &mut World, bytes: usize| world.query(id, "ask", &(bytes as u64).to_le_bytes());
+    assert_eq!(ask(&mut world, 3 * MIB).unwrap().len(), 3 * MIB);
+    let result = ask(&mut world, 3 * MIB + 1);
+    expect_reject(result, CanisterError, CanisterContractViolation);
+    let called =
+        |world: &mut World, bytes: usize| world.call(id, "ask", &(bytes as u64).to_le_bytes());
+    assert_eq!(called(&mut world, 2 * MIB).unwrap().len(), 2 * MIB);
+    let result = called(&mut world, 2 * MIB + 1);
+    expect_reject(result, CanisterError, CanisterContractViolation);
+}
+
+#[test]
+fn query_may_take_5_billion_instructions() {
+    let limits = local_replica::limits::Limits::default();
+    assert_eq!(limits.query_instructions, 5_000_000_000);
+    // Called like an update, it has the limit of a query too.
+    let mut world = with(|limits| limits.query_instructions = 200_000);
+    let id = world.puppet();
+    let spin = script().spin(100_000).reply();
+    let result = world.call(id, "ask", &spin.0);
+    expect_reject(result, CanisterError, CanisterInstructionLimitExceeded);
+    world.run(id, spin).unwrap();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ic_agent::identity::AnonymousIdentity;
 
 use crate::harness::{Network, counter, get, refused};
 use crate::identities::ed25519;
-use crate::raw::{exchange, request};
+use crate::raw::exchange;
 use crate::requests::{Label, call, envelope, read, signed};
 
 /// Where requests are posted, for a canister.
@@ -269,42 +269,4 @@ async fn exchange_and_close(network: &Network, bytes: &[u8]) -> String {
     // Who refuses may close before everything is read, and then the end is an error.
     let _reset = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
-}
-
-#[tokio::test]
-async fn pages_of_any_origin_may_ask() {
-    let network = Network::start().await;
-    let preflight = "OPTIONS /api/v4/canister/aaaaa-aa/call HTTP/1.1\r\nhost: localhost\r\n\
-                     origin: http://localhost:3000\r\naccess-control-request-method: POST\r\n\
-                     access-control-request-headers: content-type\r\nconnection: close\r\n\r\n";
-    let answer = exchange_head(&network, preflight.as_bytes())
-        .await
-        .to_lowercase();
-    assert!(answer.starts_with("http/1.1 200 "), "{answer}");
-    for field in [
-        "access-control-allow-origin: http://localhost:3000\r\n",
-        "access-control-allow-methods: post\r\n",
-        "access-control-allow-headers: content-type\r\n",
-    ] {
-        assert!(answer.contains(field), "{answer}");
-    }
-    let ask = "GET /api/v2/status HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost:3000\r\n\
-               connection: close\r\n\r\n";
-    let answer = exchange(network.address, ask.as_bytes()).await;
-    let head = String::from_utf8_lossy(&answer).to_lowercase();
-    let field = "access-control-allow-origin: http://localhost:3000\r\n";
-    assert!(
-        head.starts_with("http/1.1 200 ") && head.contains(field),
-        "{head}"
-    );
-    // What is refused says so to the page, too.
-    let mut bad = request("POST", "/api/v4/canister/aaaaa-aa/call", b"");
-    let at = bad.windows(4).position(|four| four == b"host").unwrap();
-    bad.splice(at..at, *b"origin: http://localhost:3000\r\n");
-    let answer = exchange(network.address, &bad).await;
-    let head = String::from_utf8_lossy(&answer).to_lowercase();
-    assert!(
-        head.starts_with("http/1.1 400 ") && head.contains(field),
-        "{head}"
-    );
 }

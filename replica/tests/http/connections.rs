@@ -1,15 +1,13 @@
 //! Connections that are slow, broken, idle or many: the others are served.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use ic_agent::identity::AnonymousIdentity;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::{Network, add, counter, get};
+use crate::program::Program;
 use crate::raw::{exchange, request};
 
 #[tokio::test]
@@ -89,7 +87,7 @@ async fn refused_request_does_not_end_the_connection() {
 }
 
 /// Moves the clock of the runtime.
-async fn pass(seconds: u64) {
+pub async fn pass(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(seconds)).await;
     tokio::time::resume();
@@ -151,41 +149,10 @@ async fn request_at_the_end_of_a_connection_is_answered() {
     assert_eq!(get(&agent, counter).await, 1);
 }
 
-/// The program, which is ended when this is dropped.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Program {
-    fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_local-replica"))
-            .args(["--port", "0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = child.stdout.as_mut().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let (_, after) = line.split_once("http://").unwrap();
-        let end = after.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-        let address = after[..end.unwrap()].trim_end_matches('.').parse().unwrap();
-        Program { child, address }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
-
 /// In a process of its own, so that both ends don't count as this one's open files.
 #[tokio::test]
 async fn five_hundred_idle_connections_keep_nobody_waiting() {
-    let program = Program::start();
+    let program = Program::start(&[]);
     let mut idle = Vec::new();
     for _ in 0..500 {
         idle.push(TcpStream::connect(program.address).await.unwrap());
@@ -200,12 +167,7 @@ async fn five_hundred_idle_connections_keep_nobody_waiting() {
         stream.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200 "));
     }
-    let agent = ic_agent::Agent::builder()
-        .with_url(format!("http://{}", program.address))
-        .with_identity(AnonymousIdentity)
-        .build()
-        .unwrap();
-    agent.fetch_root_key().await.unwrap();
+    let agent = program.agent().await;
     let counter = counter(&agent).await;
     assert_eq!(add(&agent, counter).await, 1);
     assert_eq!(get(&agent, counter).await, 1);
@@ -214,7 +176,7 @@ async fn five_hundred_idle_connections_keep_nobody_waiting() {
 #[tokio::test]
 async fn program_stops_when_it_is_told_to_though_connections_are_open() {
     for signal in ["-TERM", "-INT"] {
-        let mut program = Program::start();
+        let mut program = Program::start(&[]);
         let _idle = TcpStream::connect(program.address).await.unwrap();
         exchange(program.address, &request("GET", "/api/v2/status", b"")).await;
         let id = program.child.id().to_string();

@@ -147,8 +147,9 @@ async fn cycles(controller: &Agent, canister: Principal) -> u64 {
     let record = CanisterIdRecord {
         canister_id: canister,
     };
+    // A query costs the canister nothing.
     let reply = controller
-        .update(&MANAGEMENT, "canister_status")
+        .query(&MANAGEMENT, "canister_status")
         .with_effective_canister_id(canister)
         .with_arg(encode_one(record).unwrap())
         .await

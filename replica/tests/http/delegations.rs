@@ -35,7 +35,7 @@ fn delegate(
 }
 
 /// The user of `ed25519(1)`, who signs with another key.
-fn deputy(change: impl FnOnce(&mut Delegation)) -> DelegatedIdentity {
+pub fn deputy(change: impl FnOnce(&mut Delegation)) -> DelegatedIdentity {
     let (user, session) = (ed25519(1), ed25519(9));
     let chain = vec![delegate(&user, &session, change)];
     DelegatedIdentity::new(user.public_key().unwrap(), Box::new(session), chain).unwrap()

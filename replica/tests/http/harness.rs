@@ -8,6 +8,7 @@ use ic_agent::agent::AgentError;
 use ic_agent::{Agent, Identity};
 use ic_transport_types::RejectResponse;
 use local_replica::MessageName;
+use local_replica::http::Access;
 use local_replica::owner::Handle;
 use local_replica::pool::{OldestFirst, Policy, Pool};
 use local_replica::{Config, Replica, http, system_canisters};
@@ -33,16 +34,34 @@ impl Network {
         Network::behind(|router| router).await
     }
 
+    /// A network whose keys are others.
+    pub async fn start_with_seed(seed: &[u8]) -> Self {
+        let config = Config {
+            seed: seed.to_vec(),
+            ..Config::default()
+        };
+        Network::made(config, Access::default(), |router| router).await
+    }
+
+    /// A network that is reached in these ways.
+    pub async fn with(access: Access) -> Self {
+        Network::made(Config::default(), access, |router| router).await
+    }
+
     /// A network whose interface was changed.
     pub async fn behind(change: impl FnOnce(Router) -> Router) -> Self {
-        let mut replica = Replica::new(Config::default());
+        Network::made(Config::default(), Access::default(), change).await
+    }
+
+    async fn made(config: Config, access: Access, change: impl FnOnce(Router) -> Router) -> Self {
+        let mut replica = Replica::new(config);
         system_canisters::add_to(&mut replica);
         let root_key = replica.root_key().to_vec();
         let subnet = replica.subnet_id();
         let owner = Handle::start(replica).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = change(http::router(owner.clone()));
+        let router = change(http::router_with(owner.clone(), access));
         let server = tokio::spawn(http::serve(listener, router));
         Network {
             address,

@@ -1,11 +1,14 @@
 //! The replica as a network, through its HTTP interface: by `ic-agent` with all its checks on, and
 //! by bytes that no client would send.
 
+mod access;
 mod authentication;
 mod bad_input;
 mod calls;
+mod canister_signatures;
 mod cbor;
 mod certificates;
+mod clock;
 mod connections;
 mod control;
 mod cycles_ledger;
@@ -13,10 +16,14 @@ mod delegations;
 mod dfx;
 mod encodings;
 mod fuzz;
+mod gateway;
 mod harness;
 mod identities;
+mod ledgers;
 mod load;
+mod options;
 mod polling;
+mod program;
 mod raw;
 mod rejects;
 mod requests;

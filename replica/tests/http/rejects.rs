@@ -105,7 +105,7 @@ async fn empty_canister_is_rejected() {
         &reject,
         RejectCode::CanisterError,
         "IC0537",
-        "no Wasm module",
+        "no wasm module",
     );
     let reject = uncertified(agent.query(&empty, "get").await);
     expect(

@@ -8,11 +8,14 @@ use ic_ledger_types::{
     AccountBalanceArgs, AccountIdentifier, DEFAULT_SUBACCOUNT, Memo, Tokens, TransferArgs,
     TransferError as IcpTransferError,
 };
+use ic_management_canister_types::{CanisterInstallMode, ProvisionalCreateCanisterWithCyclesArgs};
 use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 use serde::de::DeserializeOwned;
 
-use crate::harness::{Network, certified, uncertified};
+use crate::canisters::COUNTER;
+use crate::deploying::{CREATE, MANAGEMENT, created, creation};
+use crate::harness::{Network, add, certified, get, install_code, uncertified};
 use crate::identities::ed25519;
 
 pub const T: u64 = 1_000_000_000_000;
@@ -27,7 +30,7 @@ pub fn cycles_ledger() -> Principal {
     Principal::from_text("um5iw-rqaaa-aaaaq-qaaba-cai").unwrap()
 }
 
-fn icp_ledger() -> Principal {
+pub fn icp_ledger() -> Principal {
     Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap()
 }
 
@@ -248,4 +251,31 @@ async fn method_or_argument_that_is_not_there_is_said() {
         .with_arg(b"not candid");
     let reject = certified(call.await);
     assert!(reject.reject_message.contains("candid"), "{reject:?}");
+}
+
+#[tokio::test]
+async fn canister_with_the_id_of_a_stand_in_takes_its_place() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let args = ProvisionalCreateCanisterWithCyclesArgs {
+        specified_id: Some(cycles_ledger()),
+        ..Default::default()
+    };
+    let reply = agent
+        .update(&MANAGEMENT, CREATE)
+        .with_effective_canister_id(cycles_ledger())
+        .with_arg(creation(args))
+        .await
+        .unwrap();
+    assert_eq!(created(&reply), cycles_ledger());
+    let mode = CanisterInstallMode::Install;
+    install_code(&agent, cycles_ledger(), COUNTER, mode).await;
+    assert_eq!(add(&agent, cycles_ledger()).await, 1);
+    assert_eq!(get(&agent, cycles_ledger()).await, 1);
+    let reject = uncertified(agent.query(&cycles_ledger(), "icrc1_fee").await);
+    assert!(!reject.reject_message.contains("stand-in"), "{reject:?}");
+    let account = network.owner.with(|node| node.replica.cycles()).await;
+    assert!(account.unwrap().is_balanced());
+    // The others are still there.
+    let _: Nat = query(&agent, icp_ledger(), "icrc1_fee", ()).await;
 }

@@ -122,3 +122,67 @@ pub const PAYER: &str = r#"
     (call $call_cycles (i64.const 0) (i64.load (i32.const 1000)))
     (drop (call $call_perform))))
 "#;
+
+/// Answers as it is told: `say` takes the number of an answer in one byte, and then the answer.
+/// `http_request` gives number 0, or that at which an asked range begins (one digit);
+/// `http_request_update` number 1, and `asked` says what that was asked last; `next` gives the number
+/// in the last byte of its argument. What was not told traps.
+pub const PAGES: &str = r#"
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (import "ic0" "msg_arg_data_size" (func $argument_size (result i32)))
+  (import "ic0" "msg_arg_data_copy" (func $argument_copy (param i32 i32 i32)))
+  (import "ic0" "trap" (func $trap (param i32 i32)))
+  ;; Sizes from 0, by number; what was asked at 1 MiB; the answers from 2 MiB, 1 MiB each.
+  (memory 192)
+  (data (i32.const 2000) "told nothing")
+  (func $place (param $number i32) (result i32)
+    (i32.add (i32.const 0x200000) (i32.shl (local.get $number) (i32.const 20))))
+  (func $size (param $number i32) (result i32)
+    (i32.load (i32.shl (local.get $number) (i32.const 2))))
+  (func $set_size (param $number i32) (param $size i32)
+    (i32.store (i32.shl (local.get $number) (i32.const 2)) (local.get $size)))
+  (func $give (param $number i32)
+    (if (i32.eqz (call $size (local.get $number)))
+      (then (call $trap (i32.const 2000) (i32.const 12))))
+    (call $append (call $place (local.get $number)) (call $size (local.get $number)))
+    (call $reply))
+  (func $ask
+    (call $argument_copy (i32.const 0x100000) (i32.const 0) (call $argument_size)))
+  (func $asked_byte (param $at i32) (result i32)
+    (i32.load8_u (i32.add (i32.const 0x100000) (local.get $at))))
+
+  (func (export "canister_update say") (local $number i32)
+    (call $argument_copy (i32.const 1000) (i32.const 0) (i32.const 1))
+    (local.set $number (i32.load8_u (i32.const 1000)))
+    (call $set_size (local.get $number) (i32.sub (call $argument_size) (i32.const 1)))
+    (call $argument_copy
+      (call $place (local.get $number)) (i32.const 1) (call $size (local.get $number)))
+    (call $reply))
+  (func (export "canister_query http_request") (local $at i32)
+    (call $ask)
+    ;; "tes=" and a digit: the first byte of a range.
+    (loop $search
+      (if (i32.eq
+            (i32.load (i32.add (i32.const 0x100000) (local.get $at)))
+            (i32.const 0x3d736574))
+        (then
+          (call $give (i32.sub
+            (call $asked_byte (i32.add (local.get $at) (i32.const 4)))
+            (i32.const 48)))
+          return))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (br_if $search (i32.lt_u (local.get $at) (call $argument_size))))
+    (call $give (i32.const 0)))
+  (func (export "canister_update http_request_update")
+    (call $ask)
+    (call $set_size (i32.const 200) (call $argument_size))
+    (call $give (i32.const 1)))
+  (func (export "canister_query asked")
+    (call $append (i32.const 0x100000) (call $size (i32.const 200)))
+    (call $reply))
+  (func (export "canister_query next")
+    (call $ask)
+    (call $give (call $asked_byte (i32.sub (call $argument_size) (i32.const 1))))))
+"#;

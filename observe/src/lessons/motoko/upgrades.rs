@@ -98,7 +98,7 @@ fn upgrades() -> [Upgrade; 3] {
         Upgrade {
             way: Way {
                 method: "upgrade",
-                what: "is upgraded, and told to keep its memory",
+                what: "is upgraded, told to keep its memory",
                 before: kept(1),
                 callee: kept(1),
                 cleanup: kept(1),
@@ -114,7 +114,7 @@ fn upgrades() -> [Upgrade; 3] {
         Upgrade {
             way: Way {
                 method: "upgrade_after_trap_in_finally_when_stopped",
-                what: "the same, but it is stopped for it",
+                what: "the same, but it is stopped first",
                 answer: "reply",
                 why: "A canister that has stopped awaits nothing, and Motoko does not ask its count then.",
                 ..refused.way

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use local_replica::MessageName;
 use local_replica::hold::{Delivery, WaitingMessage};
 use local_replica::timeline::Event;
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, Method, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ pub struct Control {
     http: Client,
     /// The network's, with a slash at its end.
     url: Url,
+    /// What a replica that others can reach asks for.
+    token: Option<String>,
 }
 
 /// A part of a timeline.
@@ -41,10 +43,35 @@ struct Messages {
 impl Control {
     /// The controls of the network at `url`, if it is a local replica, and whether messages are held
     /// back there.
-    pub fn find(runtime: Arc<Runtime>, http: Client, url: Url) -> Option<(Self, bool)> {
-        let control = Control { runtime, http, url };
-        let messages: Messages = control.get("messages").ok()?;
-        Some((control, messages.held))
+    ///
+    /// # Errors
+    ///
+    /// If they need a token, and it is not this one.
+    pub fn find(
+        runtime: Arc<Runtime>,
+        http: Client,
+        url: Url,
+        token: Option<&str>,
+    ) -> Result<Option<(Self, bool)>> {
+        let token = token.map(str::to_owned);
+        let control = Control {
+            runtime,
+            http,
+            url,
+            token,
+        };
+        let Ok((status, body)) = control.send(Method::GET, "messages", String::new()) else {
+            return Ok(None);
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            bail!(
+                "the controls of {} need the token that the local replica printed when it started, \
+                 or was started with: --token <TOKEN>",
+                control.url
+            );
+        }
+        let messages: Option<Messages> = serde_json::from_slice(&body).ok();
+        Ok(messages.map(|messages| (control, messages.held)))
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -56,16 +83,23 @@ impl Control {
     }
 
     fn request<T: DeserializeOwned>(&self, method: Method, path: &str, body: String) -> Result<T> {
-        let url = self.url.join(&format!("local-replica/{path}"))?;
-        let request = self.http.request(method, url).body(body);
-        let (status, body) = self.runtime.block_on(async {
-            let response = request.send().await?;
-            anyhow::Ok((response.status(), response.bytes().await?))
-        })?;
+        let (status, body) = self.send(method, path, body)?;
         if !status.is_success() {
             bail!("{path}: {}", String::from_utf8_lossy(&body).trim_end());
         }
         Ok(serde_json::from_slice(&body)?)
+    }
+
+    fn send(&self, method: Method, path: &str, body: String) -> Result<(StatusCode, Vec<u8>)> {
+        let url = self.url.join(&format!("local-replica/{path}"))?;
+        let mut request = self.http.request(method, url).body(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        self.runtime.block_on(async {
+            let response = request.send().await?;
+            Ok((response.status(), response.bytes().await?.to_vec()))
+        })
     }
 }
 

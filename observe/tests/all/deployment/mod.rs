@@ -1,7 +1,11 @@
 //! What `dfx deploy` and `icp deploy` do: they build both canisters, canister1 finds canister2, and
-//! on the local replica `icp` does everything that a user does at the terminal.
+//! on the local replica `icp` does everything that a user does at the terminal. The links that it
+//! prints open in a browser.
 
+mod browser;
+mod links;
 mod project;
+mod story;
 mod terminal;
 
 use std::fs;

@@ -34,7 +34,7 @@ const LATER_GROWTH: u64 = 16;
 #[test]
 fn a_thousand_concurrent_calls_are_each_executed_once_in_bounded_memory() {
     let server = Server::start();
-    let network = Remote::at(server.url(), None).unwrap();
+    let network = Remote::at(server.url(), None, None).unwrap();
     let folders = folders(wasm());
     let modules = LESSON.modules(&folders);
     let mut stage = Stage::deploy(Box::new(network), folders, modules).unwrap();

@@ -1,5 +1,6 @@
 //! What the tests share: the canisters, built as they are deployed, and a stage for a lesson.
 
+pub mod blocks;
 pub mod faults;
 
 use std::path::{Path, PathBuf};
@@ -207,7 +208,7 @@ pub fn found(stage: &mut Stage, lesson: &Lesson, method: &str) -> Vec<String> {
 pub fn in_every_order<T>(
     stage: &mut Stage,
     begin: impl Fn(&mut Stage) -> T,
-    check: impl Fn(&mut Stage, T),
+    mut check: impl FnMut(&mut Stage, T),
 ) -> usize {
     let mut chosen: Vec<usize> = Vec::new();
     for orders in 1.. {

@@ -128,6 +128,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
         receiver,
         method: method.to_owned(),
         argument,
+        size: 500,
     };
     // It may be refused.
     let _answered = node.submit(request);
@@ -241,7 +242,7 @@ fn sight(node: &mut Node, canister: Principal) -> impl PartialEq + std::fmt::Deb
         found.status.number(),
     );
     let held = node.replica.holds_messages();
-    let clock = (node.clock_offset, held, node.replica.cycles());
+    let clock = (node.clock.ahead(), held, node.replica.cycles());
     (answers, timeline, waiting, memory, figures, clock)
 }
 

@@ -1,0 +1,132 @@
+//! What a canister stores, and what it pays for that.
+
+use candid::Principal;
+
+use crate::canister::{CHUNK_SIZE, Canister};
+use crate::fees;
+use crate::message::{Cycles, Reject};
+use crate::module::CanisterModule;
+use crate::rejects;
+use crate::wasm::PAGE_SIZE;
+
+/// What the network keeps for each global that can change, in bytes.
+const GLOBAL_SIZE: u64 = 32;
+
+/// Everything that a canister stores, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUsage {
+    /// The Wasm memory.
+    pub wasm: u64,
+    /// The stable memory.
+    pub stable: u64,
+    /// The globals.
+    pub globals: u64,
+    /// The module, as it was uploaded.
+    pub binary: u64,
+    /// The module's custom sections that others can read.
+    pub custom_sections: u64,
+    /// The history.
+    pub history: u64,
+    /// The chunk store.
+    pub chunks: u64,
+    /// The log.
+    pub log: u64,
+}
+
+impl MemoryUsage {
+    /// All of it together.
+    pub fn total(&self) -> u64 {
+        let MemoryUsage {
+            wasm,
+            stable,
+            globals,
+            binary,
+            custom_sections,
+            history,
+            chunks,
+            log,
+        } = self;
+        wasm + stable + globals + binary + custom_sections + history + chunks + log
+    }
+}
+
+impl Canister {
+    /// What it stores.
+    pub fn memory_usage(&self) -> MemoryUsage {
+        let module = self.code.as_ref().map(|code| code.module.as_ref());
+        self.memory_usage_of(module, self.wasm_memory_size())
+    }
+
+    /// What it would store with this module and so many bytes of Wasm memory.
+    pub fn memory_usage_of(&self, module: Option<&CanisterModule>, wasm: u64) -> MemoryUsage {
+        MemoryUsage {
+            wasm,
+            stable: self.stable.pages() * PAGE_SIZE,
+            globals: module.map_or(0, |module| GLOBAL_SIZE * module.mutable_globals),
+            binary: module.map_or(0, |module| module.size),
+            custom_sections: module.map_or(0, |module| module.custom_sections_size()),
+            history: self.history_size(),
+            chunks: (self.chunks.len() * CHUNK_SIZE) as u64,
+            log: self.log.size(),
+        }
+    }
+
+    /// Everything that it stores, in bytes.
+    pub fn memory_size(&self) -> u64 {
+        self.memory_usage().total()
+    }
+
+    /// What it costs for a day, if it does nothing: what it stores or has allocated, and its
+    /// compute allocation.
+    pub fn idle_cost_per_day(&self) -> Cycles {
+        self.cost_per_day_of(self.memory_size())
+    }
+
+    /// The part of that which is for what it stores or has allocated.
+    pub fn storage_cost_per_day(&self) -> Cycles {
+        fees::idle_per_day(self.paid_bytes(self.memory_size()), 0)
+    }
+
+    fn cost_per_day_of(&self, stored: u64) -> Cycles {
+        let bytes = self.paid_bytes(stored);
+        fees::idle_per_day(bytes, self.settings.compute_allocation)
+    }
+
+    /// The bytes that it pays for if it stores so many.
+    fn paid_bytes(&self, stored: u64) -> u64 {
+        stored.max(self.settings.memory_allocation)
+    }
+
+    /// The cycles that must stay in its balance: what it costs in the time of its freezing
+    /// threshold.
+    pub fn freezing_limit(&self) -> Cycles {
+        self.freezing_limit_of(self.memory_size())
+    }
+
+    /// The cycles that would have to stay in its balance if it stored so many bytes.
+    pub fn freezing_limit_of(&self, stored: u64) -> Cycles {
+        let per_day = self.cost_per_day_of(stored);
+        fees::idle(per_day, self.settings.freezing_threshold)
+    }
+
+    /// The cycles that it can spend.
+    pub fn liquid_balance(&self) -> Cycles {
+        self.balance.saturating_sub(self.freezing_limit())
+    }
+
+    /// Refuses what it can't pay for.
+    ///
+    /// # Errors
+    ///
+    /// The reject that `caller` gets.
+    pub fn check_affordable(&self, cost: Cycles, caller: &Principal) -> Result<(), Reject> {
+        let needed = self.freezing_limit().saturating_add(cost);
+        match needed.saturating_sub(self.balance) {
+            0 => Ok(()),
+            missing => {
+                let told = self.settings.controllers.contains(caller);
+                Err(rejects::out_of_cycles(self.id, told.then_some(missing)))
+            }
+        }
+    }
+}
