@@ -40,7 +40,10 @@ impl Seen<'_> {
         match look {
             Ok(reply) => candid::decode_one(reply)
                 .with_context(|| format!("look {place} saw something else")),
-            Err(reject) => bail!("look {place}: {}", reject.message),
+            Err(reject) => {
+                let why = reject.message.lines().next().unwrap_or_default();
+                bail!("look {place}: {why}")
+            }
         }
     }
 
