@@ -11,6 +11,10 @@ use serde::de::DeserializeOwned;
 
 use crate::stage::Stage;
 
+/// On how many threads it is searched. The shortest way is the same for each number above one, so that it
+/// is not asked how many this machine has.
+const THREADS: usize = 2;
+
 /// What is to be gone through, from the state that the stage is in.
 pub struct Plan {
     pub(super) explore: Explore,
@@ -74,7 +78,7 @@ impl Plan {
     /// If its network is not the local replica inside this program.
     pub fn from(stage: &Stage) -> Result<Self> {
         Ok(Plan {
-            explore: Explore::from(stage.replica()?),
+            explore: Explore::from(stage.replica()?).threads(THREADS),
             calls: 0,
             faults: Vec::new(),
             most_faults: 0,
