@@ -14,7 +14,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use local_replica::explore::Explore;
 use local_replica::{Config, Replica};
 
-use canisters::{USER, call, pair, wasm};
+use canisters::{USER, call, deploy, pair, wasm};
 
 /// A replica without a timeline.
 fn replica() -> Replica {
@@ -78,23 +78,61 @@ fn deliveries(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The most memory that this process had so far, in MiB; 0 where that is not known.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+    number.unwrap_or(0) / 1024
+}
+
+/// Explores, and prints how much there was and what it took.
+fn measure(what: &str, explore: Explore) {
+    let (start, before) = (Instant::now(), peak());
+    let report = explore.threads(2).random(0, 1).run();
+    let failing = report.failures.first();
+    println!(
+        "{what}: {}{} orders, {} run, {} deliveries, {:?}, {} MiB more, {} fail",
+        if report.is_exhaustive() {
+            ""
+        } else {
+            "more than "
+        },
+        report.orders.number,
+        report.runs,
+        report.deliveries,
+        start.elapsed(),
+        peak() - before,
+        failing.map_or(0, |failure| failure.orders.number),
+    );
+}
+
+/// Users of the shop of the module's example, whose memory has so many pages, all of them written.
+fn memory(_: &mut Criterion) {
+    for pages in [16, 4096] {
+        let filling = format!(
+            r#"(memory 1)
+            (func (export "canister_init")
+                (drop (memory.grow (i32.const {})))
+                (memory.fill (i32.const 4096) (i32.const 1) (i32.const {})))"#,
+            pages - 1,
+            pages * 65_536 - 4096
+        );
+        let shop = include_str!("../src/explore/shop.wat").replace("(memory 1)", &filling);
+        let mut replica = replica();
+        let shop = deploy(&mut replica, &wat::parse_str(shop).expect("it is Wasm"));
+        let mut explore = Explore::from(&replica);
+        for number in 0..4 {
+            explore = explore.together(Principal::from_slice(&[number]), shop, "buy", b"");
+        }
+        measure(&format!("4 × buy with {} MiB", pages / 16), explore);
+    }
+}
+
 fn exhaustion(_: &mut Criterion) {
     for method in ["withdraw_unguarded", "withdraw"] {
         for number in 2..=6 {
-            let explore = withdrawals(number, method);
-            let start = Instant::now();
-            let report = explore.limit(20_000_000).run();
-            println!(
-                "{number} × {method}: {} orders, {} run, {} deliveries, {:?}, {} fail",
-                report.orders.number,
-                report.runs,
-                report.deliveries,
-                start.elapsed(),
-                report
-                    .failures
-                    .first()
-                    .map_or(0, |failure| failure.orders.number),
-            );
+            measure(&format!("{number} × {method}"), withdrawals(number, method));
         }
     }
 }
@@ -102,6 +140,6 @@ fn exhaustion(_: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10);
-    targets = deliveries, exhaustion
+    targets = deliveries, memory, exhaustion
 }
 criterion_main!(benches);
