@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use candid::Principal;
 use clap::Parser;
+use observe::exploration::Exploration;
 use observe::lesson::Canisters;
 use observe::lesson::{Experiment, Lesson};
 use observe::lessons::{self, LESSONS};
@@ -40,6 +41,11 @@ pub struct Arguments {
     /// Print a sequence diagram in Mermaid instead; of several experiments, a Markdown page
     #[arg(long, conflicts_with = "timeline")]
     pub mermaid: bool,
+
+    /// Go through every order of messages instead, and through faults: each mistake is found, and each
+    /// right way holds
+    #[arg(long, conflicts_with_all = ["predict", "timeline", "mermaid", "network"])]
+    pub explore: bool,
 
     /// Print the findings as JSON, for machines
     #[arg(long, conflicts_with_all = ["timeline", "mermaid"])]
@@ -90,6 +96,8 @@ pub struct Chosen {
     pub lesson: &'static Lesson,
     /// The experiments that were asked for.
     pub experiments: Vec<Experiment>,
+    /// The explorations that were asked for.
+    pub explorations: Vec<Exploration>,
     /// Whether these are all.
     pub is_whole: bool,
 }
@@ -114,6 +122,7 @@ impl Arguments {
         let whole = |lesson: &'static Lesson| Chosen {
             lesson,
             experiments: (lesson.experiments)(),
+            explorations: (lesson.explorations)(),
             is_whole: true,
         };
         let Some(name) = &self.lesson else {
@@ -130,7 +139,15 @@ impl Arguments {
             bail!("{name} deploys pairs of its own; leave out --canister1 and --canister2");
         }
         let mut chosen = whole(lesson);
-        if let Some(method) = &self.method {
+        if let Some(method) = self.method.as_deref().filter(|_| self.explore) {
+            let known: Vec<&str> = chosen.explorations.iter().map(|e| e.method).collect();
+            if !known.contains(&method) {
+                let known = known.join(", ");
+                bail!("{name} does not explore '{method}'; it explores: {known}");
+            }
+            chosen.explorations.retain(|one| one.method == method);
+            chosen.is_whole = false;
+        } else if let Some(method) = &self.method {
             let (method, number) = match method.split_once(':') {
                 Some((method, number)) => (method, Some(number)),
                 None => (method.as_str(), None),

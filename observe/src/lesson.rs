@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::deployment::Modules;
+use crate::exploration::Exploration;
 use crate::stage::{Folders, Stage};
 
 /// A lesson.
@@ -20,6 +21,8 @@ pub struct Lesson {
     pub introduction: Option<fn(&mut Stage) -> Result<String>>,
     /// Its experiments, in the order in which they are done.
     pub experiments: fn() -> Vec<Experiment>,
+    /// What is gone through in every order, beside them.
+    pub explorations: fn() -> Vec<Exploration>,
     /// How its findings are shown.
     pub layout: Layout,
 }

@@ -6,6 +6,7 @@
 //! deployment   a caller and a callee, deployed on a network
 //! answer       what a user got
 //! stage        where experiments are done: two canisters, their messages, their clock
+//! exploration  calls that are made at the same time, gone through in every order
 //! lesson       what a lesson is: experiments, predictions, findings
 //! story        a timeline as text; diagram: as a Mermaid sequence diagram
 //! lessons      the lessons, one file each
@@ -18,6 +19,7 @@
 pub mod answer;
 pub mod deployment;
 pub mod diagram;
+pub mod exploration;
 pub mod legend;
 pub mod lesson;
 pub mod lessons;

@@ -61,6 +61,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
             "only this project's local replica has timelines; leave out --timeline and --mermaid"
         );
     }
+    if arguments.explore {
+        return explore(arguments, &chosen, network);
+    }
     let mut all = Vec::new();
     for part in &chosen {
         let mut stage = set_up(arguments, part.lesson, network)?;
@@ -80,6 +83,46 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(all
         .iter()
         .all(|finding| finding.as_predicted != Some(false)))
+}
+
+/// Goes through every order of what was chosen. Returns whether everything came out as expected.
+fn explore(
+    arguments: &Arguments,
+    chosen: &[Chosen],
+    mut network: Box<dyn Network>,
+) -> Result<bool> {
+    let with_some: Vec<&Chosen> = chosen
+        .iter()
+        .filter(|one| !one.explorations.is_empty())
+        .collect();
+    if let ([], [part]) = (&with_some[..], chosen) {
+        bail!(
+            "{} has nothing that depends on the order of messages",
+            part.lesson.name
+        );
+    }
+    let mut all = Vec::new();
+    for part in &with_some {
+        let mut stage = set_up(arguments, part.lesson, network)?;
+        if !arguments.json && with_some.len() > 1 {
+            let title = format!("{}: {}", part.lesson.name, part.lesson.about);
+            show(&format!("{}\n\n", style::heading(title)))?;
+        }
+        for exploration in &part.explorations {
+            let explored = exploration.explore(part.lesson.name, &mut stage)?;
+            if !arguments.json {
+                show(&format!("{}\n", explored.tell()))?;
+            }
+            all.push(explored);
+        }
+        network = stage.into_network();
+    }
+    let right = all.iter().filter(|explored| explored.as_expected).count();
+    match arguments.json {
+        true => show(&format!("{}\n", serde_json::to_string_pretty(&all)?))?,
+        false => show(&format!("{right} of {} as expected.\n", all.len()))?,
+    }
+    Ok(right == all.len())
 }
 
 /// The network that was asked for.
@@ -141,6 +184,7 @@ fn teach(
         lesson,
         experiments,
         is_whole,
+        ..
     } = part;
     let introduces = arguments.shows_tables() && !arguments.timeline && !arguments.predict;
     if let Some(introduction) = lesson.introduction

@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/13-awaits`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -20,6 +22,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

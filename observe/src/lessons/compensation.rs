@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/05-compensation`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
@@ -22,6 +24,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

@@ -17,6 +17,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: Vec::new,
     layout: Layout::Table,
 };
 

@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/03-interleaving`.
 
+mod explorations;
+
 use anyhow::{Context, Error, Result};
 
 use crate::answer::Got;
@@ -17,6 +19,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/07-journal`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
@@ -20,6 +22,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

@@ -2,6 +2,7 @@
 //!
 //! The code that is observed: `lessons/14-ledger`.
 
+mod explorations;
 pub mod interface;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/15-loops`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -20,6 +22,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::RoomWithProxy,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

@@ -19,6 +19,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::PairInTwoLanguages,
     introduction: None,
     experiments,
+    explorations: Vec::new,
     layout: Layout::Table,
 };
 

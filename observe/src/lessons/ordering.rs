@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/09-ordering`.
 
+mod explorations;
+
 use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::lesson::{
@@ -17,6 +19,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

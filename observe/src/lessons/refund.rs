@@ -3,6 +3,8 @@
 //!
 //! The code that is observed: `lessons/04-refund`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
@@ -18,6 +20,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::Table,
 };
 

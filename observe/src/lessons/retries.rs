@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/08-retries`.
 
+mod explorations;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `canisters/canister1` and `canisters/canister2`.
 
+mod explorations;
+
 use std::fmt;
 
 use anyhow::{Context, Result};
@@ -18,6 +20,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Pair,
     introduction: Some(introduction),
     experiments,
+    explorations: explorations::all,
     layout: Layout::Table,
 };
 

@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/11-upgrades`.
 
+mod explorations;
+
 use anyhow::{Error, Result};
 use candid::{CandidType, Deserialize};
 
@@ -18,6 +20,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 

@@ -107,6 +107,10 @@ impl Network for Embedded {
     fn controls(&mut self) -> Option<&mut dyn Controls> {
         Some(self)
     }
+
+    fn replica(&self) -> Option<&Replica> {
+        Some(&self.replica)
+    }
 }
 
 impl Controls for Embedded {

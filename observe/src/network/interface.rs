@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use candid::Principal;
-use local_replica::MessageName;
 use local_replica::hold::{Delivery, WaitingMessage};
 use local_replica::timeline::Event;
+use local_replica::{MessageName, Replica};
 
 /// How a call was answered: with the Candid of a reply, or with a reject.
 pub type Answer = Result<Vec<u8>, Reject>;
@@ -110,6 +110,9 @@ pub trait Network {
 
     /// What only this project's local replica can do.
     fn controls(&mut self) -> Option<&mut dyn Controls>;
+
+    /// The replica itself, if it is inside this program.
+    fn replica(&self) -> Option<&Replica>;
 }
 
 /// The hand on a local replica's messages and its clock.

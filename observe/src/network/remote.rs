@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use candid::Principal;
 use ic_agent::agent::{AgentError, CallResponse, RejectResponse, RequestStatusResponse};
 use ic_agent::{Agent, Identity, RequestId};
+use local_replica::Replica;
 use tokio::runtime::Runtime;
 
 use self::control::Control;
@@ -189,6 +190,10 @@ impl Network for Remote {
 
     fn controls(&mut self) -> Option<&mut dyn Controls> {
         self.control.as_mut().map(|control| control as _)
+    }
+
+    fn replica(&self) -> Option<&Replica> {
+        None
     }
 }
 

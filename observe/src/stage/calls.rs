@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
+use local_replica::Replica;
 use serde::de::DeserializeOwned;
 
 use super::value::{Value, Watched};
@@ -326,6 +327,16 @@ impl Stage {
             method,
             argument: candid::encode_args(arguments)?,
         })
+    }
+
+    /// The replica of the network.
+    ///
+    /// # Errors
+    ///
+    /// If it is not inside this program.
+    pub fn replica(&self) -> Result<&Replica> {
+        let replica = self.network.replica();
+        replica.context("only the local replica inside can be explored; leave out --network")
     }
 
     pub(super) fn controls(&mut self) -> Result<&mut dyn Controls> {

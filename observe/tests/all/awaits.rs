@@ -1,7 +1,5 @@
-//! The lesson `awaits`: its experiments, faults at every message of an order, and what the experiments
-//! do not show.
+//! The lesson `awaits`: its experiments, and what they do not show.
 
-use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{assert_questions_can_be_answered, observe, stage, text};
 use candid::CandidType;
 use ic_management_canister_types::CanisterInstallMode;
@@ -363,52 +361,6 @@ fn what_is_under_way_or_open_is_not_settled() {
     }
     stage.release().unwrap();
     assert_eq!(account(&mut stage, number).receipts, 1);
-}
-
-/// A user who orders for two accounts, and settles as long as a lock is not open.
-fn order_then_settle() -> Scenario<[u64; 2]> {
-    Scenario {
-        lesson: &LESSON,
-        prepare: |world| {
-            [(), ()].map(|()| {
-                let opened: Result<u64, String> = world.call(world.caller, "open", ());
-                opened.unwrap()
-            })
-        },
-        act: |world, accounts| world.send(world.caller, "order_for_all", (accounts.to_vec(),)),
-        recover: |world, accounts| {
-            for account in accounts {
-                world.send(world.caller, "settle", (*account,));
-            }
-        },
-        check: |world, accounts| {
-            accounts
-                .iter()
-                .try_for_each(|account| check(world, *account))
-        },
-    }
-}
-
-fn check(world: &mut World, account: u64) -> Result<(), String> {
-    let found: Option<Account> = world.query(world.caller, "get_account", (account,));
-    let ordered: u64 = world.query(world.callee, "get_orders", (world.caller, account));
-    match found {
-        Some(found) if found.lock == LockState::Open && found.receipts == ordered => Ok(()),
-        _ => Err(format!("{ordered} orders, {found:?}")),
-    }
-}
-
-#[test]
-fn any_two_faults_leave_as_many_receipts_as_orders_and_open_locks() {
-    let runs = try_all(&order_then_settle(), FAULTS, 2);
-    println!("{runs} runs");
-    assert!(runs > 300, "only {runs} runs");
-}
-
-/// Seen, not promised: the answers that were under way meet code that never asked.
-#[test]
-fn after_an_upgrade_in_flight_what_was_held_can_be_settled() {
-    try_all(&order_then_settle(), &[Fault::UpgradeInFlight], 1);
 }
 
 // ---- Who may do what -----------------------------------------------------------------------------

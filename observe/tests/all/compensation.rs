@@ -1,9 +1,7 @@
-//! The lesson `compensation`: its experiment, every fault at every message, and what the table does
-//! not show.
+//! The lesson `compensation`: its experiment, and what the table does not show.
 
 use std::time::Duration;
 
-use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{observe, stage, text};
 use candid::{CandidType, Principal, decode_one};
 use observe::lessons::compensation::LESSON;
@@ -33,12 +31,6 @@ struct TripId {
     number: u64,
 }
 
-/// One room, and perhaps one bike.
-struct Offers {
-    room: u64,
-    bike: u64,
-}
-
 #[test]
 fn the_lesson_is_as_predicted_and_the_exit_status_is_0() {
     let output = observe(&["compensation"]);
@@ -46,114 +38,12 @@ fn the_lesson_is_as_predicted_and_the_exit_status_is_0() {
     assert!(text(&output.stdout).ends_with("\n3 of 3 as predicted.\n"));
 }
 
-// ---- Every fault at every message --------------------------------------------------------------
-
-/// A user who books a trip, once; there are so many bikes.
-fn scenario<const BIKES: u64>(recover: fn(&mut World, &Offers)) -> Scenario<Offers> {
-    Scenario {
-        lesson: &LESSON,
-        prepare: |world| Offers {
-            room: offered(world.call(world.callee, "offer", (1u64, world.caller))),
-            bike: offered(world.call(world.callee, "offer", (BIKES, world.caller))),
-        },
-        act: book,
-        recover,
-        check: |world, offers| {
-            let trip: Option<Trip> = world.query(world.caller, "get_trip", ());
-            let progress = trip.map(|trip| trip.progress);
-            let mut free = |offer: u64| {
-                let free: Option<u64> = world.query(world.callee, "get_free", (offer,));
-                free.unwrap_or(u64::MAX)
-            };
-            match (progress, free(offers.room), free(offers.bike)) {
-                // A call that never arrived leaves no trip; of a mistake's the caller knows nothing.
-                (None | Some(Progress::Compensated | Progress::Unknown), 1, bikes)
-                    if bikes == BIKES =>
-                {
-                    Ok(())
-                }
-                (Some(Progress::Done), 0, bikes) if bikes + 1 == BIKES => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
-        },
-    }
-}
-
-/// The offer, which there was room for.
-fn offered(offer: Result<u64, String>) -> u64 {
-    offer.expect("there is room")
-}
-
-/// The user asks for the trip, perhaps again.
-fn book(world: &mut World, offers: &Offers) {
-    let arguments = (1u64, offers.room, offers.bike);
-    world.send(world.caller, "book_trip", arguments);
-}
-
-/// Somebody has all trips carried on that have not ended.
-fn resume(world: &mut World, _: &Offers) {
-    world.send(world.caller, "resume", ());
-}
-
-#[test]
-fn any_two_faults_leave_room_and_bike_booked_or_neither() {
-    let runs = try_all(&scenario::<0>(resume), FAULTS, 2);
-    println!("{runs} runs");
-    assert!(runs > 1000, "only {runs} runs");
-}
-
-#[test]
-fn any_fault_leaves_a_trip_that_could_be_booked_all_booked_or_not_at_all() {
-    let runs = try_all(&scenario::<1>(resume), FAULTS, 1);
-    println!("{runs} runs");
-    assert!(runs > 20, "only {runs} runs");
-}
-
-#[test]
-fn after_any_fault_a_user_who_asks_again_has_a_trip_that_has_ended() {
-    let scenario = Scenario {
-        check: |world, offers: &Offers| {
-            let trip: Option<Trip> = world.query(world.caller, "get_trip", ());
-            let free: Option<u64> = world.query(world.callee, "get_free", (offers.room,));
-            match (trip.map(|trip| trip.progress), free) {
-                (Some(Progress::Compensated), Some(1)) => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
-        },
-        ..scenario::<0>(book)
-    };
-    let runs = try_all(&scenario, FAULTS, 1);
-    println!("{runs} runs");
-    assert!(runs > 20, "only {runs} runs");
-}
-
-#[test]
-fn after_any_fault_but_a_trap_the_timer_alone_is_enough() {
-    let faults = [Fault::Reject, Fault::Lose, Fault::Stop, Fault::Upgrade];
-    let runs = try_all(&scenario::<0>(|_, _| ()), &faults, 1);
-    println!("{runs} runs");
-    assert!(runs > 20, "only {runs} runs");
-}
-
-#[test]
-#[should_panic(expected = "with [(5, Reject)]: (Some(Unknown), 0, 0)")]
-fn a_compensation_that_is_tried_once_leaves_the_room_booked() {
-    let scenario = Scenario {
-        act: |world, offers: &Offers| {
-            let arguments = (offers.room, offers.bike);
-            let method = "book_and_cancel_once";
-            world.send(world.caller, method, arguments);
-        },
-        ..scenario::<0>(resume)
-    };
-    try_all(&scenario, &[Fault::Reject], 1);
-}
-
 // ---- What the table does not show --------------------------------------------------------------
 
 fn offer(stage: &mut Stage, places: u64) -> u64 {
     let (caller, callee) = (stage.caller, stage.callee);
-    offered(stage.reply(callee, "offer", (places, caller)).unwrap())
+    let offered: Result<u64, String> = stage.reply(callee, "offer", (places, caller)).unwrap();
+    offered.expect("there is room")
 }
 
 fn free(stage: &mut Stage, offer: u64) -> u64 {

@@ -12,7 +12,8 @@ const LAYERS: &[&[&str]] = &[
     &["legend", "network", "style"],
     &["answer", "deployment"],
     &["stage"],
-    &["lesson", "story"],
+    &["exploration", "story"],
+    &["lesson"],
     &["diagram", "lessons", "predict", "table"],
     // The program.
     &["arguments"],

@@ -1,9 +1,7 @@
-//! The lesson `journal`: its experiment, every fault at every message, and what the table does not
-//! show.
+//! The lesson `journal`: its experiment, and what the table does not show.
 
 use std::time::Duration;
 
-use crate::support::faults::{FAULTS, Fault, Scenario, World, try_all};
 use crate::support::{observe, stage, text};
 use candid::CandidType;
 use observe::lessons::journal::LESSON;
@@ -68,109 +66,6 @@ fn the_lesson_is_as_predicted_and_the_exit_status_is_0() {
     let output = observe(&["journal"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     assert!(text(&output.stdout).ends_with("\n4 of 4 as predicted.\n"));
-}
-
-// ---- Every fault at every message --------------------------------------------------------------
-
-/// A user who transfers 40 of 100, and tries again as long as there are faults.
-fn scenario(
-    prepare: fn(&mut World) -> Accounts,
-    check: fn(&mut World, &Accounts) -> Result<(), String>,
-) -> Scenario<Accounts> {
-    let transfer = |world: &mut World, accounts: &Accounts| {
-        let arguments = (accounts.transfer(), accounts.to, 40u64, TrapAt::Nowhere);
-        world.send(world.caller, "transfer", arguments);
-    };
-    Scenario {
-        lesson: &LESSON,
-        prepare,
-        act: transfer,
-        recover: transfer,
-        check,
-    }
-}
-
-fn accepted() -> Scenario<Accounts> {
-    let prepare = |world: &mut World| Accounts {
-        from: opened(world.call(world.caller, "open", (100u64,))),
-        to: opened(world.call(world.callee, "open", (world.caller,))),
-    };
-    scenario(prepare, |world, accounts| {
-        let received: Option<u64> = world.query(world.callee, "get_balance", (accounts.to,));
-        match (paid(world, accounts), received) {
-            ((60, 1, Some(Progress::Finished)), Some(40)) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
-}
-
-fn refused() -> Scenario<Accounts> {
-    let prepare = |world: &mut World| Accounts {
-        from: opened(world.call(world.caller, "open", (100u64,))),
-        to: NO_ACCOUNT,
-    };
-    scenario(prepare, |world, accounts| match paid(world, accounts) {
-        (100, 0, Some(Progress::Refused(_))) => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
-}
-
-/// What the caller has in the account, how many receipts, and how far the transfer has come.
-fn paid(world: &mut World, accounts: &Accounts) -> (u64, u64, Option<Progress>) {
-    let caller = world.caller;
-    let account: Option<Account> = world.query(caller, "get_account", (accounts.from,));
-    let account = account.expect("it has the account");
-    let progress = world.query(caller, "get_progress", (accounts.transfer(),));
-    (account.balance, account.receipts, progress)
-}
-
-#[test]
-fn any_two_faults_leave_exactly_one_transfer() {
-    let runs = try_all(&accepted(), FAULTS, 2);
-    println!("{runs} runs");
-    assert!(runs > 500, "only {runs} runs");
-}
-
-#[test]
-fn any_fault_leaves_a_refused_transfer_given_back_once() {
-    let runs = try_all(&refused(), FAULTS, 1);
-    println!("{runs} runs");
-    assert!(runs > 15, "only {runs} runs");
-}
-
-#[test]
-#[should_panic(expected = "with [(2, Trap)]: (20, 1, Some(80))")]
-fn without_a_journal_a_trap_in_the_callback_pays_twice() {
-    // A user who sees a receipt does not try again.
-    let transfer = |world: &mut World, accounts: &Accounts| {
-        let (_, receipts, _) = paid(world, accounts);
-        if receipts == 0 {
-            let arguments = (accounts.from, accounts.to, 40u64, TrapAt::Nowhere);
-            let method = "transfer_without_journal";
-            world.send(world.caller, method, arguments);
-        }
-    };
-    let scenario = Scenario {
-        act: transfer,
-        recover: transfer,
-        check: |world, accounts| {
-            let received: Option<u64> = world.query(world.callee, "get_balance", (accounts.to,));
-            match (paid(world, accounts), received) {
-                ((60, 1, None), Some(40)) => Ok(()),
-                ((balance, receipts, _), received) => {
-                    Err(format!("{:?}", (balance, receipts, received)))
-                }
-            }
-        },
-        ..accepted()
-    };
-    try_all(&scenario, &[Fault::Trap], 1);
-}
-
-/// Seen, not promised: the answers that were under way meet code that never asked.
-#[test]
-fn an_upgrade_in_flight_leaves_exactly_one_transfer_too() {
-    try_all(&accepted(), &[Fault::UpgradeInFlight], 1);
 }
 
 // ---- What the table does not show --------------------------------------------------------------

@@ -1,6 +1,5 @@
 //! The lesson `loops`: circles, how they end, and what a proxy does and does not do.
 
-use crate::support::faults::{FAULTS, Scenario, try_all};
 use crate::support::{assert_questions_can_be_answered, observe, stage, text};
 use candid::{CandidType, Principal, encode_one};
 use observe::lessons::loops::LESSON;
@@ -101,24 +100,6 @@ fn a_trap_after_the_await_frees_the_user_all_the_same() {
         assert!(is_free(&mut stage, user));
         assert_eq!(call(&mut stage, method), Ok(()));
     }
-}
-
-#[test]
-fn any_two_faults_leave_the_user_free_to_order() {
-    let scenario = Scenario {
-        lesson: &LESSON,
-        prepare: |_| (),
-        act: |world, ()| world.send(world.caller, "order", ()),
-        recover: |_, ()| (),
-        check: |world, ()| {
-            let user = Principal::anonymous();
-            let is_free: bool = world.query(world.caller, "is_free", (user,));
-            is_free.then_some(()).ok_or_else(|| "busy".to_owned())
-        },
-    };
-    let runs = try_all(&scenario, FAULTS, 2);
-    println!("{runs} runs");
-    assert!(runs > 20, "only {runs} runs");
 }
 
 #[test]

@@ -9,13 +9,12 @@ mod compensation;
 mod cycles;
 #[cfg(feature = "network")]
 mod deployment;
-mod faults;
+mod exploring;
 mod imports;
 mod interfaces;
 mod interleaving;
 mod journal;
 mod ledger;
-mod ledger_faults;
 mod leftovers;
 #[cfg(feature = "network")]
 mod load;
@@ -32,7 +31,6 @@ mod refund;
 mod rejects;
 mod reservation;
 mod retries;
-mod retries_faults;
 mod rollback;
 #[cfg(feature = "network")]
 mod script;

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::support::faults::{FAULTS, Fault, Scenario, try_all};
 use crate::support::{
     assert_questions_can_be_answered, found, in_every_order, observe, stage, text,
 };
@@ -386,34 +385,4 @@ fn a_pending_payment_is_settled_before_its_account_can_pay_again() {
     assert_eq!(settle(&mut stage, account), Got::ReplyOk);
     assert_eq!(withdraw(&mut stage, "withdraw", account, 10), Got::ReplyOk);
     assert_eq!(paid_and_left(&mut stage, account), (10, Some(90)));
-}
-
-#[test]
-fn whatever_two_messages_suffer_the_sum_is_kept_and_nothing_stays_pending() {
-    let scenario = Scenario {
-        lesson: &LESSON,
-        prepare: |world| {
-            let account: Result<u64, String> = world.call(world.caller, "open", ());
-            account.unwrap()
-        },
-        act: |world, account| {
-            world.send(world.caller, "withdraw", (*account, 80u64));
-            world.send(world.caller, "settle", (*account,));
-            world.send(world.caller, "withdraw", (*account, 10u64));
-        },
-        recover: |world, account| world.send(world.caller, "settle", (*account,)),
-        check: |world, account| {
-            let paid: u64 = world.query(world.callee, "paid", (world.caller, *account));
-            let left: Option<u64> = world.query(world.caller, "balance", (*account,));
-            let pending: Option<u64> = world.query(world.caller, "pending", (*account,));
-            match (left, pending) {
-                (Some(left), None) if paid + left == 100 => Ok(()),
-                _ => Err(format!("{paid} paid, {left:?} left, {pending:?} pending")),
-            }
-        },
-    };
-    let faults = [FAULTS, &[Fault::UpgradeInFlight]].concat();
-    let runs = try_all(&scenario, &faults, 2);
-    println!("{runs} runs");
-    assert!(runs > 500, "{runs}");
 }

@@ -13,7 +13,7 @@ use crate::message_name::MessageName;
 use crate::module::MethodKind;
 use crate::replica::Replica;
 
-/// A query, by which an outcome is told from another.
+/// A query by which an outcome is told from another, or a call that is made afterwards.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     pub(super) sender: Principal,
@@ -49,6 +49,8 @@ pub struct Explore {
     pub(super) calls: Vec<Result<IngressId, Reject>>,
     /// What each call is: two that are the same can't be told apart.
     pub(super) what: Vec<(Principal, CanisterId, String, Vec<u8>)>,
+    /// Calls that are made when an order has come to its end.
+    pub(super) afterwards: Vec<Look>,
     pub(super) looks: Vec<Look>,
     pub(super) properties: Vec<Property>,
     pub(super) faults: BTreeSet<Fault>,
@@ -67,6 +69,7 @@ impl Explore {
             start,
             calls: Vec::new(),
             what: Vec::new(),
+            afterwards: Vec::new(),
             looks: Vec::new(),
             properties: Vec::new(),
             faults: BTreeSet::new(),
@@ -98,6 +101,26 @@ impl Explore {
         self.calls.push(call);
         let what = (sender, canister, method.to_owned(), argument.to_vec());
         self.what.push(what);
+        self
+    }
+
+    /// Adds a call that is made when an order has come to its end, after those that were added before:
+    /// what a user does who wants to be sure. It is executed to its end before the looks are asked, and
+    /// no fault hits it. What it is answered is not kept.
+    #[must_use]
+    pub fn afterwards(
+        mut self,
+        sender: Principal,
+        canister: CanisterId,
+        method: &str,
+        argument: &[u8],
+    ) -> Self {
+        self.afterwards.push(Look {
+            sender,
+            canister,
+            method: method.to_owned(),
+            argument: argument.to_vec(),
+        });
         self
     }
 

@@ -6,7 +6,7 @@ use super::report::{Nearest, Report, Seen};
 use super::run::{Rules, can_wait, take};
 use super::schedule::{Schedule, Step};
 use super::setup::{Explore, Property, When};
-use crate::message::CanisterId;
+use crate::message::{CallResult, CanisterId};
 use crate::replica::Replica;
 
 /// A run that is followed step by step.
@@ -99,7 +99,7 @@ impl Explore {
                 begin.copied().try_for_each(|step| run.take(step)).ok()?;
                 while run.failure(property).is_none() {
                     if !run.step(&mut Vec::new()) {
-                        let seen = run.see();
+                        let seen = run.see_end();
                         return Some(Nearest {
                             schedule: Schedule(run.steps),
                             seen,
@@ -172,18 +172,26 @@ impl<'a> Run<'a> {
         self.rules.choices(&self.replica).is_empty() && !can_wait(&self.replica, &self.stopped)
     }
 
-    fn see(&mut self) -> Seen {
-        let looks = self.explore.look_at(&mut self.replica);
+    fn see(&mut self, looks: Vec<CallResult>) -> Seen {
         self.explore
             .see(&mut self.replica, looks, self.steps.iter())
     }
 
+    fn see_end(&mut self) -> Seen {
+        let looks = self.explore.look_at_end(&mut self.replica);
+        self.see(looks)
+    }
+
     /// What is seen, if the property fails here.
     fn failure(&mut self, property: &Property) -> Option<Seen> {
-        if property.when != When::Always && !self.is_quiet() {
-            return None;
-        }
-        let seen = self.see();
+        let seen = match property.when {
+            When::Always => {
+                let looks = self.explore.look_at(&mut self.replica);
+                self.see(looks)
+            }
+            When::AtEnd | When::Sometimes if self.is_quiet() => self.see_end(),
+            When::AtEnd | When::Sometimes => return None,
+        };
         (!(property.holds)(&seen)).then_some(seen)
     }
 }

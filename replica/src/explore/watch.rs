@@ -13,6 +13,9 @@ use super::setup::{Explore, Look, When};
 use crate::message::{CallResult, IngressId, Reject};
 use crate::replica::{IngressStatus, Replica};
 
+/// The most messages that one call leads to which is made afterwards; it could call itself for ever.
+const MOST_AFTERWARDS: usize = 1000;
+
 /// How short a way is: its faults, its departures from the oldest message, its steps.
 type Length = (usize, usize, usize);
 
@@ -166,6 +169,23 @@ impl Explore {
         }
     }
 
+    /// What the looks answer at the end of an order, when the calls that come afterwards were made.
+    pub(super) fn look_at_end(&self, replica: &mut Replica) -> Vec<CallResult> {
+        if self.afterwards.is_empty() {
+            return self.look_at(replica);
+        }
+        let end = replica.fork();
+        replica.hold_messages(false);
+        for call in &self.afterwards {
+            // One that is refused changes nothing.
+            let _refused = replica.submit(call.sender, call.canister, &call.method, &call.argument);
+            replica.run(MOST_AFTERWARDS);
+        }
+        let looks = self.look_at(replica);
+        replica.return_to(&end);
+        looks
+    }
+
     /// What the looks answer.
     pub(super) fn look_at(&self, replica: &mut Replica) -> Vec<CallResult> {
         let looks = self.looks.iter();
@@ -270,8 +290,8 @@ impl Visitor for Watch<'_> {
             return;
         }
         let looks = match self.looks.get(steps) {
-            Some(known) => known.clone(),
-            None => self.explore.look_at(replica),
+            Some(known) if self.explore.afterwards.is_empty() => known.clone(),
+            _ => self.explore.look_at_end(replica),
         };
         let seen = self.explore.see(replica, looks, place.steps());
         for (number, property) in self.explore.properties.iter().enumerate() {

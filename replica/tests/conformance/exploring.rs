@@ -316,6 +316,32 @@ fn every_outcome_with_two_faults_is_found() {
     compare(150, 2, &[Fault::Lose, Fault::Late, Fault::Trap], 2);
 }
 
+#[test]
+fn what_is_called_afterwards_is_seen_at_the_end_and_is_in_no_schedule() {
+    let mut world = World::new();
+    let canister = world.puppet();
+    let add = script().add(0, 1).reply().0;
+    let copy = script().copy(0, 1).reply().0;
+    let report = Explore::from(&world.replica)
+        .together(USER, canister, "run", &add)
+        .together(USER, canister, "run", &add)
+        .afterwards(USER, canister, "run", &copy)
+        .look(USER, canister, "ask", &look())
+        .at_end("both were added, and copied", |seen| {
+            let cells = seen.looks[0].as_ref().unwrap();
+            cells[..8] == 2_u64.to_le_bytes() && cells[8..] == 2_u64.to_le_bytes()
+        })
+        .faults([Fault::Trap], 1)
+        .run();
+    assert!(report.is_exhaustive());
+    let failure = &report.failures[0];
+    assert_eq!(failure.schedule.0.len(), 2);
+    let one = 1_u64.to_le_bytes();
+    assert_eq!(failure.seen.looks, [Ok([one, one].concat())]);
+    // A fault hits one of the two, but never what is called afterwards.
+    assert_eq!((report.orders.number, failure.orders.number), (6, 4));
+}
+
 /// Three systems' worth of calls: more than one thread begins with.
 fn large() -> System {
     let mut world = World::new();

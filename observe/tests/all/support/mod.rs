@@ -1,8 +1,6 @@
 //! What the tests share: the canisters, built as they are deployed, and a stage for a lesson.
 
 pub mod blocks;
-pub mod faults;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
