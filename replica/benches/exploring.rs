@@ -111,9 +111,11 @@ fn measure(what: &str, explore: Explore) {
 fn memory(_: &mut Criterion) {
     for pages in [16, 4096] {
         let filling = format!(
-            r#"(memory {pages})
+            r#"(memory 1)
             (func (export "canister_init")
+                (drop (memory.grow (i32.const {})))
                 (memory.fill (i32.const 4096) (i32.const 1) (i32.const {})))"#,
+            pages - 1,
             pages * 65_536 - 4096
         );
         let shop = include_str!("../src/explore/shop.wat").replace("(memory 1)", &filling);

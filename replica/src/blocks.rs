@@ -1,6 +1,11 @@
 //! Memory as data: blocks that several states share as long as none of them changes its own.
 
+use std::fmt;
 use std::sync::Arc;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::{ByteBuf, Bytes};
 
 /// The size of a block in bytes: what a state that changes one byte has of its own.
 pub const BLOCK_SIZE: usize = 4096;
@@ -23,6 +28,8 @@ pub struct Blocks {
     root: Option<Arc<Node>>,
     /// How many levels are below the root. A tree is as high as its highest block needs.
     height: u32,
+    /// How many blocks take space.
+    count: u64,
 }
 
 #[derive(Clone)]
@@ -95,6 +102,7 @@ impl Blocks {
             });
         }
         let mut height = self.height;
+        let count = &mut self.count;
         let mut place = &mut self.root;
         loop {
             let node = place.get_or_insert_with(|| Arc::new(Node::empty(height)));
@@ -105,10 +113,16 @@ impl Blocks {
                 }
                 Node::Leaf(blocks) => {
                     let block = &mut blocks[slot(index, 0)];
+                    *count += u64::from(block.is_none());
                     return Arc::make_mut(block.get_or_insert_with(|| Arc::new(ZEROS)));
                 }
             }
         }
+    }
+
+    /// How many bytes its blocks take, if it shares none of them.
+    pub fn size(&self) -> u64 {
+        self.count * BLOCK_SIZE as u64
     }
 
     /// Whether both are one state, or have one origin and were not changed since.
@@ -134,6 +148,47 @@ impl Blocks {
             node: self.root.as_ref(),
             above: height - self.height,
         }
+    }
+}
+
+/// The blocks that take space, each with its number; one of zeros without its bytes.
+impl Serialize for Blocks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut indices = Vec::new();
+        self.differences(&Blocks::default(), &mut |index| indices.push(index));
+        let bytes = |index: usize| match self.read(index) {
+            &ZEROS => &[],
+            block => block.as_slice(),
+        };
+        let blocks = indices.iter();
+        serializer.collect_seq(blocks.map(|index| (index, Bytes::new(bytes(*index)))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Blocks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Blocks;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "blocks of {BLOCK_SIZE} bytes, each with its number")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Blocks, A::Error> {
+                let mut blocks = Blocks::default();
+                while let Some((index, bytes)) = seq.next_element::<(usize, ByteBuf)>()? {
+                    let block = blocks.write(index);
+                    if !bytes.is_empty() {
+                        *block = bytes.as_slice().try_into().map_err(A::Error::custom)?;
+                    }
+                }
+                Ok(blocks)
+            }
+        }
+
+        deserializer.deserialize_seq(Read)
     }
 }
 
@@ -217,6 +272,23 @@ mod tests {
             (before.read(17)[0], before.read(5_000_000)),
             (1, &[0; BLOCK_SIZE])
         );
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn blocks_are_read_as_they_were_written() {
+        let mut blocks = Blocks::default();
+        for (index, byte) in [(0, 1), (17, 0), (70_000, 3)] {
+            blocks.write(index)[9] = byte;
+        }
+        let text = serde_json::to_string(&blocks).unwrap();
+        let read: Blocks = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.size(), 3 * BLOCK_SIZE as u64);
+        for index in [0, 17, 70_000] {
+            assert_eq!(read.read(index), blocks.read(index));
+        }
+        let short: Result<Blocks, _> = serde_json::from_str("[[0, [1, 2]]]");
+        assert!(short.is_err());
     }
 
     #[test]

@@ -62,8 +62,9 @@ impl Replica {
             && self.answered.len() > 1
             && let Some(oldest) = self.answered.pop_front()
         {
-            if let Some(IngressStatus::Answered(result)) = self.ingress.remove(&oldest) {
-                self.answers_size -= size(&result);
+            let removed = self.ingress.remove(&oldest);
+            if let Some(IngressStatus::Answered(result)) = removed.as_deref() {
+                self.answers_size -= size(result);
             }
         }
     }

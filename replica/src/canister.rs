@@ -42,7 +42,7 @@ pub struct Code {
 }
 
 /// Whether a canister takes calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Status {
     /// It does.
     Running,
@@ -56,7 +56,7 @@ pub enum Status {
 }
 
 /// A call of `stop_canister` that is not answered yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StopCall {
     /// Who waits for the answer.
     pub origin: CallOrigin,
@@ -90,8 +90,38 @@ pub struct QueryStatistics {
     pub response_bytes: u64,
 }
 
+impl QueryStatistics {
+    /// Both together.
+    #[cfg(feature = "server")]
+    pub(crate) fn plus(self, more: QueryStatistics) -> Self {
+        self.combined(more, u64::saturating_add)
+    }
+
+    /// What was used since it was `before`.
+    #[cfg(feature = "server")]
+    pub(crate) fn since(self, before: QueryStatistics) -> Self {
+        self.combined(before, u64::saturating_sub)
+    }
+
+    #[cfg(feature = "server")]
+    fn combined(self, other: QueryStatistics, combine: fn(u64, u64) -> u64) -> Self {
+        let QueryStatistics {
+            calls,
+            instructions,
+            request_bytes,
+            response_bytes,
+        } = other;
+        QueryStatistics {
+            calls: combine(self.calls, calls),
+            instructions: combine(self.instructions, instructions),
+            request_bytes: combine(self.request_bytes, request_bytes),
+            response_bytes: combine(self.response_bytes, response_bytes),
+        }
+    }
+}
+
 /// The cycles that a canister has paid since it was created, by what for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consumed {
     /// For messages of users that it took in.
     pub ingress: Cycles,
@@ -112,7 +142,9 @@ pub struct Consumed {
 }
 
 /// One canister: plain data. A clone shares its memory until one of the two changes it.
-#[derive(Clone)]
+///
+/// Serialized, it has no code: a snapshot has that beside it, with the module stored once for all.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Canister {
     /// Its id.
     pub id: CanisterId,
@@ -127,10 +159,12 @@ pub struct Canister {
     /// What it has paid.
     pub consumed: Consumed,
     /// Its code, unless it is empty.
+    #[serde(skip)]
     pub code: Option<Code>,
     /// Its stable memory.
     pub stable: StableMemory,
     /// What it wants certified.
+    #[serde(with = "serde_bytes")]
     pub certified_data: Vec<u8>,
     /// When `canister_global_timer` is due; 0 is never.
     pub global_timer: Time,
@@ -143,6 +177,7 @@ pub struct Canister {
     /// What its queries have used.
     pub query_statistics: QueryStatistics,
     /// Chunks of modules to install, by hash.
+    #[serde(with = "crate::bytes::chunks")]
     pub chunks: BTreeMap<[u8; 32], Arc<Vec<u8>>>,
     /// Whether `canister_on_low_wasm_memory` ran since memory was last plenty.
     pub low_memory_noticed: bool,
@@ -230,6 +265,14 @@ impl Canister {
     pub fn wasm_memory_size(&self) -> u64 {
         let code = self.code.as_ref();
         code.map_or(0, |code| code.state.memory_size())
+    }
+
+    /// The memory that it has in use, in bytes: what was never written to does not count.
+    pub fn memory_in_use(&self) -> u64 {
+        let code = self.code.as_ref();
+        code.map_or(0, |code| code.state.memory_in_use())
+            + self.stable.size_in_use()
+            + (self.chunks.len() * CHUNK_SIZE) as u64
     }
 
     /// Opens a call context.

@@ -3,19 +3,22 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::Time;
 
 /// What a line of a log takes beside its content, in bytes.
 const RECORD_SIZE: u64 = 16;
 
 /// A line of a canister's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRecord {
     /// Counts from 0.
     pub index: u64,
     /// When it was written.
     pub time: Time,
     /// What was printed, or why a message trapped.
+    #[serde(with = "serde_bytes")]
     pub content: Vec<u8>,
 }
 
@@ -25,7 +28,7 @@ fn size_of(content: &[u8]) -> u64 {
 }
 
 /// The log of one canister.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct CanisterLog {
     records: Arc<VecDeque<LogRecord>>,
     size: u64,

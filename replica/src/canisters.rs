@@ -37,6 +37,12 @@ impl Canisters {
         Some(Arc::unwrap_or_clone(canister))
     }
 
+    /// In the order of their ids, as forks share them.
+    #[cfg(feature = "server")]
+    pub(crate) fn shared(&self) -> impl Iterator<Item = &Arc<Canister>> {
+        self.0.values()
+    }
+
     /// In the order of their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Canister> {
         self.0.values().map(Arc::as_ref)

@@ -10,6 +10,7 @@ use crate::management;
 use crate::message::{
     CallContext, CallOrigin, CanisterId, Cycles, ErrorCode, Message, Reject, Response, SystemTask,
 };
+use crate::message_name::MessageName;
 use crate::module::MethodKind;
 use crate::processing::{Bill, Cleanup};
 use crate::rejects::not_found;
@@ -19,13 +20,21 @@ use crate::timeline::Step;
 impl Replica {
     /// Delivers the next message, unless they are held back. Returns whether there was one.
     pub fn step(&mut self) -> bool {
+        let next = self.next_message();
+        next.is_some_and(|name| self.deliver_next(name))
+    }
+
+    /// The message that goes next, unless they are held back.
+    pub(crate) fn next_message(&mut self) -> Option<MessageName> {
         self.schedule_due_timers();
-        if self.holding {
-            return false;
+        match self.holding {
+            true => None,
+            false => self.policy.next(&self.pool),
         }
-        let Some(name) = self.policy.next(&self.pool) else {
-            return false;
-        };
+    }
+
+    /// Delivers a message, if it may go next. Returns whether it may.
+    pub(crate) fn deliver_next(&mut self, name: MessageName) -> bool {
         let Some(message) = self.pool.take(name) else {
             return false;
         };

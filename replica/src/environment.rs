@@ -28,6 +28,8 @@ pub struct Environment {
     pub limits: Arc<Limits>,
     /// Cycles that fees have consumed.
     pub consumed: Cycles,
+    /// How many bytes of memory all canisters have in use.
+    pub memory_in_use: u64,
     /// Whether to find out where messages trap.
     pub backtraces: bool,
     /// Whether to look for changes of the memory, for the timeline.
@@ -53,6 +55,7 @@ impl Environment {
             time: self.time,
             limits: Arc::clone(&self.limits),
             consumed: self.consumed,
+            memory_in_use: self.memory_in_use,
             backtraces: self.backtraces,
             observe_memory: self.observe_memory,
             modules: Arc::clone(&self.modules),

@@ -10,7 +10,7 @@ use crate::environment::{Environment, check_memory_limit, enter, run};
 use crate::message::{CallContextId, CallResult, Closure, Cycles, Reject, RejectCode, SystemTask};
 use crate::module::{CanisterModule, MethodKind};
 use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault};
-use crate::wasm::{Allowance, Entry, Fault, PAGE_SIZE};
+use crate::wasm::{Allowance, Entry, Fault, Instance, PAGE_SIZE, State};
 
 /// The part of a message's instructions that is kept for a cleanup callback: one in so many.
 const CLEANUP_SHARE: u64 = 20;
@@ -156,12 +156,22 @@ impl Environment {
             }
         });
         let result = result.and_then(|()| self.trap_if_told(&task));
+        let result = result.and_then(|()| {
+            let stable = canister.stable.size_in_use() - stable_before.size_in_use();
+            self.check_capacity(&instance, &code.state, stable)
+        });
         let changed_stable = !canister.stable.is_same(&stable_before);
 
         // After it: all or nothing. (A query changes nothing but cycles, also when it is called
         // like an update.)
         let changed_memory = match result.is_ok() && !task.is_query() {
-            true => instance.commit(&mut code.state) || changed_stable,
+            true => {
+                let in_use = code.state.memory_in_use() + stable_before.size_in_use();
+                let changed = instance.commit(&mut code.state) || changed_stable;
+                let now = code.state.memory_in_use() + canister.stable.size_in_use();
+                self.memory_in_use += now - in_use;
+                changed
+            }
             false => {
                 canister.stable = stable_before;
                 self.observe_memory
@@ -207,6 +217,25 @@ impl Environment {
             outcome,
             instructions,
             changed_memory,
+        }
+    }
+
+    /// Refuses memory that all canisters together may not have.
+    fn check_capacity(
+        &self,
+        instance: &Instance<SystemApi>,
+        state: &State,
+        stable: u64,
+    ) -> Result<(), Fault<Trap>> {
+        let (capacity, before) = (self.limits.memory_capacity, self.memory_in_use);
+        // Most often there is plenty, and nothing to count.
+        if before + instance.memory_size() + stable <= capacity {
+            return Ok(());
+        }
+        let more = instance.additional_memory(state) + stable;
+        match more == 0 || before + more <= capacity {
+            true => Ok(()),
+            false => Err(Fault::Host(Trap::MemoryIsFull(capacity))),
         }
     }
 

@@ -13,6 +13,7 @@ mod gateway;
 mod json;
 mod query;
 mod read_state;
+mod room;
 mod server;
 mod shared;
 mod signatures;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -34,6 +35,7 @@ pub use server::serve;
 
 use crate::owner::Handle;
 use answer::Failure;
+use room::{limit_together, room};
 use shared::{NodeKey, Shared};
 
 /// The largest body of a request, in bytes.
@@ -66,6 +68,7 @@ pub fn router_with(owner: Handle, access: Access) -> Router {
         .layer(everybody)
         .merge(controls)
         .fallback_service(gateway.with_state(shared.clone()))
+        .layer(from_fn_with_state((room(), MAX_BODY), limit_together))
         .with_state(shared)
 }
 

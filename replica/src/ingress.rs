@@ -10,7 +10,7 @@ use crate::message::{
     CallResult, CanisterId, Cycles, ErrorCode, IngressId, IngressMessage, Message, Reject,
 };
 use crate::query;
-use crate::rejects::not_found;
+use crate::rejects::{not_found, too_much_waits};
 use crate::replica::{IngressStatus, Replica};
 
 impl Replica {
@@ -53,6 +53,9 @@ impl Replica {
                     argument.len()
                 ),
             ));
+        }
+        if self.pool.size() >= self.environment.limits.waiting_size {
+            return Err(too_much_waits());
         }
         let payer = self.payer(receiver, method, argument);
         let fee = fees::ingress(size);

@@ -1,7 +1,7 @@
 //! The journal: a file that records are added to, and from which they are read again when the
 //! program starts anew. What a record says is for others to know.
 //!
-//! The file begins with a line of text that names the format. Frames follow. A frame has a head of
+//! The file begins with a line of text that names the format, as all files of a state do. Frames follow. A frame has a head of
 //! 12 bytes, three numbers in little-endian order, and then its content:
 //!
 //! - the lower 32 bits of its own place in the file, so that it is recognized behind damage;
@@ -11,7 +11,7 @@
 //! The content of the first frame says what the records follow from. A frame is written and synced
 //! as a whole before the next one is begun, so that only the last can be incomplete.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,14 @@ use serde::{Deserialize, Serialize};
 use crate::cbor::to_cbor;
 use crate::replica::Config;
 
-/// The journal's name in its folder.
-const NAME: &str = "local-replica.journal";
+/// The number of the format of journals and snapshots, and of what they mean: what was written
+/// under a number, every program with this number reads, and comes to the same state. Whatever
+/// changes that (a file's layout, a field of the state, a price, the order in which messages go)
+/// takes the next number.
+pub const FORMAT: u32 = 3;
 
-/// How the file begins, whatever its format.
-const KIND: &[u8] = b"local-replica journal, format ";
-
-/// How it begins in this format. What records mean belongs to it.
-const FORMAT: &[u8] = b"local-replica journal, format 2\n";
+/// How a journal begins, whatever its format.
+const KIND: &str = "local-replica journal, format ";
 
 /// The length of a frame's head.
 const HEAD: usize = 12;
@@ -42,6 +42,8 @@ const FULL: usize = 16 * 1024 * 1024;
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Where the first frame begins that has records.
+    beginning: u64,
     /// Where the next frame begins.
     end: u64,
     /// The next frame: room for its head, and the records so far.
@@ -52,45 +54,109 @@ pub struct Journal {
 pub struct Recovery {
     file: BufReader<File>,
     path: PathBuf,
+    /// Where the first frame begins that has records.
+    beginning: u64,
     /// Where the next frame begins.
     place: u64,
     length: u64,
 }
 
-/// What the records follow from. Records of another origin would be replayed differently.
-#[derive(Serialize, Deserialize)]
-struct Origin {
+/// What a journal or a snapshot belongs to. With another origin, records would be replayed
+/// differently.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Origin {
+    /// The version of the program that wrote it; only to tell it.
     program: String,
     #[serde(with = "serde_bytes")]
     config: Vec<u8>,
+    /// Which one it is, of those in its folder.
+    number: u64,
+}
+
+impl Origin {
+    /// That of the first journal of a replica that is made like this.
+    pub fn new(config: &Config) -> Self {
+        Origin {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            config: to_cbor(config),
+            number: 0,
+        }
+    }
+
+    /// That of another journal or snapshot of the same replica.
+    pub fn numbered(&self, number: u64) -> Self {
+        Origin {
+            number,
+            ..self.clone()
+        }
+    }
+
+    /// Refuses the file at `path` with the origin `found`, unless this program with this configuration
+    /// has written it too.
+    pub(crate) fn check(&self, found: &Origin, path: &Path) -> Result<(), String> {
+        if found.config != self.config {
+            let writer = "a local-replica with another seed, start time or limits";
+            return Err(foreign(path, writer));
+        }
+        match found.number == self.number {
+            true => Ok(()),
+            false => Err(foreign(path, "a local-replica under another name")),
+        }
+    }
+}
+
+/// That the file at `path` is somebody else's.
+pub(crate) fn foreign(path: &Path, writer: &str) -> String {
+    let path = path.display();
+    format!("{path} was written by {writer}; start that one, or remove the file to begin anew")
+}
+
+/// How a file of a kind begins in this format.
+pub(crate) fn first_line(kind: &str) -> Vec<u8> {
+    format!("{kind}{FORMAT}\n").into_bytes()
+}
+
+/// Refuses a file whose first line, read as far as it should go, is not that of a `kind` in this
+/// format.
+pub(crate) fn check_first_line(
+    kind: &str,
+    line: &[u8],
+    path: &Path,
+    what: &str,
+) -> Result<(), String> {
+    if line == first_line(kind) {
+        return Ok(());
+    }
+    match line.starts_with(kind.as_bytes()) {
+        true => {
+            let number = line[kind.len()..]
+                .split(|byte| !byte.is_ascii_digit())
+                .next();
+            let number = String::from_utf8_lossy(number.unwrap_or_default()).into_owned();
+            let writer =
+                format!("a local-replica with format {number} of journals, and this has {FORMAT}");
+            Err(foreign(path, &writer))
+        }
+        false => Err(format!(
+            "{} is not a {what} of local-replica; choose another folder",
+            path.display()
+        )),
+    }
 }
 
 impl Recovery {
-    /// Opens the journal in `folder` and locks it. If there is none it is made, and the folder too.
+    /// Opens a journal. If there is none it is made.
     ///
     /// # Errors
     ///
     /// Why it can't be used: in one line, and with the file's path.
-    pub fn open(folder: &Path, config: &Config) -> Result<Self, String> {
-        let origin = Origin {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            config: to_cbor(config),
-        };
-        let path = folder.join(NAME);
+    pub fn open(path: &Path, origin: &Origin) -> Result<Self, String> {
         let failed = |error: io::Error| format!("can't open {}: {error}", path.display());
-        make_folder(folder).map_err(|error| format!("can't make {}: {error}", folder.display()))?;
         let mut options = File::options();
         let options = options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(failed)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => format!(
-                "{} is in use by another local-replica; stop that one, or choose another folder",
-                path.display()
-            ),
-            TryLockError::Error(error) => failed(error),
-        })?;
+        let mut file = options.open(path).map_err(failed)?;
 
-        let beginning = beginning(&origin);
+        let beginning = beginning(origin);
         let mut start = Vec::new();
         let whole = beginning.len() as u64;
         Read::by_ref(&mut file)
@@ -99,6 +165,7 @@ impl Recovery {
             .map_err(failed)?;
         // An empty file, or one whose making was interrupted.
         if start.len() < beginning.len() && beginning.starts_with(&start) {
+            let folder = path.parent().unwrap_or(Path::new("."));
             file.rewind()
                 .and_then(|()| file.write_all(&beginning))
                 .and_then(|()| file.sync_all())
@@ -109,12 +176,19 @@ impl Recovery {
         file.rewind().map_err(failed)?;
         let mut recovery = Recovery {
             file: BufReader::new(file),
-            path,
+            path: path.to_owned(),
+            beginning: 0,
             place: 0,
             length,
         };
-        recovery.read_beginning(&origin)?;
+        recovery.read_beginning(origin)?;
+        recovery.beginning = recovery.place;
         Ok(recovery)
+    }
+
+    /// How many bytes it has.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// Where the journal is.
@@ -124,32 +198,16 @@ impl Recovery {
 
     fn read_beginning(&mut self, origin: &Origin) -> Result<(), String> {
         let mut line = Vec::new();
-        let format = FORMAT.len() as u64;
+        let format = first_line(KIND).len() as u64;
         Read::by_ref(&mut self.file)
             .take(format)
             .read_to_end(&mut line)
             .map_err(|error| self.unreadable(&error))?;
         self.place = format;
-        let path = self.path.display();
-        if !line.starts_with(KIND) {
-            return Err(format!(
-                "{path} is not a journal of local-replica; choose another folder"
-            ));
-        }
-        if line != FORMAT {
-            return Err(self.foreign("a local-replica with another format of journals"));
-        }
+        check_first_line(KIND, &line, &self.path, "journal")?;
         let content = self.next_frame()?.ok_or_else(|| self.damaged(format))?;
         let found: Origin = serde_cbor::from_slice(&content).map_err(|_| self.damaged(format))?;
-        if found.program != origin.program {
-            let (theirs, ours) = (&found.program, &origin.program);
-            return Err(self.foreign(&format!("local-replica {theirs}, and this is {ours}")));
-        }
-        if found.config != origin.config {
-            let writer = "a local-replica with another seed, start time or limits";
-            return Err(self.foreign(writer));
-        }
-        Ok(())
+        origin.check(&found, &self.path)
     }
 
     /// The content of the next frame. `None` if there is no other: none at all, or one that is
@@ -210,6 +268,19 @@ impl Recovery {
         Ok(!(1..=rest.len().saturating_sub(HEAD)).any(is_frame))
     }
 
+    /// Refuses a journal that is not whole, once all its frames were read: another one follows it, and
+    /// that was begun when this was complete.
+    ///
+    /// # Errors
+    ///
+    /// If its last frame is incomplete.
+    pub fn finish_whole(self) -> Result<(), String> {
+        match self.place == self.length {
+            true => Ok(()),
+            false => Err(self.damaged(self.place)),
+        }
+    }
+
     /// Makes the journal ready to be added to. An incomplete last frame is cut off. Returns also
     /// how many bytes that were.
     ///
@@ -228,15 +299,11 @@ impl Recovery {
         let journal = Journal {
             file,
             path: self.path,
+            beginning: self.beginning,
             end,
             frame: vec![0; HEAD],
         };
         Ok((journal, cut))
-    }
-
-    fn foreign(&self, writer: &str) -> String {
-        let path = self.path.display();
-        format!("{path} was written by {writer}; start that one, or remove the file to begin anew")
     }
 
     fn unreadable(&self, error: &io::Error) -> String {
@@ -246,13 +313,23 @@ impl Recovery {
     fn damaged(&self, place: u64) -> String {
         format!(
             "{} is damaged at byte {place}, and not only at its end; nothing was changed; put back \
-             a copy, or remove the file to begin anew",
+             a copy, or remove the folder to begin anew",
             self.path.display()
         )
     }
 }
 
 impl Journal {
+    /// How many bytes it has, of those that are saved.
+    pub fn length(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether no record is saved in it.
+    pub fn is_new(&self) -> bool {
+        self.end == self.beginning
+    }
+
     /// Adds a record. It is not saved yet.
     pub fn add(&mut self, record: &[u8]) {
         self.frame.extend_from_slice(record);
@@ -291,9 +368,9 @@ impl Journal {
 
 /// How a new journal begins.
 fn beginning(origin: &Origin) -> Vec<u8> {
-    let content = to_cbor(origin);
-    let head = head(FORMAT.len() as u64, &content);
-    [FORMAT, &head, &content].concat()
+    let (line, content) = (first_line(KIND), to_cbor(origin));
+    let head = head(line.len() as u64, &content);
+    [line.as_slice(), &head, &content].concat()
 }
 
 /// The head of a frame.
@@ -320,16 +397,8 @@ fn content_length(head: &[u8; HEAD], place: u64, left: u64) -> Option<usize> {
     (number(0) == place as u32 && length > 0 && fits).then_some(length)
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.exists() {
-        return Ok(());
-    }
-    fs::create_dir(folder)?;
-    sync_folder(&folder.canonicalize()?.join(".."))
-}
-
 /// Has the disk remember what is in a folder.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Only there can a folder be opened like a file.
     match cfg!(unix) {
         true => File::open(folder)?.sync_all(),

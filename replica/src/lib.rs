@@ -73,6 +73,7 @@
 
 mod backtraces;
 mod blocks;
+mod bytes;
 mod call_contexts;
 pub mod canister;
 pub mod canister_log;
@@ -92,6 +93,8 @@ pub mod explore;
 #[cfg(feature = "server")]
 pub mod exploring;
 pub mod fees;
+#[cfg(feature = "server")]
+mod giving_up;
 pub mod hold;
 #[cfg(feature = "server")]
 pub mod http;
@@ -115,7 +118,12 @@ mod query;
 mod rejects;
 mod replica;
 pub mod settings;
+#[cfg(feature = "server")]
+mod snapshot;
 pub mod stable_memory;
+#[cfg(feature = "server")]
+pub mod state_folder;
+mod statuses;
 pub mod storage;
 pub mod subnet;
 pub mod system_api;

@@ -33,6 +33,12 @@ pub struct Limits {
     pub query_response_size: usize,
     /// How many calls from one canister to another may be open at the same time.
     pub queue_capacity: usize,
+    /// How many bytes the messages may have that wait to be delivered. When it is more, no call is
+    /// taken in: not from users, and not from canisters.
+    pub waiting_size: u64,
+    /// How many bytes of memory, stable memory and chunks all canisters may have in use together. What
+    /// was never written to does not count.
+    pub memory_capacity: u64,
 }
 
 const MIB: usize = 1024 * 1024;
@@ -53,6 +59,8 @@ impl Default for Limits {
             response_size: 2 * MIB,
             query_response_size: 3 * MIB,
             queue_capacity: 500,
+            waiting_size: GIB,
+            memory_capacity: 16 * GIB,
         }
     }
 }

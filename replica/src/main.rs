@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use local_replica::http::Access;
-use local_replica::journal::Recovery;
 use local_replica::owner::Handle;
+use local_replica::state_folder::StateFolder;
 use local_replica::{Config, Replica, http, system_canisters};
 use options::LimitOptions;
 use tokio::net::TcpListener;
@@ -47,6 +47,10 @@ struct Arguments {
     /// forgotten
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
+
+    /// Compact the state whenever its journals have so many bytes, however large it is
+    #[arg(long, hide = true, value_name = "BYTES")]
+    compact_after: Option<u64>,
 
     /// Where to write status.json when the replica is ready
     #[arg(long, hide = true)]
@@ -118,7 +122,13 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let root_key = replica.root_key().to_vec();
     let access = access(arguments)?;
     let (owner, memory) = match &arguments.state_dir {
-        Some(folder) => resume(replica, Recovery::open(folder, &config)?)?,
+        Some(folder) => {
+            let mut folder = StateFolder::open(folder, &config)?;
+            if let Some(bytes) = arguments.compact_after {
+                folder.compact_after(bytes);
+            }
+            resume(replica, folder)?
+        }
         None => {
             let owner = Handle::start(replica).map_err(|error| format!("can't start: {error}"))?;
             (owner, "It forgets everything when it stops.".to_owned())
@@ -138,7 +148,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("can't start: {error}"))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let address = SocketAddr::new(arguments.bind, arguments.port);
         let listener = TcpListener::bind(address).await.map_err(|error| {
             format!("can't listen at {address}: {error}; choose another with --bind and --port")
@@ -163,7 +173,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         };
         server.abort();
         ended
-    })
+    });
+    // A query that loops is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Who may use the controls, and under which names the replica is reached.
@@ -179,14 +192,15 @@ fn access(arguments: &Arguments) -> Result<Access, String> {
     })
 }
 
-/// Starts with the state that a journal leads to. Returns also what there is to say about it.
-fn resume(replica: Replica, journal: Recovery) -> Result<(Handle, String), String> {
-    let path = journal.path().to_owned();
-    let (owner, resumed) = Handle::resume(replica, journal)?;
+/// Starts with the state that a folder keeps. Returns also what there is to say about it.
+fn resume(replica: Replica, folder: StateFolder) -> Result<(Handle, String), String> {
+    let path = folder.path().to_owned();
+    let (owner, resumed) = Handle::resume(replica, folder)?;
     let path = path.display();
     if resumed.cut > 0 {
         eprintln!(
-            "warning: {path} ended in the middle of a record; its last {} bytes were cut off",
+            "warning: the journal in {path} ended in the middle of a record; its last {} bytes were \
+             cut off",
             resumed.cut
         );
     }

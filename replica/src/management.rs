@@ -20,6 +20,7 @@ mod table;
 use candid::Principal;
 
 use crate::message::{CallOrigin, CallResult, CanisterId, Cycles, ErrorCode, Reject};
+use crate::rejects::memory_is_full;
 use crate::replica::Replica;
 use call::{Answer, Call};
 use canisters::controlled;
@@ -44,6 +45,7 @@ pub(crate) fn call(
         cycles,
     };
     let answer = dispatch(replica, method, &mut call);
+    replica.count_memory();
     if let Answer::Now(result) = answer.unwrap_or_else(|reject| Answer::Now(Err(reject))) {
         let time = replica.environment.time;
         replica.timeline.management(caller, time, method, &result);
@@ -52,8 +54,16 @@ pub(crate) fn call(
     }
 }
 
+/// The methods that take memory, and so work only where some is left.
+const GROWING: [&str; 3] = ["install_code", "install_chunked_code", "upload_chunk"];
+
 fn dispatch(replica: &mut Replica, name: &str, call: &mut Call<'_>) -> Result<Answer, Reject> {
     let method = find_update(name)?;
+    let environment = &replica.environment;
+    let capacity = environment.limits.memory_capacity;
+    if GROWING.contains(&name) && environment.memory_in_use >= capacity {
+        return Err(memory_is_full(call.canister_id()?, capacity));
+    }
     if !call.by_canister && method.users == Users::Nobody {
         return Err(only_canisters(name));
     }

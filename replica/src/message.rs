@@ -18,7 +18,7 @@ pub type Cycles = u128;
 pub type Time = u64;
 
 /// Identifies an ingress message in one replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IngressId(pub u64);
 
 /// Identifies a call context in one canister.
@@ -26,7 +26,7 @@ pub struct IngressId(pub u64);
 pub struct CallContextId(pub u64);
 
 /// Identifies a callback in one canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallbackId(pub u64);
 
 /// A negative response.
@@ -42,7 +42,7 @@ pub struct Reject {
     pub message: String,
     /// Whether a canister that called reads the text as it is: the callee's own, and what the system
     /// says in place of a callee that said nothing. Others have the error code in front.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     plain: bool,
 }
 
@@ -126,7 +126,7 @@ impl std::error::Error for Reject {}
 pub type CallResult = Result<Vec<u8>, Reject>;
 
 /// A message from a user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IngressMessage {
     /// Where its status is kept.
     pub id: IngressId,
@@ -137,11 +137,12 @@ pub struct IngressMessage {
     /// The method that it calls.
     pub method: String,
     /// The method's argument.
+    #[serde(with = "serde_bytes")]
     pub argument: Vec<u8>,
 }
 
 /// A message from a canister that calls another one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// The calling canister.
     pub sender: CanisterId,
@@ -152,6 +153,7 @@ pub struct Request {
     /// The called method.
     pub method: String,
     /// The method's argument.
+    #[serde(with = "serde_bytes")]
     pub argument: Vec<u8>,
     /// The cycles that the caller attached.
     pub cycles: Cycles,
@@ -160,7 +162,7 @@ pub struct Request {
 }
 
 /// A message that answers a [`Request`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Response {
     /// The canister that made the call.
     pub receiver: CanisterId,
@@ -169,13 +171,14 @@ pub struct Response {
     /// The canister that was called.
     pub respondent: CanisterId,
     /// Its answer, or the system's.
+    #[serde(with = "crate::bytes::result")]
     pub result: CallResult,
     /// The cycles that were attached and not accepted.
     pub refund: Cycles,
 }
 
 /// A message on its way to a canister.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Message {
     /// From a user.
     Ingress(IngressMessage),
@@ -188,6 +191,22 @@ pub enum Message {
 }
 
 impl Message {
+    /// How many bytes it takes.
+    pub fn size(&self) -> u64 {
+        /// What a message has beside the bytes that it brings.
+        const HEAD: usize = 200;
+        let bytes = match self {
+            Message::Ingress(ingress) => ingress.method.len() + ingress.argument.len(),
+            Message::Request(request) => request.method.len() + request.argument.len(),
+            Message::Response(response) => match &response.result {
+                Ok(reply) => reply.len(),
+                Err(reject) => reject.message.len(),
+            },
+            Message::Task(..) => 0,
+        };
+        (HEAD + bytes) as u64
+    }
+
     /// The canister that the message is for.
     pub fn receiver(&self) -> CanisterId {
         match self {
@@ -223,7 +242,7 @@ impl SystemTask {
 }
 
 /// Who waits for the answer of a call context.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum CallOrigin {
     /// A user.
     Ingress {
@@ -265,7 +284,7 @@ impl CallOrigin {
 
 /// The processing of one call, from its first message until it is answered and no callback is
 /// outstanding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallContext {
     /// Who waits for the answer.
     pub origin: CallOrigin,
@@ -296,7 +315,7 @@ impl CallContext {
 }
 
 /// A function of a canister's table, and the value to call it with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closure {
     /// The index in the table.
     pub function: u64,
@@ -305,7 +324,7 @@ pub struct Closure {
 }
 
 /// What a canister does when a call that it made is answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Callback {
     /// The call context in which the call was made.
     pub call_context: CallContextId,

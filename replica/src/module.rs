@@ -30,7 +30,9 @@ pub const MAX_MODULE_SIZE: usize = 100 * 1024 * 1024;
 /// A module that can be installed.
 #[derive(Clone)]
 pub struct CanisterModule {
-    /// The SHA-256 hash of the bytes as they were uploaded.
+    /// The bytes as they were uploaded.
+    pub bytes: Arc<[u8]>,
+    /// Their SHA-256 hash.
     pub hash: [u8; 32],
     /// The number of bytes that were uploaded.
     pub size: u64,
@@ -80,6 +82,7 @@ impl CanisterModule {
             )
             .map_err(|error| format!("Wasm module failed validation: {error}"))?;
         Ok(CanisterModule {
+            bytes: bytes.into(),
             hash: Sha256::digest(bytes).into(),
             size: bytes.len() as u64,
             memory64: declared.memory64,

@@ -60,6 +60,14 @@ pub struct LimitOptions {
     /// The open calls from one canister to another
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().queue_capacity)]
     queue_capacity: usize,
+
+    /// The messages that wait to be delivered, of all canisters together
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().waiting_size)]
+    waiting_size: u64,
+
+    /// The memory that all canisters may have in use together
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().memory_capacity)]
+    memory_capacity: u64,
 }
 
 /// A size for the arguments of users' calls that fits into what the server reads of a request.
@@ -88,6 +96,8 @@ impl LimitOptions {
             response_size,
             query_response_size,
             queue_capacity,
+            waiting_size,
+            memory_capacity,
         } = *self;
         Limits {
             message_instructions,
@@ -102,6 +112,8 @@ impl LimitOptions {
             response_size,
             query_response_size,
             queue_capacity,
+            waiting_size,
+            memory_capacity,
         }
     }
 }

@@ -1,10 +1,15 @@
 //! One thread owns the replica. Everybody else sends it commands through a channel, as a canister
 //! is sent messages. With a journal it remembers what was done when the program starts anew.
 
+mod base;
+mod compaction;
+mod isolation;
+mod keeping;
 mod node;
 mod record;
 mod replay;
 mod request;
+mod views;
 
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -17,10 +22,11 @@ use request::Clock;
 pub use node::Node;
 pub use replay::Resumed;
 pub use request::{NewRequest, Request, RequestId, now};
+use views::Views;
 
-use crate::journal::Recovery;
 use crate::message::Time;
 use crate::replica::Replica;
+use crate::state_folder::StateFolder;
 use crate::subnet::Subnet;
 
 /// How many commands may wait for the owner.
@@ -47,12 +53,17 @@ pub struct Handle {
     /// Why there is no owner any more.
     failure: Arc<OnceLock<String>>,
     subnet: Arc<Subnet>,
+    views: Arc<Views>,
     clock: Clock,
 }
 
 /// The owner is gone: the program is stopping.
 #[derive(Debug)]
 pub struct Stopped;
+
+/// The program panicked while it read.
+#[derive(Debug)]
+pub struct Panicked;
 
 impl Handle {
     /// Starts the thread that owns `replica`. It ends when the last handle is gone.
@@ -64,15 +75,15 @@ impl Handle {
         Handle::to(Node::new(replica))
     }
 
-    /// Does everything again with the new `replica` that a journal says, and starts the thread that
-    /// owns it. From then on, nothing is answered before the journal has it.
+    /// Puts the new `replica` into the state that a folder keeps, and starts the thread that owns it.
+    /// From then on, nothing is answered before the folder has it.
     ///
     /// # Errors
     ///
-    /// Why the journal can't be used, in one line; or if the thread can't be started.
-    pub fn resume(replica: Replica, journal: Recovery) -> Result<(Self, Resumed), String> {
+    /// Why the folder can't be used, in one line; or if the thread can't be started.
+    pub fn resume(replica: Replica, folder: StateFolder) -> Result<(Self, Resumed), String> {
         let mut node = Node::new(replica);
-        let resumed = node.resume(journal)?;
+        let resumed = node.resume(folder)?;
         let handle = Handle::to(node).map_err(|error| format!("can't start a thread: {error}"))?;
         Ok((handle, resumed))
     }
@@ -83,13 +94,15 @@ impl Handle {
             commands,
             failure: Arc::default(),
             subnet: Arc::clone(&node.replica.environment.subnet),
+            views: Arc::new(Views::new(&node)),
             clock: node.clock.clone(),
         };
         let failure = Arc::clone(&handle.failure);
+        let views = Arc::clone(&handle.views);
         thread::Builder::new()
             .name("replica".to_owned())
             .spawn(move || {
-                if let Err(error) = own(node, &mut receiver) {
+                if let Err(error) = own(node, &mut receiver, &views) {
                     failure.get_or_init(|| error);
                 }
             })?;
@@ -131,25 +144,48 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
     }
+
+    /// Reads from the state as it was when somebody was last told something. Other than for
+    /// [`Handle::with`], nobody waits for the owner here, whatever that executes.
+    ///
+    /// # Errors
+    ///
+    /// If the program panics over it. The replica goes on.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Node) -> T + Send + 'static,
+    ) -> Result<T, Panicked> {
+        let place = self.views.places.acquire().await.map_err(|_| Panicked)?;
+        let views = Arc::clone(&self.views);
+        let result = tokio::task::spawn_blocking(move || views.read(read)).await;
+        drop(place);
+        result.map_err(|_| Panicked)
+    }
 }
 
 /// The life of the owner: commands, and between them messages. Everything that was done in one go
 /// is saved together, and only then somebody hears of it.
-fn own(mut node: Node, commands: &mut mpsc::Receiver<Command>) -> Result<(), String> {
+fn own(
+    mut node: Node,
+    commands: &mut mpsc::Receiver<Command>,
+    views: &Views,
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("a runtime with nothing but a timer");
     let mut last_tick = Instant::now();
-    let mut answers: Vec<Answer> = Vec::new();
+    let mut turn = Turn::default();
+    node.renew_base();
     loop {
         let next = async { tokio::time::timeout(TICK, commands.recv()).await };
         match runtime.block_on(next) {
             Ok(None) => return Ok(()),
-            Ok(Some(command)) => answers.push(command(&mut node)),
+            Ok(Some(command)) => turn.obey(&mut node, views, command),
             Err(_) => {}
         }
         loop {
+            node.renew_base();
             for _ in 0..COMMANDS_AT_A_TIME {
                 if node.is_full() {
                     break;
@@ -157,19 +193,21 @@ fn own(mut node: Node, commands: &mut mpsc::Receiver<Command>) -> Result<(), Str
                 let Ok(command) = commands.try_recv() else {
                     break;
                 };
-                answers.push(command(&mut node));
+                turn.obey(&mut node, views, command);
             }
             if last_tick.elapsed() >= TICK {
-                node.tick();
+                turn.changed |= node.tick();
                 last_tick = Instant::now();
             }
             // Who only looked need not wait for messages.
             if node.is_saved() {
-                tell(&mut node, &mut answers);
+                turn.tell(&mut node, views);
             }
             let delivered = node.run();
+            turn.changed |= delivered > 0;
             node.save()?;
-            tell(&mut node, &mut answers);
+            turn.tell(&mut node, views);
+            node.compact()?;
             if delivered == 0 {
                 break;
             }
@@ -177,8 +215,27 @@ fn own(mut node: Node, commands: &mut mpsc::Receiver<Command>) -> Result<(), Str
     }
 }
 
-/// Tells those whose call is answered, and gives the answers to commands.
-fn tell(node: &mut Node, answers: &mut Vec<Answer>) {
-    node.tell();
-    answers.drain(..).for_each(|answer| answer());
+/// What the owner does in one go.
+#[derive(Default)]
+struct Turn {
+    /// Whether the state may have changed since it was last shown.
+    changed: bool,
+    answers: Vec<Answer>,
+}
+
+impl Turn {
+    fn obey(&mut self, node: &mut Node, views: &Views, command: Command) {
+        views.report_use(node);
+        self.answers.push(command(node));
+        self.changed = true;
+    }
+
+    /// Shows the state, tells those whose call is answered, and gives the answers to commands.
+    fn tell(&mut self, node: &mut Node, views: &Views) {
+        if std::mem::take(&mut self.changed) {
+            views.publish(node);
+        }
+        node.tell();
+        self.answers.drain(..).for_each(|answer| answer());
+    }
 }

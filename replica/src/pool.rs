@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::{CallbackId, CanisterId, Message, Request, SystemTask};
 use crate::message_name::MessageName;
 
@@ -22,13 +24,15 @@ impl Policy for OldestFirst {
 }
 
 /// All messages that were sent and not delivered yet.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Pool {
     /// In the order in which they were sent. Urgent ones count down from -1, all others up from 0.
     messages: BTreeMap<i64, Message>,
     places: BTreeMap<MessageName, i64>,
     first: i64,
     next: i64,
+    /// How many bytes the messages have.
+    size: u64,
 }
 
 impl Pool {
@@ -52,13 +56,16 @@ impl Pool {
         {
             return;
         }
+        self.size += message.size();
         self.places.insert(name, place);
         self.messages.insert(place, message);
     }
 
     fn remove(&mut self, name: MessageName) -> Option<Message> {
         let place = self.places.remove(&name)?;
-        self.messages.remove(&place)
+        let message = self.messages.remove(&place)?;
+        self.size -= message.size();
+        Some(message)
     }
 
     /// Takes out a message to deliver it, if it may go next.
@@ -97,6 +104,11 @@ impl Pool {
     /// The number of messages on their way.
     pub fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// How many bytes the messages on their way have.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// All messages in the order in which they were sent.

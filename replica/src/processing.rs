@@ -8,8 +8,9 @@ use crate::execution::{Outcome, Run, Task};
 use crate::explanations::without_help;
 use crate::fees;
 use crate::message::{
-    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, RejectCode,
+    CallContext, CallContextId, CanisterId, Closure, Cycles, Message, RejectCode, Request, Response,
 };
+use crate::rejects::no_room_for_call;
 use crate::replica::Replica;
 use crate::timeline::Step;
 
@@ -173,7 +174,11 @@ impl Replica {
                         self.deadlines
                             .insert((deadline, receiver, request.callback));
                     }
-                    self.pool.push(Message::Request(request));
+                    let message = match self.pool.size() < self.environment.limits.waiting_size {
+                        true => Message::Request(request),
+                        false => refused(request),
+                    };
+                    self.pool.push(message);
                 }
                 if let Some(context) = canister.call_contexts.get_mut(&context_id) {
                     context.available_cycles = effects.available;
@@ -194,6 +199,17 @@ impl Replica {
         }
         self.close(receiver, context_id, trap);
     }
+}
+
+/// The system's answer to a call for which there is no room.
+fn refused(request: Request) -> Message {
+    Message::Response(Response {
+        receiver: request.sender,
+        callback: request.callback,
+        respondent: request.receiver,
+        result: Err(no_room_for_call(request.receiver)),
+        refund: request.cycles,
+    })
 }
 
 /// The cycles that are set aside for a task that opens a call context.

@@ -129,3 +129,33 @@ pub(crate) fn chunk_store(fault: &str) -> Reject {
         "wasm-chunk-store-error",
     )
 }
+
+/// A user's call for which there is no room, since the messages that wait have too many bytes.
+pub(crate) fn too_much_waits() -> Reject {
+    Reject::new(
+        ErrorCode::IngressHistoryFull,
+        "The messages that wait have too many bytes together; try again when some were delivered",
+    )
+}
+
+/// The same of a canister's call.
+pub(crate) fn no_room_for_call(receiver: CanisterId) -> Reject {
+    Reject::new(
+        ErrorCode::CanisterQueueFull,
+        format!(
+            "The messages that wait have too many bytes together, so that the call of {receiver} \
+             was not sent"
+        ),
+    )
+}
+
+/// Something that takes memory, while the canisters have in use together what they may.
+pub(crate) fn memory_is_full(canister: CanisterId, capacity: u64) -> Reject {
+    Reject::new(
+        ErrorCode::SubnetOversubscribed,
+        format!(
+            "Error from Canister {canister}: the canisters of this local replica can have {capacity} \
+             bytes of memory in use together, and this would be more"
+        ),
+    )
+}

@@ -15,6 +15,8 @@ use crate::limits::Limits;
 use crate::message::{CallResult, CallbackId, CanisterId, Cycles, IngressId, Time};
 use crate::pool::{OldestFirst, Policy, Pool};
 use crate::rejects::no_query_method;
+pub use crate::statuses::IngressStatus;
+use crate::statuses::Statuses;
 use crate::subnet::Subnet;
 use crate::system_api::functions;
 use crate::timeline::Timeline;
@@ -58,15 +60,6 @@ impl Default for Config {
     }
 }
 
-/// Where an ingress message stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IngressStatus {
-    /// It was not answered yet.
-    Processing,
-    /// It was answered.
-    Answered(CallResult),
-}
-
 /// A canister that is a part of this program, in the place of one that every network has.
 pub trait NativeCanister: Send + Sync {
     /// Answers a call or a query. What it accepts of the attached `cycles` it takes out.
@@ -88,6 +81,16 @@ pub trait NativeCanister: Send + Sync {
 
     /// The cycles that it holds for others.
     fn cycles(&self) -> Cycles;
+
+    /// Its state as bytes, to be kept.
+    fn save(&self) -> Vec<u8>;
+
+    /// Takes a state that was kept.
+    ///
+    /// # Errors
+    ///
+    /// Why the bytes are none.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String>;
 
     /// Another one, as this one is now.
     fn fork(&self) -> Box<dyn NativeCanister>;
@@ -114,7 +117,7 @@ pub struct Replica {
     pub(crate) policy: Box<dyn Policy>,
     /// Whether messages are held back.
     pub(crate) holding: bool,
-    pub(crate) ingress: BTreeMap<IngressId, IngressStatus>,
+    pub(crate) ingress: Statuses,
     pub(crate) answered: VecDeque<IngressId>,
     pub(crate) answers_size: usize,
     pub(crate) next_ingress: u64,
@@ -141,6 +144,7 @@ impl Replica {
                 time: config.time,
                 limits: Arc::new(config.limits),
                 consumed: 0,
+                memory_in_use: 0,
                 backtraces: config.backtraces,
                 observe_memory: config.timeline_capacity > 0,
                 modules: Arc::default(),
@@ -162,7 +166,7 @@ impl Replica {
             deleted: BTreeSet::new(),
             policy: Box::new(OldestFirst),
             holding: false,
-            ingress: BTreeMap::new(),
+            ingress: Statuses::default(),
             answered: VecDeque::new(),
             answers_size: 0,
             next_ingress: 0,
@@ -211,6 +215,40 @@ impl Replica {
         }
     }
 
+    /// A fork to read from: it has what queries and readers of the state find, and nothing under way.
+    /// It costs little, however much is under way and was answered.
+    #[cfg(feature = "server")]
+    pub(crate) fn fork_to_read(&self) -> Self {
+        let native = self.native.iter().map(|(id, native)| (*id, native.fork()));
+        Replica {
+            environment: self.environment.fork(),
+            canisters: self.canisters.clone(),
+            pool: Pool::default(),
+            timeline: self.timeline.emptied(),
+            minted: self.minted,
+            burned: self.burned,
+            lost: self.lost,
+            seed: Arc::clone(&self.seed),
+            drawn: self.drawn,
+            deleted: BTreeSet::new(),
+            policy: Box::new(OldestFirst),
+            holding: self.holding,
+            ingress: self.ingress.clone(),
+            answered: VecDeque::new(),
+            answers_size: 0,
+            next_ingress: self.next_ingress,
+            next_canister: self.next_canister,
+            timers: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            watched: BTreeMap::new(),
+            postponed: BTreeSet::new(),
+            native: native.collect(),
+            queried: BTreeMap::new(),
+            charged_at: self.charged_at,
+            charges: self.charges,
+        }
+    }
+
     /// Forgets what nobody goes on from: answers, the timeline, and that messages were held back. What
     /// traps from now on does not say where.
     pub(crate) fn forget_the_past(&mut self) {
@@ -218,8 +256,7 @@ impl Replica {
         self.environment.observe_memory = false;
         self.environment.backtraces = false;
         self.holding = false;
-        self.ingress
-            .retain(|_, status| *status == IngressStatus::Processing);
+        self.ingress.keep_unanswered();
         self.answered.clear();
         self.answers_size = 0;
         self.queried.clear();
@@ -282,6 +319,13 @@ impl Replica {
         self.call_native(id, caller, method, argument, &mut 0)
     }
 
+    /// Counts the memory that all canisters have in use, after something other than an execution has
+    /// changed it.
+    pub(crate) fn count_memory(&mut self) {
+        let in_use = self.canisters.iter().map(Canister::memory_in_use);
+        self.environment.memory_in_use = in_use.sum();
+    }
+
     /// The replica's clock.
     pub fn time(&self) -> Time {
         self.environment.time
@@ -316,6 +360,12 @@ impl Replica {
     /// Messages that were sent and not delivered yet.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Whether it has taken in this message, or had once.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_taken_in(&self, id: IngressId) -> bool {
+        id.0 < self.next_ingress
     }
 
     /// Where a message stands; `None` if it is not known (any more: the last 10,000 answers or

@@ -7,6 +7,7 @@ use ic_management_canister_types::{
     CanisterSettings, DefiniteCanisterSettings, EnvironmentVariable, LogVisibility,
     SnapshotVisibility, StatusVisibility,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::fees::DEFAULT_FREEZING_THRESHOLD;
 use crate::message::Cycles;
@@ -24,7 +25,7 @@ const MAX_VARIABLES: usize = 20;
 const MAX_VARIABLE_LENGTH: usize = 128;
 
 /// The settings of one canister.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Who controls the canister.
     pub controllers: BTreeSet<Principal>,

@@ -1,10 +1,12 @@
 //! Stable memory: what a canister keeps across upgrades.
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::wasm::PAGE_SIZE;
 
 /// A canister's stable memory. A clone shares with it what neither changes.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct StableMemory {
     pages: u64,
     blocks: Blocks,
@@ -18,6 +20,11 @@ impl StableMemory {
     /// The size in Wasm pages.
     pub fn pages(&self) -> u64 {
         self.pages
+    }
+
+    /// How many bytes of it were ever written to, in whole blocks.
+    pub fn size_in_use(&self) -> u64 {
+        self.blocks.size()
     }
 
     /// Grows by `additional` pages of zeros and returns the old size in pages, or nothing if it

@@ -2,6 +2,7 @@
 //! was kept or undone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use candid::Principal;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,16 @@ use crate::execution::{Outcome, Run};
 use crate::message::{CallContextId, CallResult, CanisterId, Cycles, Reject, SystemTask, Time};
 use crate::module::MethodKind;
 use crate::system_api::{Effects, EntryPoint};
+
+/// How many bytes of events a timeline keeps: 64 MiB.
+const MAX_SIZE: usize = 64 * 1024 * 1024;
+
+/// How many bytes of the text of a reject an event has; of a longer one it has the beginning.
+const MAX_TEXT: usize = 4096;
+
+/// What an event takes beside its texts, and each call that it has, in bytes.
+const EVENT_SIZE: usize = 400;
+const CALL_SIZE: usize = 80;
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -114,11 +125,13 @@ pub struct CallMade {
     pub cycles: Cycles,
 }
 
-/// The last events of a replica.
-#[derive(Clone)]
+/// The last events of a replica. A clone shares them.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Timeline {
-    events: VecDeque<Event>,
+    events: VecDeque<Arc<Event>>,
     capacity: usize,
+    /// How many bytes the events take.
+    size: usize,
     next: u64,
 }
 
@@ -128,7 +141,19 @@ impl Timeline {
         Timeline {
             events: VecDeque::new(),
             capacity,
+            size: 0,
             next: 0,
+        }
+    }
+
+    /// One without events that goes on from the same number.
+    #[cfg(feature = "server")]
+    pub(crate) fn emptied(&self) -> Self {
+        Timeline {
+            events: VecDeque::new(),
+            capacity: self.capacity,
+            size: 0,
+            next: self.next,
         }
     }
 
@@ -141,7 +166,7 @@ impl Timeline {
     pub fn since(&self, first: u64) -> impl Iterator<Item = &Event> {
         let dropped = self.next - self.events.len() as u64;
         let skipped = usize::try_from(first.saturating_sub(dropped)).unwrap_or(usize::MAX);
-        self.events.iter().skip(skipped)
+        self.events.iter().skip(skipped).map(Arc::as_ref)
     }
 
     /// Adds what an execution did.
@@ -228,23 +253,75 @@ impl Timeline {
         }
         let number = self.next;
         self.next += 1;
-        self.events
-            .push_back(make(&|canister, caller, time, step| Event {
-                number,
-                time,
-                canister,
-                caller,
-                call_context: None,
-                step,
-                ending: Ending::Committed,
-                changed_memory: false,
-                calls: Vec::new(),
-                response: None,
-                instructions: 0,
-            }));
-        if self.events.len() > self.capacity {
-            self.events.pop_front();
+        let mut event = make(&|canister, caller, time, step| Event {
+            number,
+            time,
+            canister,
+            caller,
+            call_context: None,
+            step,
+            ending: Ending::Committed,
+            changed_memory: false,
+            calls: Vec::new(),
+            response: None,
+            instructions: 0,
+        });
+        event.cut_texts();
+        self.size += event.size();
+        self.events.push_back(Arc::new(event));
+        while (self.events.len() > self.capacity || self.size > MAX_SIZE)
+            && let Some(oldest) = self.events.pop_front()
+        {
+            self.size -= oldest.size();
         }
+    }
+}
+
+impl Event {
+    /// What it takes in memory, in bytes.
+    fn size(&self) -> usize {
+        let text = |reject: &Reject| reject.message.len();
+        let step = match &self.step {
+            Step::Method { name, .. } => name.len(),
+            Step::Callback { method, reject, .. } => method.len() + reject.as_ref().map_or(0, text),
+            Step::Management(method) | Step::AnsweredBySystem(method) => method.len(),
+            Step::Cleanup | Step::SystemTask(_) | Step::Hook(_) => 0,
+        };
+        let ending = match &self.ending {
+            Ending::Undone(reject) => text(reject),
+            Ending::Committed => 0,
+        };
+        let response = match &self.response {
+            Some(Answer::Reject(reject)) => text(reject),
+            Some(Answer::Reply { .. }) | None => 0,
+        };
+        let calls = self.calls.iter().map(|call| CALL_SIZE + call.method.len());
+        EVENT_SIZE + step + ending + response + calls.sum::<usize>()
+    }
+
+    /// Cuts the texts of rejects that are too long.
+    fn cut_texts(&mut self) {
+        if let Step::Callback {
+            reject: Some(reject),
+            ..
+        } = &mut self.step
+        {
+            cut(&mut reject.message);
+        }
+        if let Ending::Undone(reject) = &mut self.ending {
+            cut(&mut reject.message);
+        }
+        if let Some(Answer::Reject(reject)) = &mut self.response {
+            cut(&mut reject.message);
+        }
+    }
+}
+
+fn cut(text: &mut String) {
+    let length = text.len();
+    if length > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text.push_str(&format!("… (cut here; it has {length} bytes)"));
     }
 }
 
@@ -255,4 +332,42 @@ fn calls_made(effects: &Effects) -> Vec<CallMade> {
         cycles: call.cycles,
     });
     calls.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::ErrorCode;
+
+    fn timeline_with(events: usize, method: &str, result: &CallResult) -> Timeline {
+        let mut timeline = Timeline::new(10_000);
+        for _ in 0..events {
+            timeline.management(Principal::anonymous(), 0, method, result);
+        }
+        timeline
+    }
+
+    #[test]
+    fn oldest_events_give_way_when_there_are_too_many_bytes() {
+        let timeline = timeline_with(9_000, &"m".repeat(10_000), &Ok(Vec::new()));
+        let kept: Vec<u64> = timeline.since(0).map(|event| event.number).collect();
+        assert!(kept.len() < 7_000 && kept.len() > 6_000, "{}", kept.len());
+        assert_eq!(kept.last(), Some(&8_999));
+        assert!(kept.windows(2).all(|two| two[1] == two[0] + 1));
+        let size: usize = timeline.since(0).map(Event::size).sum();
+        assert!(size <= MAX_SIZE && size == timeline.size);
+    }
+
+    #[test]
+    fn long_text_of_a_reject_is_cut_and_says_so() {
+        let text = "ä".repeat(MAX_TEXT);
+        let reject = Reject::new(ErrorCode::CanisterRejectedMessage, text);
+        let timeline = timeline_with(1, "method", &Err(reject));
+        let event = timeline.since(0).next().unwrap();
+        let Some(Answer::Reject(kept)) = &event.response else {
+            panic!("{event:?}");
+        };
+        assert!(kept.message.len() < MAX_TEXT + 50);
+        assert!(kept.message.ends_with("ä… (cut here; it has 8192 bytes)"));
+    }
 }

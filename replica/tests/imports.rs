@@ -10,8 +10,9 @@ use imports::Imports;
 /// The modules of the crate, the lowest first. None imports one of its own layer.
 const LAYERS: &[&[&str]] = &[
     // Plain data, the engine, and how it all is written.
-    &["blocks", "cbor", "limits", "message"],
-    &["message_name", "wasm"],
+    &["blocks", "bytes", "cbor", "limits"],
+    &["message"],
+    &["message_name", "statuses", "wasm"],
     &[
         "canister_log",
         "certificate",
@@ -39,10 +40,11 @@ const LAYERS: &[&[&str]] = &[
     &["management"],
     &["processing", "query"],
     &["delivery"],
-    &["hold", "ingress"],
+    &["giving_up", "hold", "ingress"],
     &["explore"],
     // A network.
-    &["exploring", "journal", "system_canisters"],
+    &["exploring", "journal", "snapshot", "system_canisters"],
+    &["state_folder"],
     &["owner"],
     &["http"],
     // The program.

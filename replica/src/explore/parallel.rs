@@ -78,13 +78,15 @@ impl Explore {
         let found: Vec<Mutex<Option<Watch<'_>>>> = parts.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicU64::new(0);
         let work = || {
+            // Canisters run in one place for all parts of a thread.
+            let mut replica = self.start.fork();
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed) as usize;
                 let Some(part) = parts.get(place).and_then(|part| part.lock().ok()?.take()) else {
                     return;
                 };
                 let search = Search::new(rules, bounds);
-                let (watch, all) = search.run_part(part, &mut || go_on());
+                let (watch, all) = search.run_part(part, &mut replica, &mut || go_on());
                 if !all {
                     complete.store(false, Ordering::Relaxed);
                 }

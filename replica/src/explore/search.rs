@@ -144,22 +144,29 @@ impl<'a, V: Visitor> Search<'a, V> {
             ..Arrival::default()
         };
         self.enter(&mut replica, arrival, visitor);
-        self.go_down(replica, visitor, go_on)
+        self.go_down(&mut replica, visitor, go_on)
     }
 
-    /// Goes through all orders of a part. Returns its visitor, and whether that were all.
-    pub(super) fn run_part(mut self, part: Part<V>, go_on: &mut impl FnMut() -> bool) -> (V, bool) {
+    /// Goes through all orders of a part, in `replica`, whatever state that is in. Returns the part's
+    /// visitor, and whether that were all.
+    pub(super) fn run_part(
+        mut self,
+        part: Part<V>,
+        replica: &mut Replica,
+        go_on: &mut impl FnMut() -> bool,
+    ) -> (V, bool) {
         self.first = part.path.len();
         self.path = part.path;
-        let (mut replica, mut visitor) = (part.state, part.visitor);
-        self.enter(&mut replica, part.arrival, &mut visitor);
+        let mut visitor = part.visitor;
+        replica.return_to(&part.state);
+        self.enter(replica, part.arrival, &mut visitor);
         let complete = self.go_down(replica, &mut visitor, go_on);
         (visitor, complete)
     }
 
     fn go_down(
         &mut self,
-        mut replica: Replica,
+        replica: &mut Replica,
         visitor: &mut V,
         go_on: &mut impl FnMut() -> bool,
     ) -> bool {
@@ -176,10 +183,9 @@ impl<'a, V: Visitor> Search<'a, V> {
             if !is_there {
                 replica.return_to(&frame.state);
             }
-            let taken = self.taken_from(&replica, step);
+            let taken = self.taken_from(replica, step);
             let before = &frame.arrival;
-            let may_be_late =
-                before.faults < self.bounds.faults && self.rules.can_be_late(&replica);
+            let may_be_late = before.faults < self.bounds.faults && self.rules.can_be_late(replica);
             let asleep = before.asleep.iter().filter(|(name, _, concern)| {
                 event(step) != Some(Event::Message(*name)) && !concern.meets(taken.concern)
             });
@@ -190,7 +196,7 @@ impl<'a, V: Visitor> Search<'a, V> {
                 faults: before.faults + usize::from(step.is_fault()),
                 waits: before.waits + usize::from(step == Step::Wait),
             };
-            if take(&mut replica, step, &mut arrival.stopped).is_err() {
+            if take(replica, step, &mut arrival.stopped).is_err() {
                 unreachable!("the choices are those that can be taken");
             }
             match event(step) {
@@ -210,8 +216,8 @@ impl<'a, V: Visitor> Search<'a, V> {
             }
             let waits = |name: &MessageName| replica.pool.contains(*name);
             arrival.senders.retain(|name, _| waits(name));
-            visitor.after(&mut replica, &Place { path: &self.path });
-            self.enter(&mut replica, arrival, visitor);
+            visitor.after(replica, &Place { path: &self.path });
+            self.enter(replica, arrival, visitor);
             is_there = self.frames.len() > last + 1;
         }
         true

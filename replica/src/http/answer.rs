@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::cbor::to_cbor;
-use crate::owner::Stopped;
+use crate::owner::{Panicked, Stopped};
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -37,6 +37,15 @@ impl Failure {
 impl From<Stopped> for Failure {
     fn from(_: Stopped) -> Self {
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the replica is stopping")
+    }
+}
+
+impl From<Panicked> for Failure {
+    fn from(_: Panicked) -> Self {
+        Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the local replica failed over this request, and goes on; what it printed says more",
+        )
     }
 }
 

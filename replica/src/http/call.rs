@@ -75,7 +75,7 @@ async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Re
         return Ok(StatusCode::ACCEPTED.into_response());
     }
     let read = move |node: &mut Node| read_state::status_of(node, &request_id);
-    let tree = shared.owner.with(read).await?;
+    let tree = shared.owner.read(read).await?;
     let certificate = read_state::certify(&shared.owner, tree);
     Ok(cbor(&Replied {
         status: "replied",

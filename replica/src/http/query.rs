@@ -53,7 +53,7 @@ async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Re
     }
     let evaluate =
         move |node: &mut Node| node.replica.query(sender, canister_id, &method_name, &arg);
-    let result = shared.owner.with(evaluate).await?;
+    let result = shared.owner.read(evaluate).await?;
     let id = RequestId::new(&request.id);
     Ok(cbor(&sign(&shared.node, id, result, shared.owner.now())))
 }

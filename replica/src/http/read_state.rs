@@ -72,13 +72,13 @@ async fn answer(shared: Shared, effective: Effective, body: Bytes) -> Result<Res
         }
         Ok::<_, Failure>(with_time(tree, node))
     };
-    let tree = shared.owner.with(read).await??;
+    let tree = shared.owner.read(read).await??;
     let certificate = certify(&shared.owner, tree);
     Ok(cbor(&ReadStateResponse { certificate }))
 }
 
 /// The call whose status a path is about.
-fn requested<'a>(node: &'a Node, path: &[&[u8]]) -> Option<&'a Request> {
+fn requested(node: &Node, path: &[&[u8]]) -> Option<Request> {
     match path {
         [b"request_status", id, ..] => node.request(&RequestId::try_from(*id).ok()?),
         _ => None,

@@ -1,3 +1,4 @@
+use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
@@ -10,21 +11,26 @@ impl Folder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("local-replica-journal-{}-{number}", std::process::id());
-        Folder(std::env::temp_dir().join(name))
+        let folder = Folder(std::env::temp_dir().join(name));
+        fs::create_dir_all(&folder.0).unwrap();
+        folder
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.0.join("journal")
     }
 
     fn bytes(&self) -> Vec<u8> {
-        fs::read(self.0.join(NAME)).unwrap()
+        fs::read(self.journal()).unwrap()
     }
 
     fn put(&self, bytes: &[u8]) {
-        make_folder(&self.0).unwrap();
-        fs::write(self.0.join(NAME), bytes).unwrap();
+        fs::write(self.journal(), bytes).unwrap();
     }
 
     /// The contents of all frames, the bytes that were cut off, and the journal.
     fn open(&self) -> Result<(Vec<Vec<u8>>, u64, Journal), String> {
-        let mut recovery = Recovery::open(&self.0, &Config::default())?;
+        let mut recovery = Recovery::open(&self.journal(), &Origin::new(&Config::default()))?;
         let mut frames = Vec::new();
         while let Some(frame) = recovery.next_frame()? {
             frames.push(frame);
@@ -39,7 +45,10 @@ impl Folder {
         let refusal = self.open().map(|_| ()).unwrap_err();
         assert_eq!(self.bytes(), before);
         assert_eq!(refusal.lines().count(), 1);
-        assert!(refusal.contains(NAME), "{refusal}");
+        assert!(
+            refusal.contains(self.journal().to_str().unwrap()),
+            "{refusal}"
+        );
         refusal
     }
 }
@@ -168,10 +177,7 @@ fn zeros_in_the_place_of_a_frame_before_the_last_are_refused() {
 #[test]
 fn damage_that_is_longer_than_any_frame_is_refused() {
     let (folder, places) = journal(&["first", "the last"]);
-    let file = File::options()
-        .write(true)
-        .open(folder.0.join(NAME))
-        .unwrap();
+    let file = File::options().write(true).open(folder.journal()).unwrap();
     let longer = places[1] + HEAD + MAX_CONTENT + 1;
     file.set_len(places[1] as u64).unwrap();
     file.set_len(longer as u64).unwrap();
@@ -218,7 +224,7 @@ fn file_of_another_kind_or_format_is_refused() {
         (&[0; 10_000], "is not a journal of local-replica"),
         (
             b"local-replica journal, format 1\n and more",
-            "was written by a local-replica with another format of journals",
+            "was written by a local-replica with format 1 of journals, and this has 3",
         ),
     ] {
         folder.put(bytes);
@@ -230,60 +236,44 @@ fn file_of_another_kind_or_format_is_refused() {
 #[test]
 fn journal_of_another_origin_is_refused() {
     let folder = Folder::new();
-    let origin = |program: &str, config: &Config| Origin {
-        program: program.to_owned(),
-        config: to_cbor(config),
-    };
     let (ours, mut other) = (Config::default(), Config::default());
     other.limits.message_instructions += 1;
-    let same = env!("CARGO_PKG_VERSION");
     for (origin, words) in [
         (
-            origin("0.0.1", &ours),
-            "was written by local-replica 0.0.1, and this is",
-        ),
-        (
-            origin(same, &other),
+            Origin::new(&other),
             "with another seed, start time or limits",
         ),
+        (Origin::new(&ours).numbered(7), "under another name"),
     ] {
         folder.put(&beginning(&origin));
         let refusal = folder.refusal();
         assert!(refusal.contains(words), "{refusal}");
     }
-    folder.put(&beginning(&origin(same, &ours)));
+    // The number of the format says whether it can be read, not the version of the program.
+    let origin = Origin {
+        program: "0.0.1".to_owned(),
+        ..Origin::new(&ours)
+    };
+    folder.put(&beginning(&origin));
     folder.open().unwrap();
 }
 
 #[test]
-fn journal_that_is_in_use_is_refused() {
-    let folder = Folder::new();
-    let (_, _, mut journal) = folder.open().unwrap();
-    let refusal = folder.refusal();
+fn journal_that_another_follows_is_whole_or_refused() {
+    let (folder, places) = journal(&["first", "the last"]);
+    let read = |folder: &Folder| {
+        let origin = Origin::new(&Config::default());
+        let mut recovery = Recovery::open(&folder.journal(), &origin).unwrap();
+        while recovery.next_frame().unwrap().is_some() {}
+        recovery.finish_whole()
+    };
+    read(&folder).unwrap();
+    let mut bytes = folder.bytes();
+    bytes.pop();
+    folder.put(&bytes);
+    let refusal = read(&folder).unwrap_err();
     assert!(
-        refusal.contains("is in use by another local-replica"),
+        refusal.contains(&format!("is damaged at byte {},", places[1])),
         "{refusal}"
     );
-    journal.add(b"record");
-    journal.save().unwrap();
-    drop(journal);
-    folder.open().unwrap();
-}
-
-#[test]
-fn folder_that_can_not_be_made_is_refused() {
-    let file = Folder::new();
-    fs::write(&file.0, "a file").unwrap();
-    for folder in [
-        file.0.clone(),
-        file.0.join("below"),
-        Folder::new().0.join("a/b"),
-    ] {
-        let refusal = Recovery::open(&folder, &Config::default())
-            .map(|_| ())
-            .unwrap_err();
-        assert!(refusal.starts_with("can't "), "{refusal}");
-        assert!(refusal.contains(folder.to_str().unwrap()), "{refusal}");
-    }
-    fs::remove_file(&file.0).unwrap();
 }

@@ -40,6 +40,8 @@ pub(super) enum Change {
     Held(bool),
     /// A message that was held back was delivered in this way.
     DeliveredOne(MessageName, Delivery),
+    /// The program had panicked over a message, which was given up.
+    GaveUp(MessageName),
 }
 
 impl Record {

@@ -16,7 +16,7 @@ const KEPT_AFTER_EXPIRY: Time = 5 * 60 * 1_000_000_000;
 pub type RequestId = [u8; 32];
 
 /// A call that was taken in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// Where its status is.
     pub ingress: IngressId,
@@ -75,6 +75,11 @@ impl Clock {
     /// How far it was moved ahead, in nanoseconds.
     pub(super) fn ahead(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Says how far it was moved ahead, in nanoseconds.
+    pub(super) fn set_ahead(&self, nanoseconds: u64) {
+        self.0.store(nanoseconds, Ordering::Relaxed);
     }
 
     /// Moves it ahead by so many nanoseconds.

@@ -26,6 +26,8 @@ pub enum Trap {
     NoSuchVariable(String),
     /// Its memory grew by so many bytes, and it can't pay for them.
     InsufficientCyclesForMemory(u64),
+    /// All canisters together would have more than so many bytes in use.
+    MemoryIsFull(u64),
 }
 
 impl Trap {
@@ -57,6 +59,11 @@ impl fmt::Display for Trap {
             Trap::InsufficientCyclesForMemory(bytes) => write!(
                 f,
                 "Canister cannot grow memory by {bytes} bytes due to insufficient cycles."
+            ),
+            Trap::MemoryIsFull(capacity) => write!(
+                f,
+                "The canisters of this local replica can have {capacity} bytes of memory in use \
+                 together, and this would be more"
             ),
         }
     }
@@ -130,6 +137,7 @@ pub fn reject_of_fault(
                 ),
                 Trap::StableMemoryOutOfBounds => (ErrorCode::CanisterTrapped, TRAPPED),
                 Trap::InsufficientCycles(_) => (ErrorCode::InsufficientCyclesInCall, Help::None),
+                Trap::MemoryIsFull(_) => (ErrorCode::SubnetOversubscribed, Help::None),
                 Trap::NoSuchVariable(_) | Trap::TooLarge(_) => {
                     (ErrorCode::CanisterContractViolation, Help::None)
                 }
@@ -164,7 +172,8 @@ pub fn trap_in_log(fault: &Fault<Trap>) -> Option<&str> {
             | Trap::WrongMode(..)
             | Trap::InsufficientCycles(_)
             | Trap::NoSuchVariable(_)
-            | Trap::InsufficientCyclesForMemory(_),
+            | Trap::InsufficientCyclesForMemory(_)
+            | Trap::MemoryIsFull(_),
         )
         | Fault::InstructionLimit(_)
         | Fault::MemoryLimit(_)

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use candid::{CandidType, Deserialize, Nat, Principal};
 use ic_management_canister_types::CanisterSettings;
 use icrc_ledger_types::icrc1::account::{Account, Subaccount};
+use serde::Serialize;
 
 use super::icrc::{self, Token};
 use super::ledger::{Ledger, Refusal};
 use super::methods::missing;
+use crate::cbor::{from_saved, to_saved};
 use crate::encoding::{decode, encode};
 use crate::management::create;
 use crate::message::{CallResult, Cycles, Reject, Time};
@@ -31,7 +33,7 @@ const TOKEN: Token<Key> = Token {
     key,
 };
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct CyclesLedger {
     ledger: Ledger<Key>,
     /// The canisters that were created, by block.
@@ -242,6 +244,15 @@ impl NativeCanister for CyclesLedger {
 
     fn cycles(&self) -> Cycles {
         self.ledger.supply() + self.ledger.fees()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        to_saved(self)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        *self = from_saved(state)?;
+        Ok(())
     }
 
     fn fork(&self) -> Box<dyn NativeCanister> {

@@ -36,6 +36,14 @@ impl NativeCanister for CyclesMinting {
         0
     }
 
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn restore(&mut self, _state: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
     fn fork(&self) -> Box<dyn NativeCanister> {
         Box::new(self.clone())
     }

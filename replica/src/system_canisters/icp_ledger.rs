@@ -6,10 +6,12 @@ use ic_ledger_types::{
     TransferError,
 };
 use icrc_ledger_types::icrc1::account::Account;
+use serde::{Deserialize, Serialize};
 
 use super::icrc::{self, Token};
 use super::ledger::{Ledger, Refusal, WINDOW};
 use super::methods::missing;
+use crate::cbor::{from_saved, to_saved};
 use crate::encoding::{decode, encode};
 use crate::message::{CallResult, Cycles, Time};
 use crate::replica::{NativeCanister, Replica};
@@ -27,7 +29,7 @@ const TOKEN: Token<AccountIdentifier> = Token {
     key: identifier,
 };
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct IcpLedger {
     ledger: Ledger<AccountIdentifier>,
 }
@@ -119,6 +121,15 @@ impl NativeCanister for IcpLedger {
 
     fn cycles(&self) -> Cycles {
         0
+    }
+
+    fn save(&self) -> Vec<u8> {
+        to_saved(self)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        *self = from_saved(state)?;
+        Ok(())
     }
 
     fn fork(&self) -> Box<dyn NativeCanister> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use candid::{CandidType, Nat, Principal};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::message::Time;
@@ -42,7 +43,7 @@ pub(super) struct Identity {
 }
 
 /// How much a spender may take of an account, and until when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Allowed {
     pub(super) amount: u128,
     pub(super) until: Option<Time>,
@@ -58,7 +59,8 @@ pub(super) struct Approval<'a, K> {
 }
 
 /// The accounts of a token.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Ord + Deserialize<'de>"))]
 pub(super) struct Ledger<K> {
     /// What every transaction costs.
     pub(super) fee: u128,

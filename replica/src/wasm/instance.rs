@@ -9,7 +9,7 @@ use super::growth::Growth;
 use super::host::{Allowance, Entry, Fault, Host, MEMORY, PAGE_SIZE, PRIVATE_EXPORT};
 use super::state::{Functions, Reference, State, Value};
 use super::tracking::Tracking;
-use crate::blocks::{BLOCK_SIZE, Block, Blocks};
+use crate::blocks::{BLOCK_SIZE, Block, Blocks, ZEROS};
 
 /// A memory grows to a large size in steps of so many bytes, each of which is given up at once: so
 /// it does not take the whole size.
@@ -228,6 +228,16 @@ impl<H: Host> Instance<H> {
         }
         self.settled = true;
         grown || changed > 0
+    }
+
+    /// How many bytes the memory of `state`, which was loaded before, would take more if the present
+    /// one became it.
+    pub fn additional_memory(&self, state: &State) -> u64 {
+        let bytes = self.bytes();
+        let is_new =
+            |index: &usize| state.memory.get(*index).is_none() && *block(bytes, *index) != ZEROS;
+        let touched = self.touched();
+        (touched.into_iter().filter(is_new).count() * BLOCK_SIZE) as u64
     }
 
     /// Whether the memory differs from that of `state`, which was loaded before.

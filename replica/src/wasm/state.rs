@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmi::{Func, Val};
+use serde::{Deserialize, Serialize};
+use wasmi::{F32, F64, Func, Nullable, V128, Val};
 
 use crate::blocks::{BLOCK_SIZE, Blocks};
 
 /// What an instance keeps between messages: memory, globals and tables. A clone shares with it what
 /// neither changes, and any instance of the module can go on from it.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct State {
     pub(super) memory: Blocks,
     pub(super) memory_size: u64,
@@ -21,6 +22,11 @@ impl State {
     /// The size of the memory in bytes.
     pub fn memory_size(&self) -> u64 {
         self.memory_size
+    }
+
+    /// How many bytes of the memory ever differed from zeros, in whole blocks.
+    pub fn memory_in_use(&self) -> u64 {
+        self.memory.size()
     }
 
     /// A copy of the bytes of the memory.
@@ -45,10 +51,53 @@ impl State {
 pub(super) type Reference = Option<usize>;
 
 /// The value of a global.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "PlainValue", into = "PlainValue")]
 pub(super) enum Value {
     Number(Val),
     Reference(Reference),
+}
+
+/// The value of a global, as it is serialized: of a floating-point number, the bits.
+#[derive(Serialize, Deserialize)]
+enum PlainValue {
+    I32(i32),
+    I64(i64),
+    F32(u32),
+    F64(u64),
+    V128(u128),
+    Function(Reference),
+    /// The only external reference that there is.
+    Null,
+}
+
+impl From<Value> for PlainValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Number(Val::I32(value)) => PlainValue::I32(value),
+            Value::Number(Val::I64(value)) => PlainValue::I64(value),
+            Value::Number(Val::F32(value)) => PlainValue::F32(value.to_bits()),
+            Value::Number(Val::F64(value)) => PlainValue::F64(value.to_bits()),
+            Value::Number(Val::V128(value)) => PlainValue::V128(value.as_u128()),
+            Value::Number(Val::ExternRef(_)) => PlainValue::Null,
+            Value::Number(Val::FuncRef(_)) => PlainValue::Function(None),
+            Value::Reference(reference) => PlainValue::Function(reference),
+        }
+    }
+}
+
+impl From<PlainValue> for Value {
+    fn from(value: PlainValue) -> Self {
+        Value::Number(match value {
+            PlainValue::I32(value) => Val::I32(value),
+            PlainValue::I64(value) => Val::I64(value),
+            PlainValue::F32(bits) => Val::F32(F32::from_bits(bits)),
+            PlainValue::F64(bits) => Val::F64(F64::from_bits(bits)),
+            PlainValue::V128(bits) => Val::V128(V128::from(bits)),
+            PlainValue::Null => Val::ExternRef(Nullable::Null),
+            PlainValue::Function(reference) => return Value::Reference(reference),
+        })
+    }
 }
 
 /// The functions of an instance that a reference can point to, in an order that is the same in

@@ -13,6 +13,7 @@ mod bad_input;
 mod bounded_wait;
 mod callbacks;
 mod calls;
+mod capacity;
 mod composite;
 mod cycles;
 mod environment;

@@ -190,3 +190,35 @@ async fn program_stops_when_it_is_told_to_though_connections_are_open() {
         assert!(program.child.wait().unwrap().success());
     }
 }
+
+#[tokio::test]
+async fn requests_with_too_many_bytes_together_are_refused_and_small_ones_served() {
+    let network = Network::start().await;
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    let head = format!(
+        "POST /api/v4/canister/{counter}/call HTTP/1.1\r\nhost: localhost\r\n\
+         content-length: {}\r\n\r\n",
+        5 * 1024 * 1024
+    );
+    // Each says that much will come, and sends nothing of it.
+    let mut waiting = Vec::new();
+    loop {
+        let mut stream = TcpStream::connect(network.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = stream.read_exact(&mut answer);
+        match tokio::time::timeout(Duration::from_millis(100), read).await {
+            Ok(read) => {
+                read.unwrap();
+                assert_eq!(&answer, b"HTTP/1.1 429");
+                break;
+            }
+            Err(_) => waiting.push(stream),
+        }
+    }
+    // That is 256 MiB.
+    assert_eq!(waiting.len(), 51);
+    assert_eq!(add(&agent, counter).await, 1);
+    drop(waiting);
+}

@@ -54,11 +54,24 @@ impl Network {
     }
 
     async fn made(config: Config, access: Access, change: impl FnOnce(Router) -> Router) -> Self {
-        let mut replica = Replica::new(config);
-        system_canisters::add_to(&mut replica);
+        let start = |replica| Handle::start(replica).unwrap();
+        Network::owned(replica(config), start, access, change).await
+    }
+
+    /// A network with this replica, owned in this way.
+    pub async fn of(replica: Replica, own: impl FnOnce(Replica) -> Handle) -> Self {
+        Network::owned(replica, own, Access::default(), |router| router).await
+    }
+
+    async fn owned(
+        replica: Replica,
+        own: impl FnOnce(Replica) -> Handle,
+        access: Access,
+        change: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let root_key = replica.root_key().to_vec();
         let subnet = replica.subnet_id();
-        let owner = Handle::start(replica).unwrap();
+        let owner = own(replica);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = change(http::router_with(owner.clone(), access));
@@ -107,6 +120,13 @@ impl Network {
         let set = move |node: &mut local_replica::owner::Node| node.replica.set_policy(policy);
         self.owner.with(set).await.unwrap();
     }
+}
+
+/// A replica with the stand-ins that every network has.
+pub fn replica(config: Config) -> Replica {
+    let mut replica = Replica::new(config);
+    system_canisters::add_to(&mut replica);
+    replica
 }
 
 impl Drop for Network {

@@ -4,6 +4,7 @@
 mod access;
 mod authentication;
 mod bad_input;
+mod busy;
 mod calls;
 mod canister_signatures;
 mod cbor;
@@ -22,6 +23,7 @@ mod identities;
 mod ledgers;
 mod load;
 mod options;
+mod panicking;
 mod polling;
 mod program;
 mod raw;

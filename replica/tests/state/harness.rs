@@ -1,5 +1,6 @@
 //! What the tests share: the program as a child process, agents for it, and canisters on it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -34,9 +35,53 @@ impl Folder {
         &self.0
     }
 
-    /// The only file in it.
+    /// The journal that is written.
     pub fn journal(&self) -> PathBuf {
-        self.0.join("local-replica.journal")
+        let last = self.numbers("journal").pop().unwrap_or(0);
+        self.0.join(format!("local-replica.{last}.journal"))
+    }
+
+    /// Whether the journal ends with its first frame, in which no records are.
+    pub fn has_no_records(&self) -> bool {
+        let Ok(bytes) = fs::read(self.journal()) else {
+            return false;
+        };
+        let line = bytes.iter().position(|byte| *byte == b'\n');
+        let Some(head) = line.and_then(|end| bytes.get(end + 1..end + 13)) else {
+            return false;
+        };
+        let content = u32::from_le_bytes(head[4..8].try_into().unwrap()) as usize;
+        line.map(|end| end + 13 + content) == Some(bytes.len())
+    }
+
+    /// The snapshot with the highest number.
+    pub fn snapshot(&self) -> PathBuf {
+        let last = self.numbers("snapshot").pop().unwrap();
+        self.0.join(format!("local-replica.{last}.snapshot"))
+    }
+
+    /// The numbers of the files with this ending, in their order.
+    pub fn numbers(&self, ending: &str) -> Vec<u64> {
+        let names = fs::read_dir(&self.0).into_iter().flatten();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut numbers: Vec<u64> = names
+            .filter_map(|name| {
+                let rest = name.strip_prefix("local-replica.")?;
+                rest.strip_suffix(ending)?.strip_suffix('.')?.parse().ok()
+            })
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// All its files, with what they contain.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let files = fs::read_dir(&self.0).unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read(entry.path()).unwrap())
+        });
+        files.collect()
     }
 
     pub fn size(&self) -> u64 {
@@ -61,6 +106,13 @@ pub fn program() -> Command {
 pub fn program_in(folder: &Folder) -> Command {
     let mut command = program();
     command.arg("--state-dir").arg(folder.path());
+    command
+}
+
+/// The program with its state in a folder, which compacts it again and again; not started yet.
+pub fn compacting_in(folder: &Folder) -> Command {
+    let mut command = program_in(folder);
+    command.args(["--compact-after", "0"]);
     command
 }
 

@@ -1,6 +1,7 @@
 //! `kill -9` at random moments under load.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::canisters::COUNTER;
-use crate::harness::{Folder, Running, add, get, install, number, send};
+use crate::harness::{Folder, Running, add, compacting_in, get, install, number, program_in, send};
 
 const ROUNDS: u64 = 5;
 const CALLERS: u64 = 4;
@@ -95,6 +96,15 @@ async fn ask_again(agent: &Agent, call: &SignedUpdate) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_under_load_every_call_is_executed_exactly_once() {
+    killed_again_and_again(&Folder::new("killed"), program_in).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_the_state_is_compacted_every_call_is_executed_exactly_once() {
+    killed_again_and_again(&Folder::new("killed-compacting"), compacting_in).await;
+}
+
+async fn killed_again_and_again(folder: &Folder, start: impl Fn(&Folder) -> Command) {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = match std::env::var("SEED") {
         Ok(seed) => seed.parse().expect("SEED is a number"),
@@ -102,8 +112,7 @@ async fn killed_under_load_every_call_is_executed_exactly_once() {
     };
     println!("SEED={seed}");
     let mut random = Random(seed);
-    let folder = Folder::new("killed");
-    let mut program = Running::in_folder(&folder);
+    let mut program = Running::start(start(folder));
     let agent = program.agent().await;
     let counter = install(&agent, COUNTER).await;
     let restless = install(&agent, RESTLESS).await;
@@ -127,14 +136,15 @@ async fn killed_under_load_every_call_is_executed_exactly_once() {
         program.kill();
         let sent = callers.join_all().await.concat();
 
-        program = Running::in_folder(&folder);
+        program = Running::start(start(folder));
         let agent = program.agent().await;
         let counted = get(&agent, counter).await;
         let acknowledged = sent.iter().filter_map(|(_, reply)| *reply).max().unwrap();
         let before = sums.len() as u64;
         println!(
-            "round {round}: {} calls sent, the highest sum acknowledged {acknowledged}, \
+            "round {round}: {} files, {} calls sent, the highest sum acknowledged {acknowledged}, \
              {counted} after the restart; {}",
+            folder.files().len(),
             sent.len(),
             program.greeting.lines().nth(1).unwrap()
         );

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use serde_json::json;
+
 use crate::canisters::COUNTER;
 use crate::harness::{Folder, Running, get, install, program, program_in};
 
@@ -63,3 +65,44 @@ async fn calls_a_second_with_and_without_a_folder() {
         again.greeting.lines().nth(1).unwrap()
     );
 }
+
+/// How long a start takes when a canister's heartbeat ran many times before: a second has five.
+#[tokio::test]
+async fn start_after_many_heartbeats() {
+    let count = std::env::var("HEARTBEATS").map_or(500, |count| count.parse().unwrap());
+    let folder = Folder::new("heartbeats");
+    let program = Running::in_folder(&folder);
+    let agent = program.agent().await;
+    let beating = install(&agent, BEATING).await;
+    let before = get(&agent, beating).await;
+    while get(&agent, beating).await < before + count {
+        for _ in 0..100 {
+            program.control("POST", "advance_time", &json!({ "seconds": 1 }));
+        }
+    }
+    let beaten = get(&agent, beating).await;
+    program.kill();
+    let files = folder.files();
+    let bytes: usize = files.values().map(Vec::len).sum();
+    let began = Instant::now();
+    let again = Running::in_folder(&folder);
+    let restart = began.elapsed().as_secs_f64();
+    assert!(get(&again.agent().await, beating).await >= beaten);
+    println!(
+        "after {beaten} heartbeats {} files with {bytes} bytes; started in {restart:.2} s: {}",
+        files.len(),
+        again.greeting.lines().nth(1).unwrap()
+    );
+}
+
+/// Counts its heartbeats.
+const BEATING: &str = r#"
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (memory 1)
+  (func (export "canister_heartbeat")
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1))))
+  (func (export "canister_query get")
+    (call $append (i32.const 0) (i32.const 8)) (call $reply)))
+"#;

@@ -1,5 +1,7 @@
 //! What survives a restart: everything.
 
+use std::process::Command;
+
 use candid::{Nat, Principal, encode_one};
 use ic_agent::Agent;
 use ic_agent::agent::CallResponse;
@@ -13,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::canisters::COUNTER;
 use crate::harness::{
-    Folder, MANAGEMENT, Running, add, get, install, manage, number, program, update,
+    Folder, MANAGEMENT, Running, add, compacting_in, get, install, manage, number, program,
+    program_in, update,
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -46,8 +49,12 @@ fn advance(program: &Running, seconds: u64) -> u64 {
 }
 
 /// Does many things, ends the program in this way, and looks what is left.
-async fn everything_survives(folder: &Folder, end: impl Fn(Running)) {
-    let program = Running::in_folder(folder);
+async fn everything_survives(
+    folder: &Folder,
+    start: impl Fn(&Folder) -> Command,
+    end: impl Fn(Running),
+) {
+    let program = Running::start(start(folder));
     let agent = program.agent().await;
     let (counter, stopped) = (
         install(&agent, COUNTER).await,
@@ -98,7 +105,7 @@ async fn everything_survives(folder: &Folder, end: impl Fn(Running)) {
     let events = timeline(&program);
     end(program);
 
-    let program = Running::in_folder(folder);
+    let program = Running::start(start(folder));
     assert_eq!(timeline(&program), events);
     let agent = program.agent().await;
     let found = (status(&agent, counter).await, status(&agent, stopped).await);
@@ -117,7 +124,15 @@ async fn everything_survives(folder: &Folder, end: impl Fn(Running)) {
 
 #[tokio::test]
 async fn everything_survives_a_kill() {
-    everything_survives(&Folder::new("a-kill"), |program| {
+    everything_survives(&Folder::new("a-kill"), program_in, |program| {
+        program.kill();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_survives_a_kill_in_snapshots() {
+    everything_survives(&Folder::new("snapshots"), compacting_in, |program| {
         program.kill();
     })
     .await;
@@ -125,13 +140,21 @@ async fn everything_survives_a_kill() {
 
 #[tokio::test]
 async fn everything_survives_a_stop() {
-    everything_survives(&Folder::new("a-stop"), Running::stop).await;
+    everything_survives(&Folder::new("a-stop"), program_in, Running::stop).await;
 }
 
 #[tokio::test]
 async fn messages_that_are_held_back_survive_and_are_delivered_then() {
-    let folder = Folder::new("held");
-    let program = Running::in_folder(&folder);
+    held_messages_survive(&Folder::new("held"), program_in).await;
+}
+
+#[tokio::test]
+async fn messages_that_are_held_back_survive_in_snapshots() {
+    held_messages_survive(&Folder::new("held-compacted"), compacting_in).await;
+}
+
+async fn held_messages_survive(folder: &Folder, start: impl Fn(&Folder) -> Command) {
+    let program = Running::start(start(folder));
     let agent = program.agent().await;
     let counter = install(&agent, COUNTER).await;
     program.control("POST", "hold", &json!({ "hold": true }));
@@ -153,7 +176,7 @@ async fn messages_that_are_held_back_survive_and_are_delivered_then() {
     deliver(&program, numbers[1], "trap");
     program.kill();
 
-    let program = Running::in_folder(&folder);
+    let program = Running::start(start(folder));
     let left = program.control("GET", "messages", &Value::Null);
     assert_eq!(
         left,
@@ -167,7 +190,7 @@ async fn messages_that_are_held_back_survive_and_are_delivered_then() {
     assert_eq!(number(&agent.wait(&calls[0], counter).await.unwrap().0), 2);
     program.kill();
 
-    let program = Running::in_folder(&folder);
+    let program = Running::start(start(folder));
     assert_eq!(get(&program.agent().await, counter).await, 2);
 }
 

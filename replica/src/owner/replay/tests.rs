@@ -13,12 +13,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
+use crate::cbor::to_saved;
 use crate::hold::Delivery;
-use crate::journal::Recovery;
 use crate::message::CallResult;
 use crate::owner::node::Node;
 use crate::owner::request::{NewRequest, now};
 use crate::replica::{Config, IngressStatus, Replica};
+use crate::snapshot::Snapshot;
+use crate::state_folder::StateFolder;
 use crate::system_canisters;
 use deploying::{CREATE, MANAGEMENT, created, creation, installation};
 
@@ -88,13 +90,15 @@ impl Folder {
         Folder(std::env::temp_dir().join(name))
     }
 
-    fn journal(&self) -> Recovery {
-        Recovery::open(&self.0, &Config::default()).unwrap()
+    fn open(&self) -> StateFolder {
+        StateFolder::open(&self.0, &Config::default()).unwrap()
     }
 
     fn node(&self) -> Node {
         let mut node = Node::new(replica());
-        node.resume(self.journal()).unwrap();
+        let mut folder = self.open();
+        folder.compact_after(0);
+        node.resume(folder).unwrap();
         node
     }
 }
@@ -117,7 +121,7 @@ fn user() -> Principal {
 
 /// Submits a call that differs from all others.
 fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>) {
-    let number = node.requests.len() as u64;
+    let number = node.requests().len() as u64;
     let mut id = [0; 32];
     id[..8].copy_from_slice(&number.to_be_bytes());
     let request = NewRequest {
@@ -135,7 +139,7 @@ fn submit(node: &mut Node, receiver: Principal, method: &str, argument: Vec<u8>)
 }
 
 fn last_answer(node: &Node) -> CallResult {
-    let ingress = node.requests.last_key_value().unwrap().1.ingress;
+    let ingress = node.requests().last_key_value().unwrap().1.ingress;
     match node.replica.ingress_status(ingress) {
         Some(IngressStatus::Answered(result)) => result.clone(),
         other => panic!("{other:?}"),
@@ -168,6 +172,11 @@ enum Deed {
     Hold(bool),
     Deliver(usize, Delivery),
     Save,
+    /// The state is written to a snapshot.
+    Compact,
+    /// The program ends before the snapshot is complete.
+    CompactHalf,
+    Restart,
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -196,10 +205,13 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => any::<bool>().prop_map(Deed::Hold),
         3 => (0..4usize, prop::sample::select(ways.to_vec())).prop_map(|(n, how)| Deed::Deliver(n, how)),
         2 => Just(Deed::Save),
+        2 => Just(Deed::Compact),
+        1 => Just(Deed::CompactHalf),
+        1 => Just(Deed::Restart),
     ]
 }
 
-fn perform(node: &mut Node, canister: Principal, deed: &Deed) {
+fn perform(node: &mut Node, folder: &Folder, canister: Principal, deed: &Deed) {
     let named = encode_one(CanisterIdRecord {
         canister_id: canister,
     })
@@ -209,7 +221,7 @@ fn perform(node: &mut Node, canister: Principal, deed: &Deed) {
         Deed::Manage(method) => submit(node, MANAGEMENT, method, named),
         Deed::Query => drop(node.replica.query(user(), canister, "get", b"")),
         Deed::Run => drop(node.run()),
-        Deed::Tick => node.tick(),
+        Deed::Tick => drop(node.tick()),
         Deed::Advance(seconds) => node.advance_clock(Duration::from_secs(*seconds)),
         Deed::Hold(hold) => node.hold(*hold),
         Deed::Deliver(which, how) => {
@@ -220,12 +232,29 @@ fn perform(node: &mut Node, canister: Principal, deed: &Deed) {
             }
         }
         Deed::Save => node.save().unwrap(),
+        Deed::Compact => {
+            node.save().unwrap();
+            node.compact().unwrap();
+        }
+        Deed::CompactHalf => {
+            node.save().unwrap();
+            node.begin_journal().unwrap();
+        }
+        Deed::Restart => {
+            // This is recorded, with whatever had no need to be recorded until now.
+            node.hold(node.replica.holds_messages());
+            node.save().unwrap();
+            *node = Node::new(replica());
+            *node = folder.node();
+        }
     }
 }
 
 /// Everything that can be seen of a node.
 fn sight(node: &mut Node, canister: Principal) -> impl PartialEq + std::fmt::Debug + use<> {
-    let answers = node.requests.values().map(|request| {
+    let everything = to_saved(&Snapshot::of(node.replica.fork()));
+    let requests = node.requests().clone();
+    let answers = requests.values().map(|request| {
         let status = node.replica.ingress_status(request.ingress);
         (request.ingress, status.cloned())
     });
@@ -243,7 +272,10 @@ fn sight(node: &mut Node, canister: Principal) -> impl PartialEq + std::fmt::Deb
     );
     let held = node.replica.holds_messages();
     let clock = (node.clock.ahead(), held, node.replica.cycles());
-    (answers, timeline, waiting, memory, figures, clock)
+    let everything = crc32fast::hash(&everything);
+    (
+        everything, answers, timeline, waiting, memory, figures, clock,
+    )
 }
 
 #[test]
@@ -261,7 +293,7 @@ fn whatever_is_done_is_the_same_after_a_restart() {
         let mut node = folder.node();
         let canister = install(&mut node, MODULE);
         for deed in &deeds {
-            perform(&mut node, canister, deed);
+            perform(&mut node, &folder, canister, deed);
         }
         // This is recorded, with whatever had no need to be recorded until now.
         node.hold(true);
@@ -300,12 +332,12 @@ fn journal_that_leads_elsewhere_is_refused_and_not_changed() {
     install(&mut node, MODULE);
     node.save().unwrap();
     drop(node);
-    let file = folder.journal().path().to_owned();
+    let file = folder.0.join("local-replica.0.journal");
     let before = fs::read(&file).unwrap();
     // Another build: its canisters have other ids.
     let mut other = replica();
     other.next_canister += 1;
-    let refusal = Node::new(other).resume(folder.journal()).unwrap_err();
+    let refusal = Node::new(other).resume(folder.open()).unwrap_err();
     assert!(refusal.contains("leads to another state now"), "{refusal}");
     assert_eq!(refusal.lines().count(), 1);
     assert_eq!(fs::read(&file).unwrap(), before);
