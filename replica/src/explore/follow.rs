@@ -17,10 +17,11 @@ impl Explore {
     }
 
     /// Goes through all orders, and tells `watcher` from time to time how far it is, until that
-    /// returns `false`.
+    /// returns `false`. Then nothing is drawn at random either.
     pub fn run_watched(&self, watcher: &mut dyn FnMut(Progress) -> bool) -> Report {
         let rules = self.rules();
         let mut report = Report::default();
+        let mut stopped = false;
         // With few faults first: what is found so is the shortest, and if the limit is reached, it is
         // known how far everything was seen.
         for faults in 0..=self.bounds.faults {
@@ -31,7 +32,8 @@ impl Explore {
             let before = report.deliveries;
             let mut watcher = |deliveries| {
                 let deliveries = before + deliveries;
-                watcher(Progress { faults, deliveries })
+                stopped |= !watcher(Progress { faults, deliveries });
+                !stopped
             };
             let left = self.limit - before;
             let (watch, deliveries, complete) = self.search(&rules, bounds, left, &mut watcher);
@@ -43,7 +45,7 @@ impl Explore {
             }
             report.exhausted = Some(faults);
         }
-        if report.beyond.is_some() && self.random.orders > 0 {
+        if report.beyond.is_some() && !stopped && self.random.orders > 0 {
             let mut draw = Draw::new(self.random.seed);
             let mut watch = Watch::new(self, &rules);
             for _ in 0..self.random.orders {

@@ -210,7 +210,7 @@ fn interface(canister: &Canister) -> Option<Arc<str>> {
 }
 
 fn types(types: &[candid::types::Type]) -> String {
-    let types: Vec<String> = types.iter().map(|one| line(one)).collect();
+    let types: Vec<String> = types.iter().map(line).collect();
     format!("({})", types.join(", "))
 }
 

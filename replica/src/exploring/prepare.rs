@@ -117,7 +117,7 @@ impl Prepared {
     /// that says no.
     pub fn run(&self, watch: &mut dyn FnMut(Progress) -> bool) -> Report {
         let began = Instant::now();
-        let found = self
+        let mut found = self
             .explore
             .run_watched(&mut |progress: explore::Progress| {
                 watch(Progress {
@@ -125,6 +125,7 @@ impl Prepared {
                     deliveries: progress.deliveries,
                 })
             });
+        self.find_nearest(&mut found);
         let look = |name: &str| {
             let check = self.checks.iter().find(|check| check.name == name);
             check.and_then(|check| check.look)
@@ -162,6 +163,42 @@ impl Prepared {
             seen: reader.seen(&seen),
             failing: failing.map(|check| check.name.clone()).collect(),
         })
+    }
+
+    /// Where no good order was found by changing one step, takes that of the good outcomes that goes
+    /// with the failure for the longest.
+    fn find_nearest(&self, found: &mut explore::Report) {
+        for failure in found.failures.iter_mut().filter(|f| f.nearest.is_none()) {
+            let check = self.checks.iter().find(|c| c.name == failure.property);
+            let Some(check) = check else { continue };
+            let steps = &failure.schedule.0;
+            let good = found.outcomes.iter().filter_map(|outcome| {
+                let other = &outcome.schedule.0;
+                let same = steps.iter().zip(other).take_while(|(a, b)| a == b);
+                let differs_at = same.count();
+                let is_good = differs_at < other.len() && self.holds(check, outcome);
+                is_good.then(|| explore::Nearest {
+                    schedule: outcome.schedule.clone(),
+                    seen: outcome.seen.clone(),
+                    differs_at,
+                })
+            });
+            failure.nearest = good.max_by_key(|nearest| nearest.differs_at);
+        }
+    }
+
+    /// Whether a property holds on the way to an outcome, as far as it must.
+    fn holds(&self, check: &Check, outcome: &explore::Outcome) -> bool {
+        let steps = &outcome.schedule.0;
+        let holds_after = |length: usize| {
+            let begun = Schedule(steps[..length].to_vec());
+            let told = self.explore.tell(&begun);
+            told.is_ok_and(|(_, seen)| (check.holds)(&seen))
+        };
+        match check.when {
+            When::Always => (0..=steps.len()).all(holds_after),
+            When::AtEnd | When::Sometimes => (check.holds)(&outcome.seen),
+        }
     }
 
     fn reader(&self) -> Reader<'_> {

@@ -87,7 +87,8 @@ async fn double_spend_of_a_motoko_canister_is_found_and_its_end_is_told() {
     let (status, text) = project.run(&explore);
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("All holds, in every order."), "{text}");
-    // The old schedule ends while something is on its way still, and nothing is wrong there.
-    let (status, text) = project.run(&["replay", "bank.schedule"]);
-    assert_eq!(status, 0, "{text}");
+    // The second withdrawal no longer comes to pay.
+    let error = project.refused(&["replay", "bank.schedule"]);
+    let fault = "bank.schedule: the schedule no longer fits: step 4 (";
+    assert!(error.starts_with(fault), "{error}");
 }
