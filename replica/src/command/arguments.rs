@@ -18,7 +18,7 @@ pub enum Command {
     /// query, a sign (=, !=, <=, >=, <, >) and a value: 'canister2 paid (0) <= 100'.
     ///
     /// The exit status is 0 if everything holds, 1 if something does not, and 2 if it could not be run.
-    Explore(Explore),
+    Explore(Box<Explore>),
 
     /// Follow a schedule that explore has found, from the state that the network is in now
     ///
