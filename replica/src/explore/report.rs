@@ -2,7 +2,7 @@
 
 use super::orders::Orders;
 use super::schedule::Schedule;
-use crate::message::CallResult;
+use crate::message::{CallResult, Cycles};
 
 /// What can be seen of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Seen {
     pub looks: Vec<CallResult>,
     /// How many executions trapped that were not told to.
     pub traps: u64,
+    /// Cycles that got lost: attached to calls of which the caller was told SYS_UNKNOWN.
+    pub lost_cycles: Cycles,
 }
 
 impl Seen {

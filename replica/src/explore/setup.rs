@@ -183,6 +183,12 @@ impl Explore {
         self.at_end("no message traps", |seen| seen.traps == 0)
     }
 
+    /// No cycles get lost.
+    #[must_use]
+    pub fn cycles_conserved(self) -> Self {
+        self.at_end("no cycles get lost", |seen| seen.lost_cycles == 0)
+    }
+
     fn property(
         mut self,
         name: &str,

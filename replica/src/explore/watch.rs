@@ -150,6 +150,7 @@ impl Explore {
         Seen {
             answers,
             looks,
+            lost_cycles: replica.lost - self.start.lost,
             traps: trapped.saturating_sub(steps.filter(told).count() as u64),
         }
     }

@@ -440,3 +440,23 @@ fn schedule_that_does_not_fit_is_refused_with_its_step() {
     assert!(fault("deliver ingress 99").starts_with("step 1 ('deliver ingress 99'): the message"));
     assert!(fault("late").starts_with("step 1 ('late'): nothing is due"));
 }
+
+#[test]
+fn cycles_get_lost_with_an_answer_that_gets_lost_and_not_otherwise() {
+    let mut world = World::new();
+    let (a, b) = (world.puppet(), world.puppet());
+    let pay = |timeout: Option<u64>| {
+        let call = call(b, script().reply()).cycles(1_000_000);
+        let call = timeout.into_iter().fold(call, |call, s| call.timeout(s));
+        script().call(call.on_reply(script().reply()))
+    };
+    for (timeout, fails) in [(Some(10), true), (None, false)] {
+        let report = Explore::from(&world.replica)
+            .together(USER, a, "run", &pay(timeout).0)
+            .faults([Fault::Lose], 1)
+            .cycles_conserved()
+            .run();
+        assert!(report.is_exhaustive());
+        assert_eq!(report.failures.len(), usize::from(fails), "{timeout:?}");
+    }
+}
