@@ -30,7 +30,7 @@ fn program(options: &[&str]) -> (bool, String) {
 #[test]
 fn every_limit_is_an_option_and_the_help_tells_its_default() {
     let (_, help) = program(&["--help"]);
-    assert_eq!(limits().len(), 12);
+    assert_eq!(limits().len(), 14);
     for (option, default) in limits() {
         let (_, after) = help.split_once(&format!("{option} <")).unwrap();
         let next = after.split_once("--").map_or(after, |(before, _)| before);
