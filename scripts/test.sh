@@ -29,7 +29,7 @@ build_canisters -p canister1 -p canister2 -p lessons
 say "Tests"
 project_cargo test --locked --workspace --all-features
 say "Tests of the replica, with memory kept as where it can't be mapped"
-COMPARE_MEMORY=1 project_cargo test --locked -p local-replica --all-features --test conformance
+COMPARE_MEMORY=1 project_cargo test --locked --workspace --all-features --test conformance
 say "The first look, as README has it"
 "$root/scripts/observe.sh" rollback >"$target/first-look.txt"
 [[ $(<"$root/README.md") == *"$(<"$target/first-look.txt")"* ]] ||
