@@ -85,6 +85,7 @@ pub mod certificate;
 mod clock;
 mod cycles_account;
 mod delivery;
+pub mod diagram;
 mod encoding;
 pub mod environment;
 pub mod execution;

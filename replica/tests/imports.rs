@@ -41,7 +41,7 @@ const LAYERS: &[&[&str]] = &[
     &["processing", "query"],
     &["delivery"],
     &["giving_up", "hold", "ingress"],
-    &["explore"],
+    &["diagram", "explore"],
     // A network.
     &["exploring", "journal", "snapshot", "system_canisters"],
     &["state_folder"],

@@ -171,7 +171,7 @@ async fn diagram_shows_the_schedule_that_fails() {
         "    the_user->>canister1: withdraw_unguarded",
         "    canister1->>canister2: pay",
         "    canister2-->>canister1: reply of pay",
-        "    Note over canister1: changes its state<br/>calls pay<br/>COMMIT POINT",
+        "    Note over canister1: calls pay<br/>COMMIT POINT",
     ] {
         assert!(text.lines().any(|one| one == line), "{line}: {text}");
     }
