@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{observe, stage, text};
+use crate::support::{observe, silence, stage, text};
 use candid::CandidType;
 use observe::lessons::journal::LESSON;
-use observe::network::{Delivery, WaitingMessage};
+use observe::network::Delivery;
 use observe::stage::Stage;
 use serde::Deserialize;
 
@@ -351,23 +351,4 @@ fn a_run_of_resume_ends_before_the_system_gives_its_timer_up() {
     let seconds = silence(&mut stage);
     assert!((150..300).contains(&seconds), "{seconds} seconds");
     stage.answer(&run).unwrap().unwrap();
-}
-
-/// Has every call that waits for the callee get no answer, until the caller makes no more. Returns
-/// for how many seconds the caller has waited.
-fn silence(stage: &mut Stage) -> u64 {
-    let mut seconds = 0;
-    while let Some(call) = waiting_call(stage) {
-        stage.deliver(|one| *one == call, Delivery::Lose).unwrap();
-        stage.advance_time(Duration::from_secs(30)).unwrap();
-        stage.deliver_response(&call.method).unwrap();
-        seconds += 30;
-    }
-    seconds
-}
-
-/// A call that waits for the callee.
-fn waiting_call(stage: &mut Stage) -> Option<WaitingMessage> {
-    let waiting = stage.waiting().unwrap();
-    waiting.into_iter().find(|one| one.to == stage.callee)
 }

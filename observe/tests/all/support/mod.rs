@@ -4,13 +4,14 @@ pub mod blocks;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use observe::answer::Got;
 use observe::deployment::Modules;
 use observe::lesson::Lesson;
 use observe::lessons::rollback::{self, Counters};
 use observe::network::timeline::{Ending, Step};
-use observe::network::{Delivery, Embedded};
+use observe::network::{Delivery, Embedded, WaitingMessage};
 use observe::stage::{Folders, Language, Stage};
 
 /// The root of the project.
@@ -234,4 +235,23 @@ pub fn in_every_order<T>(
         chosen[last] += 1;
     }
     unreachable!("there are not so many orders")
+}
+
+/// Has every call that waits for the callee get no answer, until the caller makes no more. Returns
+/// for how many seconds the caller has waited.
+pub fn silence(stage: &mut Stage) -> u64 {
+    let mut seconds = 0;
+    while let Some(call) = waiting_call(stage) {
+        stage.deliver(|one| *one == call, Delivery::Lose).unwrap();
+        stage.advance_time(Duration::from_secs(30)).unwrap();
+        stage.deliver_response(&call.method).unwrap();
+        seconds += 30;
+    }
+    seconds
+}
+
+/// A call that waits for the callee.
+fn waiting_call(stage: &mut Stage) -> Option<WaitingMessage> {
+    let waiting = stage.waiting().unwrap();
+    waiting.into_iter().find(|one| one.to == stage.callee)
 }
