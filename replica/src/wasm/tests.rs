@@ -149,7 +149,7 @@ fn check(acts: &[Act], mapped: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn instance_is_as_its_model_whatever_is_called_kept_undone_and_returned_to(acts in acts()) {
