@@ -13,13 +13,24 @@ use crate::message_name::MessageName;
 use crate::module::MethodKind;
 use crate::replica::Replica;
 
-/// A query by which an outcome is told from another, or a call that is made afterwards.
-#[derive(Clone, Debug)]
-pub(super) struct Look {
+/// A call or a query.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Call {
     pub(super) sender: Principal,
     pub(super) canister: CanisterId,
     pub(super) method: String,
     pub(super) argument: Vec<u8>,
+}
+
+impl Call {
+    fn new(sender: Principal, canister: CanisterId, method: &str, argument: &[u8]) -> Self {
+        Call {
+            sender,
+            canister,
+            method: method.to_owned(),
+            argument: argument.to_vec(),
+        }
+    }
 }
 
 /// When a property must hold.
@@ -48,10 +59,11 @@ pub struct Explore {
     /// The calls that are made at the same time, and how they were taken in.
     pub(super) calls: Vec<Result<IngressId, Reject>>,
     /// What each call is: two that are the same can't be told apart.
-    pub(super) what: Vec<(Principal, CanisterId, String, Vec<u8>)>,
+    pub(super) what: Vec<Call>,
     /// Calls that are made when an order has come to its end.
-    pub(super) afterwards: Vec<Look>,
-    pub(super) looks: Vec<Look>,
+    pub(super) afterwards: Vec<Call>,
+    /// Queries by which an outcome is told from another.
+    pub(super) looks: Vec<Call>,
     pub(super) properties: Vec<Property>,
     pub(super) faults: BTreeSet<Fault>,
     pub(super) bounds: Bounds,
@@ -99,8 +111,8 @@ impl Explore {
     ) -> Self {
         let call = self.start.submit(sender, canister, method, argument);
         self.calls.push(call);
-        let what = (sender, canister, method.to_owned(), argument.to_vec());
-        self.what.push(what);
+        self.what
+            .push(Call::new(sender, canister, method, argument));
         self
     }
 
@@ -115,12 +127,8 @@ impl Explore {
         method: &str,
         argument: &[u8],
     ) -> Self {
-        self.afterwards.push(Look {
-            sender,
-            canister,
-            method: method.to_owned(),
-            argument: argument.to_vec(),
-        });
+        self.afterwards
+            .push(Call::new(sender, canister, method, argument));
         self
     }
 
@@ -133,12 +141,8 @@ impl Explore {
         method: &str,
         argument: &[u8],
     ) -> Self {
-        self.looks.push(Look {
-            sender,
-            canister,
-            method: method.to_owned(),
-            argument: argument.to_vec(),
-        });
+        self.looks
+            .push(Call::new(sender, canister, method, argument));
         self
     }
 

@@ -9,7 +9,7 @@ use super::report::{Failure, Outcome, Report, Seen};
 use super::run::Rules;
 use super::schedule::{Fault, Schedule, Step};
 use super::search::{End, Visitor};
-use super::setup::{Explore, Look, When};
+use super::setup::{Call, Explore, When};
 use crate::message::{CallResult, IngressId, Reject};
 use crate::replica::{IngressStatus, Replica};
 
@@ -194,7 +194,7 @@ impl Explore {
     }
 }
 
-impl Look {
+impl Call {
     fn ask(&self, replica: &mut Replica) -> CallResult {
         replica.query(self.sender, self.canister, &self.method, &self.argument)
     }
@@ -213,7 +213,7 @@ impl Watch<'_> {
         self.looks.truncate(place.path.len());
         let before = self.looks.last();
         let concern = place.path.last().map(|taken| taken.concern);
-        let look = |(number, look): (usize, &Look)| {
+        let look = |(number, look): (usize, &Call)| {
             let same = before.zip(concern).and_then(|(before, concern)| {
                 let of_look = self.rules.concern(replica, look.canister);
                 (!concern.meets(of_look)).then(|| before[number].clone())
