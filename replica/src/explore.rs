@@ -52,6 +52,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod built_in;
 mod follow;
 mod orders;
 mod parallel;
@@ -66,6 +67,7 @@ mod shrink;
 mod told;
 mod watch;
 
+pub use built_in::BuiltIn;
 pub use orders::Orders;
 pub use report::{Failure, Nearest, Outcome, Progress, Random, Report, Seen};
 pub use schedule::{Fault, Schedule, Step};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use local_replica::explore::BuiltIn;
 use local_replica::exploring::wire::{Case, When};
 use local_replica::exploring::words::{self, Resolve};
 
@@ -116,6 +117,10 @@ pub struct Words {
     #[arg(long)]
     no_traps: bool,
 
+    /// No cycles may get lost with an answer that comes too late
+    #[arg(long)]
+    cycles_conserved: bool,
+
     /// What may go wrong: trap, reject, lose, stop, upgrade, late
     #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
     faults: Vec<String>,
@@ -144,9 +149,14 @@ impl Words {
     ///
     /// In one line, what is wrong with it.
     pub fn read(&self, resolve: &mut Resolve<'_>) -> Result<Case, String> {
+        let built_in = [
+            (self.all_answered, BuiltIn::AllAnswered),
+            (self.no_traps, BuiltIn::NoTraps),
+            (self.cycles_conserved, BuiltIn::CyclesConserved),
+        ];
+        let wanted = built_in.into_iter().filter(|(wanted, _)| *wanted);
         let mut case = Case {
-            all_answered: self.all_answered,
-            no_traps: self.no_traps,
+            built_in: wanted.map(|(_, property)| property.to_string()).collect(),
             faults: self.faults.iter().map(|f| f.trim().to_owned()).collect(),
             max_faults: self.max_faults,
             limit: self.limit,

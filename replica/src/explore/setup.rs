@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candid::Principal;
 
+use super::built_in::BuiltIn;
 use super::report::{Random, Seen};
 use super::run::{Bounds, Rules};
 use super::schedule::Fault;
@@ -173,24 +174,10 @@ impl Explore {
         self.property(name, When::Sometimes, holds)
     }
 
-    /// Every call is answered at the end of each order.
+    /// Adds a property that needs no look.
     #[must_use]
-    pub fn all_answered(self) -> Self {
-        self.at_end("every call is answered", |seen| {
-            seen.answers.iter().all(Option::is_some)
-        })
-    }
-
-    /// No message traps but those that are told to.
-    #[must_use]
-    pub fn no_traps(self) -> Self {
-        self.at_end("no message traps", |seen| seen.traps == 0)
-    }
-
-    /// No cycles get lost.
-    #[must_use]
-    pub fn cycles_conserved(self) -> Self {
-        self.at_end("no cycles get lost", |seen| seen.lost_cycles == 0)
+    pub fn built_in(self, property: BuiltIn) -> Self {
+        self.at_end(property.name(), move |seen| property.holds(seen))
     }
 
     fn property(

@@ -10,7 +10,7 @@ use super::compare::Comparison;
 use super::interface::Method;
 use super::numbers::Numbers;
 use super::wire::{Call, Case, Progress, Replay, Replayed, Report, When};
-use crate::explore::{self, Explore, Fault, Schedule, Seen};
+use crate::explore::{self, BuiltIn, Explore, Fault, Schedule, Seen};
 use crate::replica::Replica;
 
 /// The most calls of one case.
@@ -261,21 +261,14 @@ fn checks(case: &Case, looks: &[(Call, Method)]) -> Result<Vec<Check>, String> {
             holds: Arc::new(move |seen| comparison.holds(&seen.looks[place])),
         });
     }
-    let mut built_in = |name: &str, holds: fn(&Seen) -> bool| {
+    for property in &case.built_in {
+        let property: BuiltIn = property.parse()?;
         checks.push(Check {
-            name: name.to_owned(),
+            name: property.name().to_owned(),
             when: When::AtEnd,
             look: None,
-            holds: Arc::new(holds),
+            holds: Arc::new(move |seen| property.holds(seen)),
         });
-    };
-    if case.all_answered {
-        built_in("every call is answered", |seen| {
-            seen.answers.iter().all(Option::is_some)
-        });
-    }
-    if case.no_traps {
-        built_in("no message traps", |seen| seen.traps == 0);
     }
     let names: BTreeSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
     match names.len() == checks.len() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::steps::{Speaker, fault};
 use super::wire::{Call, Failure, Step};
+use crate::explore::BuiltIn;
 use crate::hold::Kind;
 use crate::message::{CallContextId, CanisterId};
 use crate::timeline::{Ending, Event, Step as Executed};
@@ -75,17 +76,20 @@ impl Speaker<'_> {
                 Ending::Undone(reject) => Some((event, reject)),
                 Ending::Committed => None,
             });
-        match trap {
-            _ if failure.property == "every call is answered" => match &open[..] {
+        match (BuiltIn::of(&failure.property), trap) {
+            (Some(BuiltIn::AllAnswered), _) => match &open[..] {
                 [one] => format!("{one} is never answered"),
                 _ => format!("{} are never answered", open.join(" and ")),
             },
-            Some((event, reject)) => format!(
-                "{} traps: {}",
+            (Some(BuiltIn::CyclesConserved), _) => "cycles that were attached are lost".to_owned(),
+            (_, Some((event, reject))) => format!(
+                "a message of {} traps: {}",
                 self.who(&event.canister),
-                self.names.rename(&super::interface::line(&reject.message))
+                // Below it are the backtrace and advice.
+                self.names
+                    .rename(reject.message.lines().next().unwrap_or_default())
             ),
-            None => "a message traps".to_owned(),
+            (_, None) => "a message traps".to_owned(),
         }
     }
 

@@ -6,6 +6,7 @@ use super::names::Names;
 use super::steps::Speaker;
 use super::wire::{Call, Case, Failure, Nearest, Orders, Progress, Replayed, Report, Seen, Step};
 use super::words;
+use crate::explore::BuiltIn;
 use crate::timeline::{Answer, Ending, Event, Step as Executed};
 
 /// The longest cell of a table, in letters.
@@ -45,7 +46,7 @@ pub fn report(report: &Report, case: &Case, names: &Names) -> String {
         let _ = writeln!(text, "\nNEVER: {property}\nIn no order that was run.");
     }
     let properties = case.properties.len();
-    let properties = properties + usize::from(case.all_answered) + usize::from(case.no_traps);
+    let properties = properties + case.built_in.len();
     let bad = report.failures.len() + report.never.len();
     match (properties, bad) {
         (0, _) => {}
@@ -251,8 +252,12 @@ pub fn to_keep(failure: &Failure, case: &Case, looks: &[Call], names: &Names) ->
             .filter(|property| property.name == failure.property)
             .cloned()
             .collect(),
-        all_answered: case.all_answered && failure.property == "every call is answered",
-        no_traps: case.no_traps && failure.property == "no message traps",
+        built_in: case
+            .built_in
+            .iter()
+            .filter(|word| BuiltIn::of(&failure.property) == word.parse().ok())
+            .cloned()
+            .collect(),
         ..case.clone()
     };
     let schedule = &failure.schedule;

@@ -150,12 +150,9 @@ pub struct Case {
     /// What must hold.
     #[serde(default)]
     pub properties: Vec<Property>,
-    /// Every call must be answered.
+    /// Properties that need no query: `all-answered`, `no-traps`, `cycles-conserved`.
     #[serde(default)]
-    pub all_answered: bool,
-    /// No message may trap but those that a fault makes trap.
-    #[serde(default)]
-    pub no_traps: bool,
+    pub built_in: Vec<String>,
     /// The faults that may happen: `trap`, `reject`, `lose`, `stop`, `upgrade`, `late`.
     #[serde(default)]
     pub faults: Vec<String>,

@@ -10,6 +10,7 @@ use std::fmt::Write;
 use candid::Principal;
 
 use super::wire::{Call, Case, Property, Replay, Sign, Step, User, When};
+use crate::explore::BuiltIn;
 
 /// A name of a canister, to be resolved.
 pub type Resolve<'a> = dyn FnMut(&str) -> Result<Principal, String> + 'a;
@@ -177,11 +178,8 @@ pub fn write_schedule(
         let (query, value) = (call(&property.query), &property.value);
         let _ = writeln!(text, "{word} {query} {sign} {value}");
     }
-    if case.all_answered {
-        text.push_str("all-answered\n");
-    }
-    if case.no_traps {
-        text.push_str("no-traps\n");
+    for property in &case.built_in {
+        let _ = writeln!(text, "{property}");
     }
     text.push('\n');
     text.push_str(&steps(schedule, remarks, name));
@@ -234,8 +232,7 @@ pub fn read_schedule(text: &str, resolve: &mut Resolve<'_>) -> Result<Replay, St
                 "sometimes" => case
                     .properties
                     .push(property(rest, When::Sometimes, resolve)?),
-                "all-answered" => case.all_answered = true,
-                "no-traps" => case.no_traps = true,
+                word if word.parse::<BuiltIn>().is_ok() => case.built_in.push(word.to_owned()),
                 _ => {
                     let step = line.split('#').next().unwrap_or_default();
                     schedule.push(resolve_step(step, resolve)?);

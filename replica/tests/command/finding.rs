@@ -86,6 +86,35 @@ async fn withdrawals_with_a_guard_hold_in_every_order_and_with_rejected_requests
 }
 
 #[tokio::test]
+async fn built_in_property_that_fails_is_told_and_kept_alone_with_its_schedule() {
+    let project = Project::bank().await;
+    let (status, text) = project.run(&[
+        "explore",
+        "--together",
+        "canister1 withdraw_then_trap (0, 80)",
+        "--all-answered",
+        "--no-traps",
+        "--cycles-conserved",
+        "--save",
+        "trap.schedule",
+    ]);
+    assert_eq!(status, 1, "{text}");
+    for words in [
+        "no message traps",
+        "\nA message of canister1 traps: Error from Canister canister1: Canister called `ic0.trap` \
+         with message: 'trapped on purpose'.\n",
+        "1 of 3 properties do not hold.",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let saved = project.read("trap.schedule");
+    assert!(saved.lines().any(|line| line == "no-traps"), "{saved}");
+    assert!(!saved.contains("all-answered") && !saved.contains("cycles-conserved"));
+    let (status, text) = project.run(&["replay", "trap.schedule"]);
+    assert_eq!(status, 1, "{text}");
+}
+
+#[tokio::test]
 async fn trap_after_the_payment_is_told_as_what_went_wrong() {
     let project = Project::bank().await;
     let paid = paid(&project);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use candid::Principal;
-use local_replica::explore::{Explore, Fault, Report};
+use local_replica::explore::{BuiltIn, Explore, Fault, Report};
 use local_replica::hold::Delivery;
 use local_replica::message::{CallResult, IngressId};
 use local_replica::{Config, IngressStatus, Replica};
@@ -454,7 +454,7 @@ fn cycles_get_lost_with_an_answer_that_gets_lost_and_not_otherwise() {
         let report = Explore::from(&world.replica)
             .together(USER, a, "run", &pay(timeout).0)
             .faults([Fault::Lose], 1)
-            .cycles_conserved()
+            .built_in(BuiltIn::CyclesConserved)
             .run();
         assert!(report.is_exhaustive());
         assert_eq!(report.failures.len(), usize::from(fails), "{timeout:?}");
