@@ -8,6 +8,7 @@ use crate::encoding::empty_reply;
 use crate::message::{
     CallContextId, CallOrigin, CallResult, CanisterId, Cycles, IngressId, Message, Reject, Response,
 };
+use crate::message_name::MessageName;
 use crate::rejects::{did_not_reply, no_response};
 use crate::replica::{IngressStatus, Replica};
 
@@ -28,6 +29,7 @@ impl Replica {
     ) {
         match origin {
             CallOrigin::Ingress { id, .. } => {
+                self.timeline.answered(MessageName::Ingress(id));
                 self.keep_answer(id, result);
             }
             // The caller was told SYS_UNKNOWN: the answer and its cycles are lost.
@@ -38,13 +40,16 @@ impl Replica {
             } if self.pool.has_response(sender, callback) => self.lost += refund,
             CallOrigin::Canister {
                 sender, callback, ..
-            } => self.pool.push(Message::Response(Response {
-                receiver: sender,
-                callback,
-                respondent,
-                result,
-                refund,
-            })),
+            } => {
+                self.timeline.sent(MessageName::Response(sender, callback));
+                self.pool.push(Message::Response(Response {
+                    receiver: sender,
+                    callback,
+                    respondent,
+                    result,
+                    refund,
+                }));
+            }
             CallOrigin::SystemTask => {}
         }
     }

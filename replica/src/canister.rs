@@ -403,7 +403,7 @@ impl Canister {
     }
 
     /// The number that it gave to a call context or a callback last.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "exploring")]
     pub(crate) fn last_id(&self) -> u64 {
         self.next_id
     }

@@ -49,6 +49,12 @@ impl Replica {
 
     /// Delivers one message.
     pub(crate) fn deliver(&mut self, message: Message) {
+        self.timeline.delivering(message.name());
+        self.receive(message);
+        self.timeline.delivered();
+    }
+
+    fn receive(&mut self, message: Message) {
         match message {
             Message::Ingress(ingress) => {
                 let origin = CallOrigin::Ingress {

@@ -65,6 +65,7 @@ mod search;
 mod setup;
 mod shrink;
 mod told;
+mod walk;
 mod watch;
 
 pub use built_in::BuiltIn;
@@ -72,4 +73,4 @@ pub use orders::Orders;
 pub use report::{Failure, Nearest, Outcome, Progress, Random, Report, Seen};
 pub use schedule::{Fault, Schedule, Step};
 pub use setup::Explore;
-pub use told::Told;
+pub use walk::{Told, Waiting, Walk};

@@ -4,9 +4,12 @@
 //! A [`Case`](wire::Case) comes over HTTP; [`Prepared`] explores it; and for the command line there are
 //! the words that it takes ([`words`]), the names that `icp` and `dfx` give to canisters ([`Names`]),
 //! and the text that tells what was found ([`telling`]).
+//!
+//! For who takes the steps by hand there is the [`Teller`] of [stories](story).
 
 mod answer;
 mod compare;
+mod describe;
 mod diagram;
 mod interface;
 mod names;
@@ -14,10 +17,14 @@ mod numbers;
 mod prepare;
 mod sentence;
 mod steps;
+pub mod story;
+mod teller;
 pub mod telling;
 pub mod wire;
 pub mod words;
 
+pub use describe::describe;
 pub use diagram::draw;
 pub use names::Names;
 pub use prepare::Prepared;
+pub use teller::Teller;

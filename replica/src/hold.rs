@@ -134,7 +134,11 @@ impl Replica {
             unreachable!("it was there");
         };
         match (how, message) {
-            (Delivery::Reject, Message::Request(request)) => self.reject(request),
+            (Delivery::Reject, Message::Request(request)) => {
+                self.timeline.delivering(name);
+                self.reject(request);
+                self.timeline.delivered();
+            }
             (Delivery::Lose, Message::Request(Request { cycles, .. })) => self.lost += cycles,
             (Delivery::Lose, Message::Response(Response { refund, .. })) => self.lost += refund,
             (_, message) => {

@@ -91,7 +91,7 @@ pub mod environment;
 pub mod execution;
 mod explanations;
 pub mod explore;
-#[cfg(feature = "server")]
+#[cfg(feature = "exploring")]
 pub mod exploring;
 pub mod fees;
 #[cfg(feature = "server")]

@@ -178,6 +178,7 @@ impl Replica {
                         true => Message::Request(request),
                         false => refused(request),
                     };
+                    self.timeline.sent(message.name());
                     self.pool.push(message);
                 }
                 if let Some(context) = canister.call_contexts.get_mut(&context_id) {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::execution::{Outcome, Run};
 use crate::message::{CallContextId, CallResult, CanisterId, Cycles, Reject, SystemTask, Time};
+use crate::message_name::MessageName;
 use crate::module::MethodKind;
 use crate::system_api::{Effects, EntryPoint};
 
@@ -21,6 +22,9 @@ const MAX_TEXT: usize = 4096;
 /// What an event takes beside its texts, and each call that it has, in bytes.
 const EVENT_SIZE: usize = 400;
 const CALL_SIZE: usize = 80;
+
+/// What the name of a message takes.
+const NAME_SIZE: usize = 48;
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +39,8 @@ pub struct Event {
     pub caller: Principal,
     /// The call context, where the canister has one.
     pub call_context: Option<CallContextId>,
+    /// The message whose delivery this is a part of; nothing for what no message caused.
+    pub message: Option<MessageName>,
     /// What was executed.
     pub step: Step,
     /// How it ended.
@@ -45,6 +51,11 @@ pub struct Event {
     pub calls: Vec<CallMade>,
     /// The answer that was given (and then sent or not).
     pub response: Option<Answer>,
+    /// The messages that were sent in the end: requests, and responses to canisters. What a delivery
+    /// sends is with the last of its events.
+    pub sent: Vec<MessageName>,
+    /// The calls of users that were answered.
+    pub answered: Vec<MessageName>,
     /// The instructions that it took.
     pub instructions: u64,
 }
@@ -133,6 +144,9 @@ pub struct Timeline {
     /// How many bytes the events take.
     size: usize,
     next: u64,
+    /// The message that is being delivered, and the number of the first event that comes of it.
+    #[serde(skip)]
+    delivery: Option<(MessageName, u64)>,
 }
 
 impl Timeline {
@@ -143,17 +157,18 @@ impl Timeline {
             capacity,
             size: 0,
             next: 0,
+            delivery: None,
         }
     }
 
     /// One without events that goes on from the same number.
-    #[cfg(feature = "server")]
     pub(crate) fn emptied(&self) -> Self {
         Timeline {
             events: VecDeque::new(),
             capacity: self.capacity,
             size: 0,
             next: self.next,
+            delivery: None,
         }
     }
 
@@ -167,6 +182,38 @@ impl Timeline {
         let dropped = self.next - self.events.len() as u64;
         let skipped = usize::try_from(first.saturating_sub(dropped)).unwrap_or(usize::MAX);
         self.events.iter().skip(skipped).map(Arc::as_ref)
+    }
+
+    /// What happens from now on comes of this message, until [`Timeline::delivered`].
+    pub(crate) fn delivering(&mut self, message: MessageName) {
+        self.delivery = Some((message, self.next));
+    }
+
+    /// The delivery is over.
+    pub(crate) fn delivered(&mut self) {
+        self.delivery = None;
+    }
+
+    /// Has the last event of the delivery know of a message that was sent.
+    pub(crate) fn sent(&mut self, message: MessageName) {
+        self.add_to_last(|event| event.sent.push(message));
+    }
+
+    /// Has the last event of the delivery know of a user's call that was answered.
+    pub(crate) fn answered(&mut self, call: MessageName) {
+        self.add_to_last(|event| event.answered.push(call));
+    }
+
+    fn add_to_last(&mut self, add: impl FnOnce(&mut Event)) {
+        let comes_of_it = |event: &&mut Arc<Event>| {
+            let first = self.delivery.map(|(_, first)| first);
+            first.is_some_and(|first| event.number >= first)
+        };
+        if let Some(event) = self.events.back_mut().filter(comes_of_it) {
+            let event = Arc::make_mut(event);
+            add(event);
+            self.size += NAME_SIZE;
+        }
     }
 
     /// Adds what an execution did.
@@ -253,17 +300,21 @@ impl Timeline {
         }
         let number = self.next;
         self.next += 1;
+        let message = self.delivery.map(|(message, _)| message);
         let mut event = make(&|canister, caller, time, step| Event {
             number,
             time,
             canister,
             caller,
             call_context: None,
+            message,
             step,
             ending: Ending::Committed,
             changed_memory: false,
             calls: Vec::new(),
             response: None,
+            sent: Vec::new(),
+            answered: Vec::new(),
             instructions: 0,
         });
         event.cut_texts();
@@ -296,7 +347,8 @@ impl Event {
             Some(Answer::Reply { .. }) | None => 0,
         };
         let calls = self.calls.iter().map(|call| CALL_SIZE + call.method.len());
-        EVENT_SIZE + step + ending + response + calls.sum::<usize>()
+        let names = NAME_SIZE * (self.sent.len() + self.answered.len());
+        EVENT_SIZE + step + ending + response + calls.sum::<usize>() + names
     }
 
     /// Cuts the texts of rejects that are too long.

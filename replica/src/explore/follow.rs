@@ -1,14 +1,10 @@
-//! Goes through the orders, and follows one of them again.
-
-use std::collections::BTreeSet;
+//! Goes through the orders, with few faults first.
 
 use super::random::Draw;
 use super::report::{Progress, Report};
-use super::run::{Bounds, take};
-use super::schedule::Schedule;
+use super::run::Bounds;
 use super::setup::Explore;
 use super::watch::Watch;
-use crate::replica::Replica;
 
 impl Explore {
     /// Goes through all orders.
@@ -56,23 +52,5 @@ impl Explore {
         }
         self.explain(&mut report, &rules);
         report
-    }
-
-    /// Follows a schedule from the beginning. Returns the replica as it is then; its timeline has
-    /// what happened.
-    ///
-    /// # Errors
-    ///
-    /// If a step can't be taken: the schedule belongs to other calls, or to another state.
-    pub fn replay(&self, schedule: &Schedule) -> Result<Replica, String> {
-        let mut replica = self.start.fork();
-        replica.remember();
-        replica.schedule_due_timers();
-        let mut stopped = BTreeSet::new();
-        for (number, step) in schedule.0.iter().enumerate() {
-            take(&mut replica, *step, &mut stopped)
-                .map_err(|fault| format!("step {} ('{step}'): {fault}", number + 1))?;
-        }
-        Ok(replica)
     }
 }

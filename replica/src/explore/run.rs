@@ -96,7 +96,7 @@ impl Rules {
                 name,
                 receiver: message.receiver(),
                 sender,
-                ways: self.ways(replica, message),
+                ways: ways(replica, message, self.faults.iter().copied()),
             })
         });
         choices.collect()
@@ -106,23 +106,28 @@ impl Rules {
     pub(super) fn can_be_late(&self, replica: &Replica) -> bool {
         self.faults.contains(&Fault::Late) && replica.next_due().is_some()
     }
+}
 
-    fn ways(&self, replica: &Replica, message: &Message) -> Vec<Option<Fault>> {
-        let receiver = replica.canisters.get(&message.receiver());
-        let running = receiver.is_some_and(|canister| {
-            canister.code.is_some() && matches!(canister.status, Status::Running)
-        });
-        let can = |fault: &Fault| match fault {
-            Fault::Trap | Fault::Reject | Fault::Lose => {
-                let delivery = delivery(Some(*fault));
-                replica.check_delivery(message, delivery).is_ok()
-            }
-            Fault::Stop | Fault::Upgrade => running,
-            Fault::Late => false,
-        };
-        let faults = self.faults.iter().copied().filter(can);
-        [None].into_iter().chain(faults.map(Some)).collect()
-    }
+/// How a message can be delivered where these faults may happen.
+pub(super) fn ways(
+    replica: &Replica,
+    message: &Message,
+    faults: impl Iterator<Item = Fault>,
+) -> Vec<Option<Fault>> {
+    let receiver = replica.canisters.get(&message.receiver());
+    let running = receiver.is_some_and(|canister| {
+        canister.code.is_some() && matches!(canister.status, Status::Running)
+    });
+    let can = |fault: &Fault| match fault {
+        Fault::Trap | Fault::Reject | Fault::Lose => {
+            let delivery = delivery(Some(*fault));
+            replica.check_delivery(message, delivery).is_ok()
+        }
+        Fault::Stop | Fault::Upgrade => running,
+        Fault::Late => false,
+    };
+    let faults = faults.filter(can);
+    [None].into_iter().chain(faults.map(Some)).collect()
 }
 
 /// How a message is delivered.
@@ -135,9 +140,10 @@ fn delivery(fault: Option<Fault>) -> Delivery {
     }
 }
 
-/// Whether something happens when nothing can be delivered and the clock moves.
+/// Whether nothing can be delivered, and something happens when time passes.
 pub(super) fn can_wait(replica: &Replica, stopped: &BTreeSet<CanisterId>) -> bool {
-    !stopped.is_empty() || replica.next_due().is_some()
+    let something_is_due = !stopped.is_empty() || replica.next_due().is_some();
+    something_is_due && replica.pool.deliverable().next().is_none()
 }
 
 fn let_time_pass(replica: &mut Replica) {
@@ -158,7 +164,7 @@ pub(super) fn take(
 ) -> Result<(), String> {
     match step {
         Step::Wait => {
-            if !can_wait(replica, stopped) || replica.pool.deliverable().next().is_some() {
+            if !can_wait(replica, stopped) {
                 return Err(
                     "nobody waits: something can be delivered, or nothing is due".to_owned(),
                 );

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candid::types::Function;
+use candid::types::{Function, Type};
 use candid::{IDLArgs, TypeEnv};
 use candid_parser::utils::CandidSource;
 use candid_parser::{parse_idl_args, parse_idl_value};
@@ -80,9 +80,7 @@ impl Method {
         let Some(text) = &self.interface else {
             return Ok(None);
         };
-        let loaded = CandidSource::Text(text).load();
-        let (env, actor) = loaded.map_err(|error| format!("can't be read: {}", line(&error)))?;
-        let actor = actor.ok_or("has no service")?;
+        let (env, actor) = read_service(text)?;
         let function = env.get_method(&actor, &self.name);
         let function = function
             .map_err(|_| format!("has no '{}'", self.name))?
@@ -202,6 +200,18 @@ impl Method {
     }
 }
 
+/// The service in a canister's metadata, and the types that it names; nothing if there is none, or it
+/// can't be read.
+pub(super) fn service(canister: &Canister) -> Option<(TypeEnv, Type)> {
+    read_service(&interface(canister)?).ok()
+}
+
+fn read_service(text: &str) -> Result<(TypeEnv, Type), String> {
+    let loaded = CandidSource::Text(text).load();
+    let (env, actor) = loaded.map_err(|error| format!("can't be read: {}", line(&error)))?;
+    Ok((env, actor.ok_or("has no service")?))
+}
+
 /// The interface in a canister's metadata.
 fn interface(canister: &Canister) -> Option<Arc<str>> {
     let metadata = &canister.code.as_ref()?.module.metadata;
@@ -209,7 +219,7 @@ fn interface(canister: &Canister) -> Option<Arc<str>> {
     std::str::from_utf8(content).ok().map(Arc::from)
 }
 
-fn types(types: &[candid::types::Type]) -> String {
+pub(super) fn types(types: &[Type]) -> String {
     let types: Vec<String> = types.iter().map(line).collect();
     format!("({})", types.join(", "))
 }

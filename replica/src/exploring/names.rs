@@ -55,6 +55,18 @@ impl Names {
         Ok(names)
     }
 
+    /// These names, each of a canister that the network has.
+    pub fn given(names: &BTreeMap<String, Principal>) -> Self {
+        let known = names.iter();
+        Names {
+            known: known
+                .map(|(name, id)| (name.clone(), BTreeSet::from([*id])))
+                .collect(),
+            present: names.values().copied().collect(),
+            ..Names::default()
+        }
+    }
+
     /// Adds the names in a file: `{"name": "id"}` is icp's way, `{"name": {"network": "id"}}` dfx's.
     fn read(&mut self, file: &Path) -> Result<(), String> {
         let unreadable = |why: String| format!("can't read names in {}: {why}", file.display());

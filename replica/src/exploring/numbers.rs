@@ -1,21 +1,22 @@
 //! The steps of schedules as text that means the same later: calls by their place, and other messages
 //! by how far their numbers are from where the exploration began.
 
-use crate::explore::{Explore, Step};
-use crate::message::CanisterId;
+use crate::explore::Step;
+use crate::message::{CanisterId, IngressId, Reject};
 use crate::message_name::MessageName;
 use crate::replica::Replica;
 
 /// Where the numbers began.
 pub(super) struct Numbers<'a> {
     start: &'a Replica,
-    explore: &'a Explore,
+    /// The calls that were made since, and how they were taken in.
+    calls: &'a [Result<IngressId, Reject>],
 }
 
 impl<'a> Numbers<'a> {
-    /// The numbers of an exploration that begins with the state of `start`.
-    pub(super) fn new(start: &'a Replica, explore: &'a Explore) -> Self {
-        Numbers { start, explore }
+    /// The numbers of what begins with the state of `start` and these calls.
+    pub(super) fn new(start: &'a Replica, calls: &'a [Result<IngressId, Reject>]) -> Self {
+        Numbers { start, calls }
     }
 
     /// A step as text.
@@ -25,16 +26,13 @@ impl<'a> Numbers<'a> {
         };
         let verb = fault.map_or_else(|| "deliver".to_owned(), |fault| fault.to_string());
         match name {
-            MessageName::Ingress(id) => {
-                let calls = self.explore.calls();
-                match calls.iter().position(|call| *call == Ok(id)) {
-                    Some(place) => format!("{verb} call {}", place + 1),
-                    None => {
-                        let number = since(id.0, self.start.next_ingress);
-                        format!("{verb} ingress {number}")
-                    }
+            MessageName::Ingress(id) => match self.calls.iter().position(|call| *call == Ok(id)) {
+                Some(place) => format!("{verb} call {}", place + 1),
+                None => {
+                    let number = since(id.0, self.start.next_ingress);
+                    format!("{verb} ingress {number}")
                 }
-            }
+            },
             MessageName::Request(canister, callback) => {
                 let number = since(callback.0, self.next(canister));
                 format!("{verb} request {canister} {number}")
@@ -60,10 +58,9 @@ impl<'a> Numbers<'a> {
         };
         let text = match words[..] {
             [verb, "call", place] => {
-                let calls = self.explore.calls();
                 let place = number(place)?;
                 let call = usize::try_from(place).ok().and_then(|p| p.checked_sub(1));
-                match call.and_then(|call| calls.get(call)) {
+                match call.and_then(|call| self.calls.get(call)) {
                     None => return Err(format!("there is no call {place}")),
                     Some(Err(reject)) => {
                         let why = &reject.message;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Instant;
 
 use super::answer::Reader;
 use super::compare::Comparison;
@@ -11,6 +10,7 @@ use super::interface::Method;
 use super::numbers::Numbers;
 use super::wire::{Call, Case, Progress, Replay, Replayed, Report, When};
 use crate::explore::{self, BuiltIn, Explore, Fault, Schedule, Seen};
+use crate::message::{IngressId, Reject};
 use crate::replica::Replica;
 
 /// The most calls of one case.
@@ -36,7 +36,10 @@ struct Check {
 
 /// A case that can be explored: everything in it was checked.
 pub struct Prepared {
-    start: Replica,
+    /// Where numbers began.
+    began: Replica,
+    /// The calls that were made since, those of the case last.
+    made: Vec<Result<IngressId, Reject>>,
     explore: Explore,
     calls: Vec<(Call, Method)>,
     looks: Vec<(Call, Method)>,
@@ -50,14 +53,24 @@ impl Prepared {
     ///
     /// What is wrong with the case, in one line.
     pub fn new(replica: &Replica, case: &Case) -> Result<Self, String> {
-        let start = replica.fork();
+        Self::later(replica.fork(), Vec::new(), replica, case)
+    }
+
+    /// As [`Prepared::new`], of a state to which this led: numbers begin with the state of `began`, and
+    /// `made` are the calls that were made since.
+    pub(super) fn later(
+        began: Replica,
+        mut made: Vec<Result<IngressId, Reject>>,
+        start: &Replica,
+        case: &Case,
+    ) -> Result<Self, String> {
         check_sizes(case)?;
         // One is left for the network, which goes on meanwhile.
         let threads = available_parallelism().map_or(1, |number| number.get() - 1);
-        let mut explore = Explore::from(&start).threads(threads);
+        let mut explore = Explore::from(start).threads(threads);
         let mut calls = Vec::new();
         for call in &case.together {
-            let method = Method::of(&start, call, false)?;
+            let method = Method::of(start, call, false)?;
             let argument = method.argument(call)?;
             let sender = call.user.principal();
             explore = explore.together(sender, call.canister, &call.method, &argument);
@@ -69,7 +82,7 @@ impl Prepared {
             if looks.iter().any(|(known, _)| known == query) {
                 continue;
             }
-            let method = Method::of(&start, query, true)?;
+            let method = Method::of(start, query, true)?;
             let argument = method.argument(query)?;
             let sender = query.user.principal();
             explore = explore.look(sender, query.canister, &query.method, &argument);
@@ -104,8 +117,10 @@ impl Prepared {
         if let Some(limit) = case.limit {
             explore = explore.limit(limit);
         }
+        made.extend_from_slice(explore.calls());
         Ok(Prepared {
-            start,
+            began,
+            made,
             explore,
             calls,
             looks,
@@ -116,7 +131,6 @@ impl Prepared {
     /// Goes through all orders, and tells `watch` from time to time how far that is. It ends early when
     /// that says no.
     pub fn run(&self, watch: &mut dyn FnMut(Progress) -> bool) -> Report {
-        let began = Instant::now();
         let mut found = self
             .explore
             .run_watched(&mut |progress: explore::Progress| {
@@ -130,10 +144,7 @@ impl Prepared {
             let check = self.checks.iter().find(|check| check.name == name);
             check.and_then(|check| check.look)
         };
-        Report {
-            seconds: began.elapsed().as_secs_f64(),
-            ..self.reader().report(&found, look)
-        }
+        self.reader().report(&found, look)
     }
 
     /// Follows a schedule, and looks at the end whether the properties hold.
@@ -142,7 +153,7 @@ impl Prepared {
     ///
     /// In one line: the schedule can't be read, or does not fit the state.
     pub fn replay(&self, schedule: &[String]) -> Result<Replayed, String> {
-        let numbers = Numbers::new(&self.start, &self.explore);
+        let numbers = Numbers::new(&self.began, &self.made);
         let steps = schedule.iter().enumerate().map(|(place, text)| {
             let step = numbers.read(text);
             step.map_err(|fault| format!("step {}: {fault}", place + 1))
@@ -203,7 +214,7 @@ impl Prepared {
 
     fn reader(&self) -> Reader<'_> {
         Reader {
-            numbers: Numbers::new(&self.start, &self.explore),
+            numbers: Numbers::new(&self.began, &self.made),
             explore: &self.explore,
             calls: &self.calls,
             looks: &self.looks,

@@ -244,7 +244,7 @@ pub struct Report {
     pub never: Vec<String>,
     /// What was tried beyond the limit.
     pub random: Option<Random>,
-    /// How long it took, in seconds.
+    /// How long it took, in seconds; 0 where nobody measured.
     pub seconds: f64,
 }
 

@@ -246,7 +246,7 @@ pub fn read_schedule(text: &str, resolve: &mut Resolve<'_>) -> Result<Replay, St
 }
 
 /// A step with the id of the canister that it names.
-fn resolve_step(step: &str, resolve: &mut Resolve<'_>) -> Result<String, String> {
+pub(super) fn resolve_step(step: &str, resolve: &mut Resolve<'_>) -> Result<String, String> {
     let words: Vec<&str> = step.split_whitespace().collect();
     Ok(match words[..] {
         [verb, kind @ ("request" | "response"), canister, number] => {

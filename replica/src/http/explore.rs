@@ -77,7 +77,7 @@ async fn explore(
     let explore = move || {
         let began = Instant::now();
         let mut told = Instant::now();
-        let report = prepared.run(&mut |progress: Progress| {
+        let mut report = prepared.run(&mut |progress: Progress| {
             if told.elapsed() >= PROGRESS {
                 told = Instant::now();
                 // Who reads slowly misses some.
@@ -85,6 +85,7 @@ async fn explore(
             }
             !lines.is_closed() && began.elapsed() < PATIENCE
         });
+        report.seconds = began.elapsed().as_secs_f64();
         let _gone = lines.blocking_send(line(&Line::Report(Box::new(report))));
         drop(place);
     };

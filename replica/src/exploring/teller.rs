@@ -1,0 +1,413 @@
+//! Tells stories: takes the steps that somebody has chosen, one after the other.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::diagram::draw;
+use super::interface::Method;
+use super::names::Names;
+use super::numbers::Numbers;
+use super::prepare::Prepared;
+use super::steps::Speaker;
+use super::story::{Found, Stories, Story, Taken, Told, UserAnswer, Waiting, Wanted};
+use super::telling;
+use super::wire::{Call, Case, Progress, Step};
+use super::words;
+use crate::explore::{self, Walk};
+use crate::hold::WaitingMessage;
+use crate::message::{IngressId, Reject};
+use crate::message_name::MessageName;
+use crate::replica::{IngressStatus, Replica};
+
+/// The most steps of a story.
+const MAX_STEPS: usize = 2_000;
+
+/// The most queries that a story looks at.
+const MAX_LOOKS: usize = 16;
+
+/// The furthest that one step moves the clock, in seconds: ten years.
+const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
+
+/// Tells stories that begin with one state. It remembers the last: what the next has in common with
+/// it is not executed again.
+pub struct Teller {
+    start: Replica,
+    /// The story that was told last, as far as it went.
+    known: Vec<Point>,
+    /// What was looked at.
+    looks: Vec<Call>,
+}
+
+/// Where a story was after a step.
+struct Point {
+    /// The step as it was asked for, with ids in place of names.
+    asked: Asked,
+    walk: Walk,
+    calls: Calls,
+    taken: Taken,
+}
+
+/// A step, understood as far as that goes without a state.
+#[derive(Clone, PartialEq)]
+enum Asked {
+    Call(Call),
+    Clock(u64),
+    Scheduled(String),
+}
+
+/// The calls that a story has made.
+#[derive(Clone, Default)]
+struct Calls {
+    made: Vec<Result<IngressId, Reject>>,
+    called: Vec<(Call, Method)>,
+}
+
+impl Teller {
+    /// Tells what comes after the state that `replica` is in. It is not changed.
+    pub fn new(replica: &Replica) -> Self {
+        Teller {
+            start: replica.fork(),
+            known: Vec::new(),
+            looks: Vec::new(),
+        }
+    }
+
+    /// The state that stories begin with.
+    pub fn start(&self) -> &Replica {
+        &self.start
+    }
+
+    /// Tells a story. A step that can't be taken ends it, and [`Told::fault`] says why.
+    ///
+    /// # Errors
+    ///
+    /// In one line: what is looked at can't be asked, or the story is too long.
+    pub fn tell(&mut self, story: &Story) -> Result<Told, String> {
+        let looks = self.looks(story)?;
+        if story.steps.len() > MAX_STEPS {
+            return Err(format!("a story has at most {MAX_STEPS} steps"));
+        }
+        let queries: Vec<Call> = looks.iter().map(|(call, _)| call.clone()).collect();
+        if queries != self.looks {
+            self.known.clear();
+            self.looks = queries;
+        }
+        let mut fault = None;
+        let mut taken = 0;
+        for text in &story.steps {
+            let went = read(text, story).and_then(|asked| match self.known.get(taken) {
+                Some(point) if point.asked == asked => Ok(()),
+                _ => {
+                    self.known.truncate(taken);
+                    let point = self.take(asked, &looks)?;
+                    self.known.push(point);
+                    Ok(())
+                }
+            });
+            if let Err(why) = went {
+                fault = Some(format!("'{text}': {why}"));
+                break;
+            }
+            taken += 1;
+        }
+        let steps: Vec<Taken> = self.known[..taken]
+            .iter()
+            .map(|p| p.taken.clone())
+            .collect();
+        let mut first = Walk::from(&self.start);
+        let none = Calls::default();
+        let (walk, calls) = match taken.checked_sub(1) {
+            Some(last) => (&self.known[last].walk, &self.known[last].calls),
+            None => (&first, &none),
+        };
+        let numbers = Numbers::new(&self.start, &calls.made);
+        let waiting = walk.waiting().into_iter();
+        let waiting = waiting.map(|waiting| told_waiting(&numbers, waiting));
+        let users = calls.called.iter().map(|(call, _)| call.user);
+        let names = given_names(story);
+        let users: BTreeSet<_> = users.collect();
+        Ok(Told {
+            waiting: waiting.collect(),
+            late: walk.can_be_late(),
+            wait: walk.can_wait(),
+            time: walk.time(),
+            users: users
+                .iter()
+                .map(|user| user.principal())
+                .map(|principal| (principal, names.who(&principal, &users)))
+                .collect(),
+            looks: look(&mut first, &looks),
+            steps,
+            fault,
+        })
+    }
+
+    /// A story as a Mermaid sequence diagram.
+    ///
+    /// # Errors
+    ///
+    /// In one line: the story can't be told to its end.
+    pub fn draw(&mut self, story: &Story) -> Result<String, String> {
+        let told = self.tell(story)?;
+        if let Some(fault) = told.fault {
+            return Err(fault);
+        }
+        let steps: Vec<Step> = told.steps.into_iter().map(|taken| taken.step).collect();
+        let called = self.known.last().map(|point| point.calls.called.iter());
+        let calls: Vec<Call> = called
+            .into_iter()
+            .flatten()
+            .map(|(call, _)| call.clone())
+            .collect();
+        Ok(draw(&steps, &calls, &given_names(story)))
+    }
+
+    /// Explores every order of the calls that a story ends with, in the state to which the steps
+    /// before them lead.
+    ///
+    /// # Errors
+    ///
+    /// In one line: the story does not end with a call, or can't be told; or what is wanted can't be
+    /// had.
+    pub fn explore(
+        &mut self,
+        story: &Story,
+        wanted: &Wanted,
+        watch: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Found, String> {
+        let (case, before) = self.case(story, wanted)?;
+        let told = self.tell(&Story {
+            steps: story.steps[..before].to_vec(),
+            ..story.clone()
+        })?;
+        if let Some(fault) = told.fault {
+            return Err(fault);
+        }
+        let made = match before.checked_sub(1) {
+            Some(last) => self.known[last].calls.made.clone(),
+            None => Vec::new(),
+        };
+        let mut walk = match before.checked_sub(1) {
+            Some(last) => self.known[last].walk.fork(),
+            None => Walk::from(&self.start),
+        };
+        let prepared = Prepared::later(self.start.fork(), made, walk.replica(), &case)?;
+        let report = prepared.run(watch);
+        let names = given_names(story);
+        let speaker = Speaker::new(&names, &report.calls);
+        let whole = |steps: &[Step]| -> Vec<String> {
+            let steps = steps.iter().map(|step| step.step.clone());
+            story.steps.iter().cloned().chain(steps).collect()
+        };
+        let failures = report.failures.iter();
+        let sentences = failures.map(|failure| speaker.sentence(failure, &report.looks));
+        Ok(Found {
+            text: telling::report(&report, &case, &names),
+            sentences: sentences.collect(),
+            stories: Stories {
+                failures: report.failures.iter().map(|f| whole(&f.schedule)).collect(),
+                nearest: report
+                    .failures
+                    .iter()
+                    .map(|f| f.nearest.as_ref().map(|nearest| whole(&nearest.schedule)))
+                    .collect(),
+                outcomes: report.outcomes.iter().map(|o| whole(&o.schedule)).collect(),
+            },
+            report,
+        })
+    }
+
+    /// What is to be explored, and how many steps come before.
+    fn case(&self, story: &Story, wanted: &Wanted) -> Result<(Case, usize), String> {
+        let mut together = Vec::new();
+        let mut before = story.steps.len();
+        for text in story.steps.iter().rev() {
+            let Asked::Call(call) = read(text, story)? else {
+                break;
+            };
+            together.insert(0, call);
+            before -= 1;
+        }
+        if together.is_empty() {
+            return Err(
+                "a story that is explored ends with the calls that are made at the same time"
+                    .to_owned(),
+            );
+        }
+        let mut names = given_names(story);
+        let lines = wanted.properties.join("\n");
+        let read = words::read_schedule(&lines, &mut |name| names.resolve(name))?;
+        if !read.schedule.is_empty() || !read.case.together.is_empty() {
+            return Err(format!("'{lines}' is no list of properties"));
+        }
+        let case = Case {
+            together,
+            faults: wanted.faults.clone(),
+            max_faults: wanted.max_faults,
+            limit: wanted.limit,
+            ..read.case
+        };
+        Ok((case, before))
+    }
+
+    fn looks(&self, story: &Story) -> Result<Vec<(Call, Method)>, String> {
+        if story.looks.len() > MAX_LOOKS {
+            return Err(format!("a story looks at no more than {MAX_LOOKS} queries"));
+        }
+        let mut names = given_names(story);
+        let looks = story.looks.iter().map(|text| {
+            let call = words::call(text, &mut |name| names.resolve(name))?;
+            let method = Method::of(&self.start, &call, true)?;
+            // It is checked here, and made again whenever it is asked.
+            method.argument(&call)?;
+            Ok((call, method))
+        });
+        looks.collect()
+    }
+
+    /// Takes a step after those that are known.
+    fn take(&self, asked: Asked, looks: &[(Call, Method)]) -> Result<Point, String> {
+        let (mut walk, mut calls) = match self.known.last() {
+            Some(point) => (point.walk.fork(), point.calls.clone()),
+            None => (Walk::from(&self.start), Calls::default()),
+        };
+        let mut refused = None;
+        let step = match &asked {
+            Asked::Call(call) => {
+                let (message, why) = calls.make(call, walk.replica())?;
+                refused = why;
+                Step {
+                    step: format!("call {}", words::write_call(call, &call.canister.to_text())),
+                    message,
+                    events: Vec::new(),
+                }
+            }
+            Asked::Clock(seconds) => {
+                walk.advance(Duration::from_secs(*seconds));
+                Step {
+                    step: format!("clock {seconds}"),
+                    message: None,
+                    events: Vec::new(),
+                }
+            }
+            Asked::Scheduled(text) => {
+                let numbers = Numbers::new(&self.start, &calls.made);
+                let told = walk.take(numbers.read(text)?)?;
+                Step {
+                    step: numbers.write(told.step),
+                    message: told.message,
+                    events: told.events,
+                }
+            }
+        };
+        let taken = Taken {
+            answers: calls.answers(&step, walk.replica()),
+            looks: look(&mut walk, looks),
+            time: walk.time(),
+            step,
+            refused,
+        };
+        Ok(Point {
+            asked,
+            walk,
+            calls,
+            taken,
+        })
+    }
+}
+
+impl Calls {
+    /// Makes a call. Returns its message, or why it was not taken in.
+    fn make(
+        &mut self,
+        call: &Call,
+        replica: &mut Replica,
+    ) -> Result<(Option<WaitingMessage>, Option<String>), String> {
+        let method = Method::of(replica, call, false)?;
+        let argument = method.argument(call)?;
+        let sender = call.user.principal();
+        let made = replica.submit(sender, call.canister, &call.method, &argument);
+        let result = match &made {
+            Ok(id) => {
+                let name = MessageName::Ingress(*id);
+                let waiting = replica.waiting_messages().into_iter();
+                let message = { waiting }.find(|message| message.name == name);
+                (message, None)
+            }
+            Err(reject) => (None, Some(method.tell(&Err(reject.clone())))),
+        };
+        self.made.push(made);
+        self.called.push((call.clone(), method));
+        Ok(result)
+    }
+
+    /// The answers that came in a step.
+    fn answers(&self, step: &Step, replica: &Replica) -> Vec<UserAnswer> {
+        let answered = step.events.iter().flat_map(|event| &event.answered);
+        let answers = answered.filter_map(|name| {
+            let MessageName::Ingress(id) = name else {
+                return None;
+            };
+            let place = self.made.iter().position(|made| *made == Ok(*id))?;
+            match replica.ingress_status(*id)? {
+                IngressStatus::Answered(result) => Some(UserAnswer {
+                    message: *name,
+                    text: self.called[place].1.tell(result),
+                }),
+                _ => None,
+            }
+        });
+        answers.collect()
+    }
+}
+
+/// Reads a step of a story.
+fn read(text: &str, story: &Story) -> Result<Asked, String> {
+    let mut names = given_names(story);
+    let mut resolve = |name: &str| names.resolve(name);
+    match text.trim().split_once(' ') {
+        Some(("call", call)) => Ok(Asked::Call(words::call(call, &mut resolve)?)),
+        Some(("clock", seconds)) => match seconds.trim().parse() {
+            Ok(seconds @ 1..=MAX_SECONDS) => Ok(Asked::Clock(seconds)),
+            _ => Err(format!(
+                "the clock moves by a number of seconds, from 1 to {MAX_SECONDS}"
+            )),
+        },
+        _ => Ok(Asked::Scheduled(words::resolve_step(text, &mut resolve)?)),
+    }
+}
+
+fn given_names(story: &Story) -> Names {
+    Names::given(&story.names)
+}
+
+fn look(walk: &mut Walk, looks: &[(Call, Method)]) -> Vec<String> {
+    let replica = walk.replica();
+    let looks = looks.iter().map(|(call, method)| {
+        let Call {
+            user,
+            canister,
+            method: name,
+            ..
+        } = call;
+        match method.argument(call) {
+            Ok(argument) => {
+                method.tell(&replica.query(user.principal(), *canister, name, &argument))
+            }
+            Err(fault) => fault,
+        }
+    });
+    looks.collect()
+}
+
+fn told_waiting(numbers: &Numbers<'_>, waiting: explore::Waiting) -> Waiting {
+    let step = numbers.write(explore::Step::Deliver(waiting.message.name, None));
+    let step = step.strip_prefix("deliver ").unwrap_or(&step).to_owned();
+    let ways = waiting.ways.iter();
+    let ways = ways.map(|fault| fault.map_or_else(|| "deliver".to_owned(), |f| f.to_string()));
+    Waiting {
+        step,
+        ways: ways.collect(),
+        message: waiting.message,
+    }
+}
