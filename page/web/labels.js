@@ -1,0 +1,77 @@
+/** What stands in the boxes of the picture. */
+
+/** @import { Event } from "./types.js" */
+/** @import { Box, Line } from "./layout.js" */
+/** @import { Names } from "./names.js" */
+
+import { contextOf, taskName } from "./names.js";
+import { clean } from "./text.js";
+
+/** What was executed, in a few words. `methods` remembers which method each call context began with.
+ * @param {Event} event @param {Names} names @param {Map<string, string>} methods
+ * @returns {string[]} */
+function titleOf(event, names, methods) {
+  const { step } = event;
+  const context = contextOf(event);
+  if (step === "cleanup") return ["cleanup"];
+  if ("method" in step) {
+    methods.set(context, step.method.name);
+    return [clean(step.method.name)];
+  }
+  if ("callback" in step) {
+    const method = methods.get(context);
+    return [method ? clean(method) : "callback", "after the await"];
+  }
+  if ("system_task" in step) {
+    methods.set(context, taskName(step.system_task));
+    return [clean(taskName(step.system_task))];
+  }
+  if ("hook" in step) return [clean(step.hook)];
+  if ("management" in step) return [clean(step.management)];
+  return [clean(step.answered_by_system)];
+}
+
+/** Faults that somebody chose, as they are said in the box that they hit. */
+const MADE = /** @type {Record<string, string>} */ ({
+  trap: "made to trap at its end",
+  reject: "rejected by the system",
+  stop: "stopped just before",
+  upgrade: "upgraded just before",
+});
+
+/** A box for an event.
+ * @param {Event} event @param {string} way how its message was delivered @param {Names} names @param {Map<string, string>} methods @param {boolean} isFirst whether it is the first event of its step
+ * @returns {Omit<Box, "lane" | "x" | "y" | "width" | "height" | "step">} */
+export function boxOf(event, way, names, methods, isFirst) {
+  const { ending } = event;
+  const undone = ending !== "committed";
+  const title = titleOf(event, names, methods);
+  /** @type {Line[]} */
+  const lines = [];
+  const made = isFirst ? MADE[way] : undefined;
+  const isSystem = typeof event.step === "object" && "answered_by_system" in event.step;
+  if (isSystem) lines.push({ text: "not executed: the system answers", kind: "", struck: false });
+  for (const call of event.calls) lines.push({ text: `calls ${names.of(call.receiver)}.${clean(call.method)}`, kind: "", struck: undone });
+  if (event.response && "reply" in event.response) lines.push({ text: "replies", kind: "", struck: undone });
+  if (event.response && "reject" in event.response) {
+    const { code, message } = event.response.reject;
+    lines.push({ text: `rejects with code ${code}: ${names.in(reason(message))}`, kind: "why", struck: undone });
+  }
+  if (undone) lines.push({ text: `trap: ${names.in(reason(ending.undone.message))}`, kind: "why", struck: false });
+  if (made && !isSystem) lines.push({ text: made, kind: "tag", struck: false });
+  if (isSystem) return { title, lines, ending: "system", foot: "" };
+  return { title, lines, ending: undone ? "undone" : "commit", foot: undone ? "all of this is undone" : "commit point" };
+}
+
+/** A reject's text without its beginning, which is always the same, and without what stands below: a backtrace and advice.
+ * @param {string} message */
+export function reason(message) {
+  const first = message.split("\n")[0] ?? "";
+  return first.replace(/^IC\d+: /, "").replace(/^Error from Canister \S+: /, "").replace(/^Canister called `ic0\.trap` with message: /, "");
+}
+
+/** What a user does who makes a call.
+ * @param {{ canister: string, method: string, argument: string }} call @param {Names} names */
+export function callText({ canister, method, argument }, names) {
+  return `calls ${names.of(canister)}.${clean(method)}${argument === "()" ? "" : ` ${names.in(argument)}`}`;
+}

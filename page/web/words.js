@@ -1,0 +1,138 @@
+/** What happened, in plain sentences: of each step what ran, where its commit point is, and what a user can see now.
+ *
+ * Everything said follows from the events and from answers, so it is true word for word. */
+
+/** @import { Event, Told, ToldStep } from "./types.js" */
+
+import { callText, reason } from "./labels.js";
+import { clockText } from "./layout.js";
+import { changedLooks, lookLabel, lookOwner } from "./looks.js";
+import { callOf, contextOf, Names, taskName, userName } from "./names.js";
+import { clean, plain } from "./text.js";
+
+/** A sentence or a few for each step.
+ * @param {Told} told @param {string[]} looks @param {Record<string, string>} ids */
+export function sentences(told, looks, ids) {
+  const names = new Names(ids, told.steps);
+  const methods = new Map();
+  return told.steps.map((step, place) => {
+    const before = told.steps[place - 1]?.looks ?? told.looks;
+    const said = [...beginning(step, names), ...step.events.map((event) => ofEvent(event, names, methods))];
+    return [...said, ...seen(before, step.looks, looks, ids, names), ...answered(step, names)].join(" ");
+  });
+}
+
+/** What a step is, before its events. @param {ToldStep} step @param {Names} names */
+function beginning({ step, message, refused }, names) {
+  const call = callOf(step);
+  const [way = ""] = step.split(" ");
+  if (call) {
+    const made = `${capital(userName(call.user))} ${callText(call, names)}.`;
+    return [refused ? `${made} It is not taken in: ${names.in(refused)}.` : `${made} The message waits for ${names.of(call.canister)}; it has not run yet.`];
+  }
+  if (["late", "wait", "clock"].includes(way)) return [`${capital(clockText(step))}.`];
+  if (!message) return [];
+  const [from, to, method] = [names.of(message.from), names.of(message.to), clean(message.method)];
+  if (way === "lose") {
+    const what = message.kind === "response" ? `The answer of ${from}.${method} to ${to}` : `The call of ${to}.${method} by ${from}`;
+    const caller = message.kind === "response" ? to : from;
+    return [`${what} gets lost on its way. ${capital(caller)} is told nothing until its deadline.`];
+  }
+  if (way === "reject") return [`The system rejects the call of ${to}.${method} by ${from}.`];
+  if (way === "stop") return [`${capital(to)} is stopped just before.`];
+  if (way === "upgrade") return [`${capital(to)} is upgraded just before.`];
+  return [];
+}
+
+/** @param {Event} event @param {Names} names @param {Map<string, string>} methods */
+function ofEvent(event, names, methods) {
+  const here = names.of(event.canister);
+  const { step, ending, calls } = event;
+  if (step !== "cleanup" && "answered_by_system" in step) {
+    return `The system answers in place of ${here}: ${clean(step.answered_by_system)} is not executed.`;
+  }
+  if (step !== "cleanup" && "management" in step) return `${capital(here)} executes ${clean(step.management)}.`;
+  const what = deed(event, names, methods);
+  if (ending !== "committed") {
+    const why = names.in(reason(ending.undone.message));
+    const before = step !== "cleanup" && "callback" in step ? "; what it did before the await stays" : "";
+    return `${what}, and traps: all that this message did is undone${before}. (${why})`;
+  }
+  if (calls.length > 0 && !event.response) {
+    const called = [...new Set(calls.map((call) => `${names.of(call.receiver)}.${clean(call.method)}`))].join(" and ");
+    const awaits = step !== "cleanup" && "method" in step ? " up to its await" : ", up to its next await";
+    return `${what}${awaits}, which sends a call of ${called}. That is a commit point: what it did so far is final.`;
+  }
+  const acts = calls.map((call) => `sends a call of ${names.of(call.receiver)}.${clean(call.method)}`);
+  if (event.response) acts.push("reply" in event.response ? "replies" : "rejects the call");
+  const done = acts.length ? `, ${acts.join(" and ")}` : "";
+  return `${what}${done}; the message ends normally. That is a commit point: what it did is final.`;
+}
+
+/** Who does what. @param {Event} event @param {Names} names @param {Map<string, string>} methods */
+function deed(event, names, methods) {
+  const here = capital(names.of(event.canister));
+  const { step } = event;
+  const context = contextOf(event);
+  if (step === "cleanup") return `${here} then cleans up what the method held`;
+  if ("method" in step) {
+    methods.set(context, step.method.name);
+    return `${here} runs ${clean(step.method.name)}`;
+  }
+  if ("callback" in step) {
+    const { from, method, reject } = step.callback;
+    const answer = reject ? `the reject (code ${reject.code})` : "the reply";
+    const of = methods.get(context);
+    return `${here} goes on${of ? ` with ${clean(of)}` : ""} after the await, with ${answer} of ${names.of(from)}.${clean(method)}`;
+  }
+  if ("system_task" in step) {
+    methods.set(context, taskName(step.system_task));
+    return `${here} runs its ${clean(taskName(step.system_task))}`;
+  }
+  return `${here} runs its ${clean("hook" in step ? step.hook : "")}`;
+}
+
+/** What a user can see now. @param {string[]} before @param {string[]} now @param {string[]} looks @param {Record<string, string>} ids @param {Names} names */
+function seen(before, now, looks, ids, names) {
+  const changes = changedLooks(before, now).map(({ look, before, now }) => {
+    const text = looks[look] ?? "";
+    return `${names.of(lookOwner(text, ids))} ${lookLabel(text)} answers ${plain(now)} now, and ${plain(before)} before`;
+  });
+  return changes.length ? [`${capital(changes.join("; "))}.`] : [];
+}
+
+/** What users get. @param {ToldStep} step @param {Names} names */
+function answered(step, names) {
+  return step.answers.map(({ message, text }) => {
+    const caller = step.events.find((event) => event.answered.includes(message))?.caller;
+    const who = capital(caller ? names.of(caller) : "the user");
+    if (/^reject/.test(text)) return `${who} gets a ${names.in(text).split("\n")[0]}.`;
+    const isErr = /^\(?\s*variant\s*\{\s*"?Err\b/.test(text);
+    return `${who} gets the reply ${plain(text)}.${isErr ? " An Err is a reply like any other: it undoes nothing." : ""}`;
+  });
+}
+
+/** @param {string} text */
+function capital(text) {
+  // The name of a canister stays as it is.
+  return /^(the|a|an|nothing|in|user)\b/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+}
+
+/** What can be done next, in a sentence; `again` if the last step can be tried again with a trap.
+ * @param {Told} told
+ * @returns {{ text: string, again: string | null }} */
+export function hint(told) {
+  const { steps, waiting, wait } = told;
+  const delivered = steps.filter((step) => step.message && !callOf(step.step));
+  const last = steps.at(-1);
+  if (waiting.some((one) => one.ways.includes("deliver"))) {
+    return { text: delivered.length === 0 ? "Click the message at the foot of its lane to deliver it." : "Deliver what waits, in any order you like.", again: null };
+  }
+  if (wait) return { text: "Nothing can be delivered now. Let time pass.", again: null };
+  if (steps.length === 0) return { text: "Make a call.", again: null };
+  const trapped = steps.some((step) => step.events.some((event) => event.ending !== "committed"));
+  if (!trapped && last?.message?.kind === "response" && last.step.startsWith("deliver ")) {
+    return { text: "All is done, and nothing was undone. What if the last message had trapped?", again: last.step.replace(/^deliver/, "trap") };
+  }
+  return { text: "Make another call, or go back and try another order.", again: null };
+}
