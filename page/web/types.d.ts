@@ -60,6 +60,8 @@ export type ToldStep = {
 };
 
 export type Told = {
+  /** What to call the users that make calls, by their principals. */
+  users: Record<string, string>;
   looks: string[];
   steps: ToldStep[];
   fault: string | null;
@@ -87,7 +89,6 @@ export type Scene = {
 
 export type Wanted = {
   properties: string[];
-  show: string[];
   faults: string[];
   max_faults: number | null;
   limit: number | null;
@@ -95,7 +96,9 @@ export type Wanted = {
 export type Progress = { faults: number; deliveries: number };
 export type Seen = { answers: (string | null)[]; looks: string[]; traps: number };
 export type Orders = { number: number; more: boolean };
+export type Call = { user: string; canister: string; method: string; argument: string };
 export type Report = {
+  looks: Call[];
   orders: Orders;
   runs: number;
   deliveries: number;
@@ -107,6 +110,8 @@ export type Report = {
   never: string[];
 };
 export type Found = {
+  /** All of it, as the command tells it. */
+  text: string;
   report: Report;
   sentences: string[];
   stories: { failures: string[][]; nearest: (string[] | null)[]; outcomes: string[][] };

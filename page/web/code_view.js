@@ -1,0 +1,87 @@
+/** The code beside the picture: the function that ran, with the lines of this message marked. */
+
+/** @import { Event } from "./types.js" */
+/** @import { Piece, Source } from "./code.js" */
+/** @import { Page } from "./page.js" */
+
+import { find, piece, read } from "./code.js";
+import { html } from "./dom.js";
+import { contextOf, methodsOf } from "./names.js";
+
+/** @typedef {{ name: string, file: string, source: Source }} Known */
+
+export class CodeView {
+  /** @type {Map<string, Promise<Known>>} */
+  #sources = new Map();
+  #turn = 0;
+
+  /** @param {Page} page @param {HTMLElement} root */
+  constructor(page, root) {
+    this.page = page;
+    this.root = root;
+  }
+
+  render() {
+    const turn = ++this.#turn;
+    void this.#content().then((content) => {
+      if (turn === this.#turn) this.root.replaceChildren(...content);
+    });
+  }
+
+  /** @returns {Promise<(Node)[]>} */
+  async #content() {
+    const { told, scene } = this.page;
+    if (!scene || this.page.elsewhere) return [];
+    const events = told.steps.flatMap((step) => step.events);
+    const last = told.steps.findLast((step) => step.events.length > 0 || step.message)?.events ?? [];
+    // What the step ran, and in cleanup what was cleaned up.
+    for (const event of last) {
+      const known = await this.#source(event.canister);
+      const ran = known && piece(known.source, events, event, methodsOf(events).get(contextOf(event)));
+      if (known && ran) return draw(known, ran, event);
+    }
+    const waiting = told.waiting.find(({ message }) => message.kind === "ingress" || message.kind === "request");
+    const known = waiting && last.length === 0 ? await this.#source(waiting.message.to) : null;
+    const func = known && waiting ? find(known.source, waiting.message.method) : null;
+    if (known && func) return draw(known, { func, first: -1, last: -1, known: true }, null);
+    return [html("p", { class: "note" }, "The code of what runs stands here, where there is some.")];
+  }
+
+  /** @param {string} id */
+  async #source(id) {
+    const canister = this.page.scene?.canisters.find(({ name }) => this.page.ids[name] === id);
+    if (!canister?.source) return null;
+    const path = canister.source;
+    const known = this.#sources.get(path);
+    const loading = known ?? fetch(path).then(async (answer) => ({ name: canister.name, file: path.split("/").at(-1) ?? path, source: read(answer.ok ? await answer.text() : "") }));
+    this.#sources.set(path, loading);
+    return loading.catch(() => null);
+  }
+}
+
+/** @param {Known} known @param {Piece} ran @param {Event | null} event nothing if it has not run yet */
+function draw({ name, source }, { func, first, last, known }, event) {
+  const undone = event !== null && event.ending !== "committed";
+  const lines = [];
+  for (let line = func.first; line <= func.last; line++) {
+    const text = source.lines[line] ?? "";
+    const marked = line >= first && line <= last;
+    const comment = commentAt(source, line);
+    const kind = marked ? (undone ? "ran struck" : "ran") : "";
+    lines.push(html("span", { class: `row ${kind}` }, text.slice(0, comment), html("i", {}, text.slice(comment)), "\n"));
+  }
+  const what = event === null ? "It waits to run." : undone ? "The marked lines ran, and were undone." : "The marked lines ran: up to the commit point.";
+  const unsure = "Which part of it ran can't be told from the text: awaits in loops or in other functions. All of it is marked.";
+  return [html("h2", {}, name), html("p", { class: "note" }, known ? what : unsure), html("pre", { tabindex: "0", "aria-label": `Code in ${name}` }, html("code", {}, ...lines))];
+}
+
+/** Where a line's comment begins. @param {Source} source @param {number} line */
+function commentAt(source, line) {
+  const text = source.lines[line] ?? "";
+  const start = source.starts[line] ?? 0;
+  for (let place = text.indexOf("//"); place >= 0; place = text.indexOf("//", place + 1)) {
+    // In a text in quotes these are blank, too, but a quote stands before them.
+    if (source.code.slice(start + place, start + text.length).trim() === "" && !text.slice(place).includes('"')) return place;
+  }
+  return text.length;
+}
