@@ -50,7 +50,7 @@ export class CallPanel {
     const sorted = [...methods.filter(({ kind }) => kind === "update"), ...methods.filter(({ kind }) => kind !== "update")];
     this.#method.replaceChildren(...sorted.map(({ name, kind }) => new Option(clean(name) + (kind === "update" ? "" : " (query)"), name)));
     // What the scene begins with is what a reader looks for.
-    const start = this.page.scene?.start.join(" ") ?? "";
+    const start = this.page.scene?.stories[0]?.steps.join(" ") ?? "";
     const first = sorted.find(({ name }) => start.includes(` ${name} `));
     if (first) this.#method.value = first.name;
     this.#argument();

@@ -8,11 +8,11 @@ import { find, piece, read } from "./code.js";
 import { html } from "./dom.js";
 import { contextOf, methodsOf } from "./names.js";
 
-/** @typedef {{ name: string, file: string, source: Source }} Known */
+/** @typedef {{ name: string, sources: Source[] }} Known a canister and the files with its code */
 
 export class CodeView {
-  /** @type {Map<string, Promise<Known>>} */
-  #sources = new Map();
+  /** @type {Map<string, Promise<Source>>} */
+  #files = new Map();
   #turn = 0;
 
   /** @param {Page} page @param {HTMLElement} root */
@@ -34,33 +34,42 @@ export class CodeView {
     if (!scene || this.page.elsewhere) return [];
     const events = told.steps.flatMap((step) => step.events);
     const last = told.steps.findLast((step) => step.events.length > 0 || step.message)?.events ?? [];
-    // What the step ran, and in cleanup what was cleaned up.
+    // What the step ran; after a trap that is what was undone.
     for (const event of last) {
-      const known = await this.#source(event.canister);
-      const ran = known && piece(known.source, events, event, methodsOf(events).get(contextOf(event)));
-      if (known && ran) return draw(known, ran, event);
+      const known = await this.#known(event.canister);
+      for (const source of known?.sources ?? []) {
+        const ran = piece(source, events, event, methodsOf(events).get(contextOf(event)));
+        if (known && ran) return draw(known.name, source, ran, event);
+      }
     }
     const waiting = told.waiting.find(({ message }) => message.kind === "ingress" || message.kind === "request");
-    const known = waiting && last.length === 0 ? await this.#source(waiting.message.to) : null;
-    const func = known && waiting ? find(known.source, waiting.message.method) : null;
-    if (known && func) return draw(known, { func, first: -1, last: -1, known: true }, null);
+    const known = waiting && last.length === 0 ? await this.#known(waiting.message.to) : null;
+    for (const source of known?.sources ?? []) {
+      const func = waiting && find(source, waiting.message.method);
+      if (known && func) return draw(known.name, source, { func, first: -1, last: -1, known: true }, null);
+    }
     return [html("p", { class: "note" }, "The code of what runs stands here, where there is some.")];
   }
 
-  /** @param {string} id */
-  async #source(id) {
+  /** @param {string} id @returns {Promise<Known | null>} */
+  async #known(id) {
     const canister = this.page.scene?.canisters.find(({ name }) => this.page.ids[name] === id);
-    if (!canister?.source) return null;
-    const path = canister.source;
-    const known = this.#sources.get(path);
-    const loading = known ?? fetch(path).then(async (answer) => ({ name: canister.name, file: path.split("/").at(-1) ?? path, source: read(answer.ok ? await answer.text() : "") }));
-    this.#sources.set(path, loading);
-    return loading.catch(() => null);
+    if (!canister) return null;
+    return { name: canister.name, sources: await Promise.all(canister.source.map((path) => this.#file(path))) };
+  }
+
+  /** @param {string} path */
+  #file(path) {
+    const known = this.#files.get(path);
+    if (known) return known;
+    const loading = fetch(path).then(async (answer) => read(answer.ok ? await answer.text() : ""));
+    this.#files.set(path, loading);
+    return loading;
   }
 }
 
-/** @param {Known} known @param {Piece} ran @param {Event | null} event nothing if it has not run yet */
-function draw({ name, source }, { func, first, last, known }, event) {
+/** @param {string} name @param {Source} source @param {Piece} ran @param {Event | null} event nothing if it has not run yet */
+function draw(name, source, { func, first, last, known }, event) {
   const undone = event !== null && event.ending !== "committed";
   const lines = [];
   for (let line = func.first; line <= func.last; line++) {
@@ -68,7 +77,8 @@ function draw({ name, source }, { func, first, last, known }, event) {
     const marked = line >= first && line <= last;
     const comment = commentAt(source, line);
     const kind = marked ? (undone ? "ran struck" : "ran") : "";
-    lines.push(html("span", { class: `row ${kind}` }, text.slice(0, comment), html("i", {}, text.slice(comment)), "\n"));
+    const indent = text.length - text.trimStart().length;
+    lines.push(html("span", { class: `row ${kind}` }, text.slice(0, indent), html("span", {}, text.slice(indent, comment), html("i", {}, text.slice(Math.max(indent, comment)))), "\n"));
   }
   const what = event === null ? "It waits to run." : undone ? "The marked lines ran, and were undone." : "The marked lines ran: up to the commit point.";
   const unsure = "Which part of it ran can't be told from the text: awaits in loops or in other functions. All of it is marked.";

@@ -22,7 +22,7 @@ export class ExplorePanel {
   /** @type {AbortController | null} */
   #ended = null;
   /** @type {unknown} */
-  #scene = undefined;
+  #beginning = null;
 
   /** @param {Page} page @param {HTMLElement} root */
   constructor(page, root) {
@@ -34,10 +34,10 @@ export class ExplorePanel {
   }
 
   render() {
-    const { scene } = this.page;
-    if (scene !== this.#scene) {
-      this.#scene = scene;
-      this.#properties.value = (scene?.properties ?? []).join("\n");
+    const { beginning } = this.page;
+    if (beginning && beginning !== this.#beginning) {
+      this.#beginning = beginning;
+      this.#properties.value = beginning.properties.join("\n");
       this.#found.replaceChildren();
     }
     const calls = this.#steps().filter((_, place, steps) => steps.slice(place).every((step) => callOf(step)));
@@ -66,7 +66,7 @@ export class ExplorePanel {
       limit: null,
     };
     const story = { steps: this.#steps(), looks: this.page.looks, names: this.page.ids };
-    this.#begin(true);
+    this.#wait(true);
     this.#found.replaceChildren();
     try {
       const found = await this.page.source.explore(story, wanted, ({ deliveries }) => (this.#progress.textContent = `${deliveries.toLocaleString("en")} messages delivered …`), signal);
@@ -75,12 +75,12 @@ export class ExplorePanel {
       this.#progress.textContent = signal.aborted ? "It was cancelled." : error instanceof Error ? error.message : String(error);
     } finally {
       this.#ended = null;
-      this.#begin(false);
+      this.#wait(false);
     }
   }
 
   /** @param {boolean} isUnderWay */
-  #begin(isUnderWay) {
+  #wait(isUnderWay) {
     this.#go.disabled = isUnderWay;
     this.#cancel.hidden = !isUnderWay;
     if (isUnderWay) this.#progress.textContent = "It begins …";

@@ -8,9 +8,9 @@ import { contextOf, taskName } from "./names.js";
 import { clean } from "./text.js";
 
 /** What was executed, in a few words. `methods` remembers which method each call context began with.
- * @param {Event} event @param {Names} names @param {Map<string, string>} methods
+ * @param {Event} event @param {Map<string, string>} methods
  * @returns {string[]} */
-function titleOf(event, names, methods) {
+function titleOf(event, methods) {
   const { step } = event;
   const context = contextOf(event);
   if (step === "cleanup") return ["cleanup"];
@@ -45,7 +45,7 @@ const MADE = /** @type {Record<string, string>} */ ({
 export function boxOf(event, way, names, methods, isFirst) {
   const { ending } = event;
   const undone = ending !== "committed";
-  const title = titleOf(event, names, methods);
+  const title = titleOf(event, methods);
   /** @type {Line[]} */
   const lines = [];
   const made = isFirst ? MADE[way] : undefined;
@@ -57,8 +57,8 @@ export function boxOf(event, way, names, methods, isFirst) {
     const { code, message } = event.response.reject;
     lines.push({ text: `rejects with code ${code}: ${names.in(reason(message))}`, kind: "why", struck: undone });
   }
-  if (undone) lines.push({ text: `trap: ${names.in(reason(ending.undone.message))}`, kind: "why", struck: false });
   if (made && !isSystem) lines.push({ text: made, kind: "tag", struck: false });
+  if (undone && !(made && way === "trap")) lines.push({ text: `trap: ${names.in(reason(ending.undone.message))}`, kind: "why", struck: false });
   if (isSystem) return { title, lines, ending: "system", foot: "" };
   return { title, lines, ending: undone ? "undone" : "commit", foot: undone ? "all of this is undone" : "commit point" };
 }

@@ -151,7 +151,7 @@ class Builder {
   box(key, step, what) {
     const place = this.lanes.get(key) ?? 0;
     const lane = /** @type {Lane} */ (this.layout.lanes[place]);
-    const small = this.layout.narrow ? 6.3 : 6.6;
+    const small = this.layout.narrow ? 6 : 6.6;
     const most = Math.floor((lane.width - 16) / small);
     const title = what.title.flatMap((text) => wrap(text, Math.floor((lane.width - 16) / (small + 0.7)), 2));
     const lines = what.lines.flatMap((line) => wrap(line.text, most, line.kind === "why" ? 3 : 2).map((text) => ({ ...line, text })));
@@ -203,8 +203,9 @@ class Builder {
     const isResponse = name.startsWith("response ");
     const reject = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback.reject : null;
     const other = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback.from : user || (event?.caller ?? "");
+    // Of what was sent before the beginning only the sender is known.
     const sender = this.lanes.get(other);
-    const from = this.sent.get(name) ?? (sender === undefined || /^[a-z_]+ /.test(name) === false ? undefined : { lane: sender, y });
+    const from = this.sent.get(name) ?? (sender === undefined ? undefined : { lane: sender, y });
     if (!from || (from.y === y && from.lane === target)) return;
     const kind = reject ? "reject" : isResponse ? "reply" : "request";
     const label = reject ? `reject ${reject.code}` : isResponse ? (state === "arrived" ? "reply" : "answer") : "";
@@ -227,7 +228,7 @@ class Builder {
     const from = message && this.sent.get(message.name);
     const target = message && this.lanes.get(message.to);
     this.y += 30;
-    if (!from || target === undefined) return;
+    if (!message || !from || target === undefined) return;
     this.arrow(from, target, this.y - 10, message.kind === "response" ? "reply" : "request", "lost", "lost");
     const arrow = this.layout.arrows.at(-1);
     if (arrow) arrow.x2 = (arrow.x1 + arrow.x2) / 2;
@@ -248,7 +249,9 @@ class Builder {
       depth.set(place, (depth.get(place) ?? 0) + 1);
       const most = Math.max(6, Math.floor((lane.width - 20) / (this.layout.narrow ? 6.3 : 6.6)));
       const cut = (/** @type {string} */ said) => wrap(said, Math.max(4, Math.floor(most / (before ? 3 : 2))), 1)[0] ?? "";
-      this.layout.chips.push({ x: lane.x, y, width: lane.width, label: cut(lookLabel(text)), before: before && cut(plain(before)), now: cut(plain(now)) });
+      const [label, from, to] = [cut(lookLabel(text)), before && cut(plain(before)), cut(plain(now))];
+      const letters = label.length + to.length + (from ? from.length + 3 : 0) + 3;
+      this.layout.chips.push({ x: lane.x, y, width: Math.min(lane.width, letters * 6.8 + 14), label, before: from, now: to });
       bottom = Math.max(bottom, y + CHIP);
     }
     this.y = Math.max(this.y, bottom);

@@ -5,7 +5,7 @@
 import { button, byId } from "./dom.js";
 import { layOut } from "./layout.js";
 import { List } from "./list.js";
-import { callOf, Names } from "./names.js";
+import { Names } from "./names.js";
 import { Picture } from "./picture.js";
 import { andThen, fromAddress, toAddress } from "./story.js";
 import { Feet } from "./waiting.js";
@@ -46,7 +46,7 @@ export class Page {
   #connect() {
     byId("back").onclick = () => void this.go(this.story.at - 1);
     byId("forward").onclick = () => void this.go(this.story.at + 1);
-    byId("again").onclick = () => void this.show({ ...this.story, at: Math.min(this.scene?.start.length ?? 0, this.story.steps.length) });
+    byId("again").onclick = () => void this.go(this.#beginning());
     for (const [id, list] of /** @type {const} */ ([["as-picture", false], ["as-list", true]])) {
       byId(id).onclick = () => {
         document.body.classList.toggle("list", list);
@@ -67,15 +67,25 @@ export class Page {
     stories.onchange = () => {
       const story = this.scene?.stories[Number(stories.value)];
       if (!story) return;
-      // What is called is seen at once; what comes of it is stepped through.
-      const calls = story.steps.findIndex((step) => !callOf(step));
-      void this.show({ ...this.story, steps: story.steps, at: calls < 0 ? story.steps.length : calls, kept: null }, true);
+      void this.show({ ...this.story, steps: story.steps, at: story.steps.length, kept: null }, true);
     };
   }
 
   /** The queries that are watched. */
   get looks() {
     return this.story.looks ?? this.scene?.looks ?? [];
+  }
+
+  /** The beginning that the story has, of those that the scene offers. */
+  get beginning() {
+    const { steps } = this.story;
+    const mine = (this.scene?.stories ?? []).filter((story) => story.steps.every((step, place) => steps[place] === step));
+    return mine.toSorted((one, other) => other.steps.length - one.steps.length)[0] ?? null;
+  }
+
+  /** Where the reader began. */
+  #beginning() {
+    return this.beginning?.steps.length ?? 0;
   }
 
   /** The canisters' ids by their names. */
@@ -116,7 +126,7 @@ export class Page {
     }
     const story = read?.told ?? this.story;
     const isBare = !read || (story.steps.length === 0 && !/[&#](step|at|look)=/.test(address));
-    const start = isBare ? (scene?.start ?? []) : story.steps;
+    const start = isBare ? (scene?.stories[0]?.steps ?? []) : story.steps;
     const opened = { ...story, scene: scene?.name ?? null, steps: start, at: isBare ? start.length : story.at };
     await this.show(read ? opened : { ...opened, names: {}, looks: null, kept: null }, isNew);
     if (fault) this.fail(fault);
@@ -131,7 +141,7 @@ export class Page {
     this.canisters = await this.source.canisters();
     /** @type {HTMLSelectElement} */
     const stories = byId("story");
-    stories.replaceChildren(new Option("choose one …", ""), ...(scene?.stories ?? []).map(({ title }, place) => new Option(title, String(place))));
+    stories.replaceChildren(new Option("another one", "-1"), ...(scene?.stories ?? []).map(({ title }, place) => new Option(title, String(place))));
     byId("story-choice").hidden = !scene?.stories.length;
     if (scene) /** @type {HTMLSelectElement} */ (byId("scene")).value = scene.name;
   }
@@ -212,7 +222,12 @@ export class Page {
     byId("where").textContent = `step ${story.at} of ${story.steps.length}`;
     set("back", story.at === 0);
     set("forward", story.at >= story.steps.length);
-    set("again", story.at === Math.min(this.scene?.start.length ?? 0, story.steps.length));
+    set("again", story.at === this.#beginning());
+    this.#chooseBeginning();
+  }
+
+  #chooseBeginning() {
+    /** @type {HTMLSelectElement} */ (byId("story")).value = String(this.scene?.stories.findIndex((one) => one === this.beginning) ?? "");
   }
 
   /** @param {Told} told @param {string[]} looks @param {number | null} [differs] */

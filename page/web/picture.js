@@ -129,12 +129,12 @@ function drawArrow({ x1, y1, x2, y2, kind, state, loop }, id) {
 
 /** @param {Arrow} arrow @param {boolean} narrow */
 function drawLabel({ x1, y1, x2, y2, kind, state, label, loop }, narrow) {
-  // On a long way it stands near the end, where it arrives.
-  const near = Math.abs(y2 - y1) > 80;
-  const x = loop ? x1 + 44 : near ? x2 + (x1 - x2) * 0.45 : (x1 + x2) / 2;
-  const y = near ? y2 - 10 : (y1 + y2) / 2 - 8;
   if (narrow && state !== "lost") return svg("g");
-  return svg("text", { class: `label ${state === "lost" ? "lost" : kind}`, x, y: state === "lost" ? y2 + 18 : y }, label);
+  if (state === "lost") return svg("text", { class: "label lost", x: x2, y: y2 + 18, "text-anchor": "middle" }, label);
+  // On a long way it stands near the end, where it arrives; always above the line.
+  const share = Math.abs(y2 - y1) > 80 ? 0.5 : 0.42;
+  const [x, y] = loop ? [x1 + 36, (y1 + y2) / 2 + 4] : [x2 + (x1 - x2) * share, y2 + (y1 - y2) * Math.min(share, 40 / Math.abs(y2 - y1 || 1)) - 4];
+  return svg("text", { class: `label ${kind}`, x: x2 < x1 && !loop ? x - 4 : x + 4, y, "text-anchor": x2 < x1 && !loop ? "end" : "start" }, label);
 }
 
 /** @param {Box} box @param {string} id @param {boolean} isLast @param {boolean} narrow @param {((step: number) => void)} [onStep] */
@@ -165,7 +165,7 @@ function drawBox(box, id, isLast, narrow, onStep) {
 
 /** @param {Chip} chip */
 function drawChip({ x, y, width, label, before, now }) {
-  const text = svg("text", { x: x + 9, y: y + 14 }, svg("tspan", {}, `${label}  `));
+  const text = svg("text", { x: x + 9, y: y + 14 }, svg("tspan", {}, `${label}: `));
   if (before) text.append(svg("tspan", { class: "before" }, before), svg("tspan", {}, " → "));
   text.append(svg("tspan", { class: "now" }, now));
   return svg("g", { class: "chip" }, svg("rect", { x, y, width, height: 20, rx: 4 }), text);

@@ -37,7 +37,9 @@ export function wrap(text, width, most) {
   let rest = text.replace(/\s+/g, " ").trim();
   while (rest.length > width && lines.length < most - 1) {
     const space = rest.lastIndexOf(" ", width);
-    const end = space > width / 3 ? space : width;
+    // Long names are parted where they have parts.
+    const part = Math.max(...[".", "_", "("].map((sign) => rest.lastIndexOf(sign, width - 1)));
+    const end = space > width / 3 ? space : part > width / 3 ? part + (rest.charAt(part) === "." ? 1 : 0) : width;
     lines.push(rest.slice(0, end).trimEnd());
     rest = rest.slice(end).trimStart();
   }

@@ -79,13 +79,12 @@ export type Canister = { id: string; methods: Method[]; described: boolean };
 export type Scene = {
   name: string;
   title: string;
-  canisters: { name: string; wasm: string; source: string }[];
+  canisters: { name: string; wasm: string; source: string[] }[];
   looks: string[];
-  start: string[];
-  stories: { title: string; steps: string[] }[];
-  /** What explore is asked at first. */
-  properties?: string[];
+  /** What one might begin with; the first is there at the first visit. */
+  stories: Beginning[];
 };
+export type Beginning = { title: string; steps: string[]; properties: string[] };
 
 export type Wanted = {
   properties: string[];

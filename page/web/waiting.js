@@ -37,6 +37,8 @@ export class Feet {
         const mine = waiting.filter(({ message }) => message.to === lane.key);
         const foot = html("div", { class: "foot-of-lane" }, ...mine.map((one) => this.#card(one, names)));
         foot.style.width = `${lane.right - lane.left}px`;
+        foot.style.paddingLeft = `${lane.x - lane.left}px`;
+        foot.style.paddingRight = `${lane.right - lane.x - lane.width}px`;
         return foot;
       }),
     );
@@ -55,7 +57,7 @@ export class Feet {
       disabled: !ways.includes("deliver"),
       "aria-label": ways.length ? `Deliver ${what}, ${whose}` : `${what}, ${whose}: it waits until a message before it is delivered`,
     });
-    deliver.append(html("strong", {}, what), html("span", {}, ways.length ? whose : `${whose}, behind another`));
+    deliver.append(html("strong", {}, what), html("span", {}, ways.length ? whose : `${whose}, behind another`), html("em", {}, ways.includes("deliver") ? "Deliver" : ""));
     const card = html("div", { class: "waiting" }, deliver);
     if (others.length === 0) return card;
     const menu = html("div", { class: "ways", hidden: true }, ...others.map((way) => button(wayText(way, to), () => this.act(`${way} ${id}`), { "data-way": way })));

@@ -17,7 +17,7 @@ export function sentences(told, looks, ids) {
   const methods = new Map();
   return told.steps.map((step, place) => {
     const before = told.steps[place - 1]?.looks ?? told.looks;
-    const said = [...beginning(step, names), ...step.events.map((event) => ofEvent(event, names, methods))];
+    const said = [...beginning(step, names), ...step.events.map((event) => ofEvent(event, step.step.split(" ")[0] ?? "", names, methods))];
     return [...said, ...seen(before, step.looks, looks, ids, names), ...answered(step, names)].join(" ");
   });
 }
@@ -28,7 +28,7 @@ function beginning({ step, message, refused }, names) {
   const [way = ""] = step.split(" ");
   if (call) {
     const made = `${capital(userName(call.user))} ${callText(call, names)}.`;
-    return [refused ? `${made} It is not taken in: ${names.in(refused)}.` : `${made} The message waits for ${names.of(call.canister)}; it has not run yet.`];
+    return [refused ? `${made} It is not taken in: ${names.in(refused)}.` : `${made} The message waits; it has not run yet.`];
   }
   if (["late", "wait", "clock"].includes(way)) return [`${capital(clockText(step))}.`];
   if (!message) return [];
@@ -44,59 +44,57 @@ function beginning({ step, message, refused }, names) {
   return [];
 }
 
-/** @param {Event} event @param {Names} names @param {Map<string, string>} methods */
-function ofEvent(event, names, methods) {
+/** @param {Event} event @param {string} way @param {Names} names @param {Map<string, string>} methods */
+function ofEvent(event, way, names, methods) {
   const here = names.of(event.canister);
-  const { step, ending, calls } = event;
-  if (step !== "cleanup" && "answered_by_system" in step) {
-    return `The system answers in place of ${here}: ${clean(step.answered_by_system)} is not executed.`;
+  const { step, ending, calls, response } = event;
+  const undone = ending !== "committed";
+  if (step === "cleanup") {
+    return undone ? `Then ${here} cleans up and traps there, too: that is undone as well.` : `Then ${here} cleans up, and what it does there is kept.`;
   }
-  if (step !== "cleanup" && "management" in step) return `${capital(here)} executes ${clean(step.management)}.`;
+  if ("answered_by_system" in step) return `The system answers in place of ${here}: ${clean(step.answered_by_system)} is not executed.`;
+  if ("management" in step) return `${capital(here)} executes ${clean(step.management)}.`;
   const what = deed(event, names, methods);
-  if (ending !== "committed") {
-    const why = names.in(reason(ending.undone.message));
-    const before = step !== "cleanup" && "callback" in step ? "; what it did before the await stays" : "";
-    return `${what}, and traps: all that this message did is undone${before}. (${why})`;
+  if (undone) {
+    const why = way === "trap" ? "" : ` Its message: ${names.in(reason(ending.undone.message))}`;
+    return `${what}, and traps. That undoes all of this message${"callback" in step ? ", and nothing from before the await" : ""}.${why}`;
   }
-  if (calls.length > 0 && !event.response) {
-    const called = [...new Set(calls.map((call) => `${names.of(call.receiver)}.${clean(call.method)}`))].join(" and ");
-    const awaits = step !== "cleanup" && "method" in step ? " up to its await" : ", up to its next await";
-    return `${what}${awaits}, which sends a call of ${called}. That is a commit point: what it did so far is final.`;
+  const called = [...new Set(calls.map((call) => `${names.of(call.receiver)}.${clean(call.method)}`))].join(" and ");
+  if (called && !response) {
+    return `${what} up to its ${"method" in step ? "" : "next "}await, which calls ${called}. That is a commit point: what it did so far is final.`;
   }
-  const acts = calls.map((call) => `sends a call of ${names.of(call.receiver)}.${clean(call.method)}`);
-  if (event.response) acts.push("reply" in event.response ? "replies" : "rejects the call");
-  const done = acts.length ? `, ${acts.join(" and ")}` : "";
-  return `${what}${done}; the message ends normally. That is a commit point: what it did is final.`;
+  const acts = [called && `calls ${called}`, response && ("reply" in response ? "replies" : "rejects the call")].filter(Boolean);
+  return `${[what, ...acts].join(" and ")}. The message ends normally. That is a commit point: what it did is final.`;
 }
 
 /** Who does what. @param {Event} event @param {Names} names @param {Map<string, string>} methods */
 function deed(event, names, methods) {
-  const here = capital(names.of(event.canister));
+  const here = names.of(event.canister);
   const { step } = event;
   const context = contextOf(event);
-  if (step === "cleanup") return `${here} then cleans up what the method held`;
+  if (step === "cleanup") return "";
   if ("method" in step) {
     methods.set(context, step.method.name);
-    return `${here} runs ${clean(step.method.name)}`;
+    return `${capital(here)} runs ${clean(step.method.name)}`;
   }
   if ("callback" in step) {
     const { from, method, reject } = step.callback;
-    const answer = reject ? `the reject (code ${reject.code})` : "the reply";
+    const answer = reject ? `A reject (code ${reject.code})` : "The reply";
     const of = methods.get(context);
-    return `${here} goes on${of ? ` with ${clean(of)}` : ""} after the await, with ${answer} of ${names.of(from)}.${clean(method)}`;
+    return `${answer} of ${names.of(from)}.${clean(method)} comes: ${here} goes on after the await${of ? ` in ${clean(of)}` : ""}`;
   }
   if ("system_task" in step) {
     methods.set(context, taskName(step.system_task));
-    return `${here} runs its ${clean(taskName(step.system_task))}`;
+    return `${capital(here)} runs its ${clean(taskName(step.system_task))}`;
   }
-  return `${here} runs its ${clean("hook" in step ? step.hook : "")}`;
+  return `${capital(here)} runs its ${clean("hook" in step ? step.hook : "")}`;
 }
 
 /** What a user can see now. @param {string[]} before @param {string[]} now @param {string[]} looks @param {Record<string, string>} ids @param {Names} names */
 function seen(before, now, looks, ids, names) {
   const changes = changedLooks(before, now).map(({ look, before, now }) => {
     const text = looks[look] ?? "";
-    return `${names.of(lookOwner(text, ids))} ${lookLabel(text)} answers ${plain(now)} now, and ${plain(before)} before`;
+    return `${names.of(lookOwner(text, ids))} ${lookLabel(text)} answers ${plain(now)} now (${plain(before)} before)`;
   });
   return changes.length ? [`${capital(changes.join("; "))}.`] : [];
 }
@@ -106,9 +104,9 @@ function answered(step, names) {
   return step.answers.map(({ message, text }) => {
     const caller = step.events.find((event) => event.answered.includes(message))?.caller;
     const who = capital(caller ? names.of(caller) : "the user");
-    if (/^reject/.test(text)) return `${who} gets a ${names.in(text).split("\n")[0]}.`;
+    if (/^reject/.test(text)) return `${who} gets ${names.in(text).split(":")[0]}.`;
     const isErr = /^\(?\s*variant\s*\{\s*"?Err\b/.test(text);
-    return `${who} gets the reply ${plain(text)}.${isErr ? " An Err is a reply like any other: it undoes nothing." : ""}`;
+    return `${who} gets ${plain(text)}.${isErr ? " An Err is a reply like any other: it undoes nothing." : ""}`;
   });
 }
 

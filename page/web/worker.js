@@ -14,14 +14,19 @@ async function start() {
       },
     },
   };
-  const module = await fetch("replica.wasm");
-  if (!module.ok) throw new Error(`replica.wasm: HTTP status ${module.status}`);
-  // A server may not know the type of the file; then it is compiled when all of it is there.
-  const isWasm = module.headers.get("content-type") === "application/wasm";
-  const { instance } = isWasm
-    ? await WebAssembly.instantiateStreaming(module, imports)
-    : await WebAssembly.instantiate(await module.arrayBuffer(), imports);
+  const packed = await fetch("replica.wasm.gz");
+  if (!packed.ok) throw new Error(`replica.wasm.gz: HTTP status ${packed.status}`);
+  const { instance } = await WebAssembly.instantiate(await unpack(await packed.arrayBuffer()), imports);
   return instance.exports;
+}
+
+/** The module. Some servers say of such a file that it is packed for the way, and then the browser has unpacked it.
+ * @param {ArrayBuffer} bytes */
+async function unpack(bytes) {
+  const [first, second] = new Uint8Array(bytes, 0, 2);
+  if (first !== 0x1f || second !== 0x8b) return bytes;
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(unpacked).arrayBuffer();
 }
 
 /** @param {MessageEvent<{ number: number, request: unknown, bytes?: ArrayBuffer }>} message */
