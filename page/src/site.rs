@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
-use wasm_encoder::{CustomSection, Encode, SectionId};
+use wasm_encoder::{CustomSection, Section};
 
 use crate::scenes::{self, Scene};
 
@@ -114,8 +114,8 @@ fn add_section(module: &mut Vec<u8>, name: &str, content: &[u8]) {
         name: name.into(),
         data: content.into(),
     };
-    module.push(SectionId::Custom.into());
-    section.encode(module);
+
+    section.append_to(module);
 }
 
 fn compress(bytes: &[u8]) -> Result<Vec<u8>> {

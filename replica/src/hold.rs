@@ -150,6 +150,19 @@ impl Replica {
         Ok(())
     }
 
+    /// How a message can be delivered now; in no way, if it may not go next.
+    pub fn ways(&self, name: MessageName) -> Vec<Delivery> {
+        let all = [
+            Delivery::Normally,
+            Delivery::Trap,
+            Delivery::Reject,
+            Delivery::Lose,
+        ];
+        let ways = all.into_iter();
+        ways.filter(|how| self.check_message(name, *how).is_ok())
+            .collect()
+    }
+
     /// Whether a message may go next, and can be delivered in this way.
     pub(crate) fn check_message(&self, name: MessageName, how: Delivery) -> Result<(), String> {
         match self.pool.deliverable_message(name) {

@@ -8,6 +8,7 @@ mod call;
 mod control;
 mod effective;
 mod envelope;
+mod events;
 mod explore;
 mod gateway;
 mod json;
@@ -18,6 +19,7 @@ mod server;
 mod shared;
 mod signatures;
 mod status;
+mod story;
 mod tree;
 
 use std::sync::Arc;

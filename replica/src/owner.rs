@@ -15,13 +15,14 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use request::Clock;
 
 pub use node::Node;
 pub use replay::Resumed;
 pub use request::{NewRequest, Request, RequestId, now};
+pub use views::Pulse;
 use views::Views;
 
 use crate::message::Time;
@@ -124,6 +125,11 @@ impl Handle {
     /// The replica's clock, which nobody has to wait for either.
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// Changes whenever something happens, or waits.
+    pub fn pulse(&self) -> watch::Receiver<Pulse> {
+        self.views.pulse()
     }
 
     /// Has the owner do something, and returns what came of it.

@@ -36,6 +36,12 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// How many messages were added so far.
+    #[cfg(feature = "server")]
+    pub(crate) fn sent(&self) -> u64 {
+        self.next.abs_diff(self.first)
+    }
+
     /// Adds a message. A task that waits already is not added again.
     pub fn push(&mut self, message: Message) {
         let place = self.next;

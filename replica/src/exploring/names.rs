@@ -108,7 +108,7 @@ impl Names {
             }
             let known: Vec<&str> = self.known.keys().map(String::as_str).collect();
             return Err(match (&self.project, known.is_empty()) {
-                (None, _) => format!(
+                (None, true) => format!(
                     "'{name}' is no canister's id, and there are no names here: no icp.yaml or \
                      dfx.json in this folder or above it"
                 ),
@@ -116,7 +116,7 @@ impl Names {
                     "'{name}' is no canister's id, and nothing is deployed yet from {}",
                     project.display()
                 ),
-                (Some(_), false) => {
+                (_, false) => {
                     format!(
                         "no canister is called '{name}'; there is {}",
                         known.join(", ")

@@ -72,9 +72,9 @@ impl Teller {
         }
     }
 
-    /// The state that stories begin with.
-    pub fn start(&self) -> &Replica {
-        &self.start
+    /// Who tells what comes after the same state.
+    pub fn fork(&self) -> Self {
+        Teller::new(&self.start)
     }
 
     /// Tells a story. A step that can't be taken ends it, and [`Told::fault`] says why.

@@ -8,9 +8,12 @@
 //! - `GET /local-replica/messages`: the messages that wait.
 //! - `POST /local-replica/deliver` with `{"message": N, "how": "normally"}`: delivers one of them, and
 //!   returns the events that this caused. Other ways are `trap`, `reject` and `lose`: see [`Delivery`].
+//! - `GET /local-replica/events?since=N`: [`events`] as they come.
+//! - `GET /local-replica/interfaces` and `POST /local-replica/story`: see [`story`].
 //! - `POST /local-replica/explore`, `POST /local-replica/replay` and `GET /local-replica/canisters`: see
 //!   [`explore`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -24,10 +27,12 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{self, Access};
 use super::answer::Failure;
+use super::events::{self, since};
 use super::explore;
 use super::gateway;
 use super::json::{json, read};
 use super::shared::Shared;
+use super::story;
 use crate::hold::Delivery;
 use crate::message_name::MessageName;
 use crate::owner::Node;
@@ -37,13 +42,16 @@ use crate::timeline::Event;
 const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
 pub(super) fn router(shared: &Shared) -> Router<Shared> {
+    let places = explore::places();
     Router::new()
         .route("/local-replica/timeline", get(timeline))
         .route("/local-replica/advance_time", post(advance_time))
         .route("/local-replica/messages", get(messages))
         .route("/local-replica/hold", post(hold))
         .route("/local-replica/deliver", post(deliver))
-        .merge(explore::router())
+        .merge(events::router())
+        .merge(explore::router(Arc::clone(&places)))
+        .merge(story::router(places))
         .route_layer(from_fn_with_state(shared.clone(), guard))
 }
 
@@ -88,12 +96,7 @@ async fn timeline(
     State(shared): State<Shared>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    let since = match query.as_deref().unwrap_or("since=0").strip_prefix("since=") {
-        Some(number) => number.parse().map_err(|_| {
-            Failure::bad_request(format!("since is the number of an event, not '{number}'"))
-        })?,
-        None => return Err(Failure::bad_request("the only parameter is since=<number>")),
-    };
+    let since = since(query.as_deref())?;
     let read = move |node: &mut Node| events_since(node, since);
     Ok(json(&shared.owner.with(read).await?))
 }

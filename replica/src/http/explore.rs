@@ -26,7 +26,7 @@ use super::answer::Failure;
 use super::json::{json, read};
 use super::shared::Shared;
 use crate::exploring::Prepared;
-use crate::exploring::wire::{Case, Line, Progress, Replay};
+use crate::exploring::wire::{Case, Line, Replay};
 use crate::owner::Node;
 use crate::replica::Replica;
 
@@ -39,8 +39,12 @@ const PATIENCE: Duration = Duration::from_secs(9 * 60);
 /// How often it says how far it is.
 const PROGRESS: Duration = Duration::from_millis(200);
 
-pub(super) fn router() -> Router<Shared> {
-    let places = Arc::new(Semaphore::new(MAX_EXPLORATIONS));
+/// Places for explorations. Whoever finds none is told so.
+pub(super) fn places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_EXPLORATIONS))
+}
+
+pub(super) fn router(places: Arc<Semaphore>) -> Router<Shared> {
     let explore = move |state, body| explore(state, body, Arc::clone(&places));
     Router::new()
         .route("/local-replica/explore", post(explore))
@@ -66,27 +70,40 @@ async fn explore(
         &body,
         r#"{"together": [{"canister": …, "method": …}, …], …}"#,
     )?;
+    let replica = fork(&shared).await?;
+    let prepared = aside(move || Prepared::new(&replica, &case)).await?;
+    explored(places, move |watch| {
+        let began = Instant::now();
+        let mut report = prepared.run(&mut |progress| watch(&Line::Progress(progress)));
+        report.seconds = began.elapsed().as_secs_f64();
+        Line::Report(Box::new(report))
+    })
+}
+
+/// What an exploration says while it runs, and at last, line by line. It says something through the
+/// function that it is given; where that is false, it is to end.
+pub(super) fn explored<T: Serialize>(
+    places: Arc<Semaphore>,
+    run: impl FnOnce(&mut dyn FnMut(&T) -> bool) -> T + Send + 'static,
+) -> Result<Response, Failure> {
     let Ok(place) = places.try_acquire_owned() else {
         let text = format!("{MAX_EXPLORATIONS} explorations go on already; wait for one to end");
         return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, text));
     };
-    let replica = fork(&shared).await?;
-    let prepared = aside(move || Prepared::new(&replica, &case)).await?;
-    let (lines, mut received) = mpsc::channel::<Bytes>(16);
+    let (lines, received) = mpsc::channel::<Bytes>(16);
     // A program that is told to stop does not wait for this thread.
     let explore = move || {
         let began = Instant::now();
         let mut told = Instant::now();
-        let mut report = prepared.run(&mut |progress: Progress| {
+        let last = run(&mut |now| {
             if told.elapsed() >= PROGRESS {
                 told = Instant::now();
                 // Who reads slowly misses some.
-                let _full = lines.try_send(line(&Line::Progress(progress)));
+                let _full = lines.try_send(line(now));
             }
             !lines.is_closed() && began.elapsed() < PATIENCE
         });
-        report.seconds = began.elapsed().as_secs_f64();
-        let _gone = lines.blocking_send(line(&Line::Report(Box::new(report))));
+        let _gone = lines.blocking_send(line(&last));
         drop(place);
     };
     let begun = thread::Builder::new()
@@ -96,12 +113,17 @@ async fn explore(
         let text = format!("can't start a thread: {error}");
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, text)
     })?;
+    Ok(lines_of(received))
+}
+
+/// An answer that comes line by line.
+pub(super) fn lines_of(mut received: mpsc::Receiver<Bytes>) -> Response {
     let lines = stream::poll_fn(move |context| {
         let line = received.poll_recv(context);
         line.map(|line| line.map(Ok::<Bytes, Infallible>))
     });
     let body = Body::from_stream(lines);
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }
 
 async fn replay(State(shared): State<Shared>, body: Bytes) -> Result<Response, Failure> {
@@ -111,7 +133,7 @@ async fn replay(State(shared): State<Shared>, body: Bytes) -> Result<Response, F
     Ok(json(&replayed))
 }
 
-async fn fork(shared: &Shared) -> Result<Replica, Failure> {
+pub(super) async fn fork(shared: &Shared) -> Result<Replica, Failure> {
     Ok(shared
         .owner
         .with(|node: &mut Node| node.replica.fork())
@@ -119,7 +141,7 @@ async fn fork(shared: &Shared) -> Result<Replica, Failure> {
 }
 
 /// Does something that takes time, on a thread of its own.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = spawn_blocking(work).await;
@@ -127,7 +149,7 @@ async fn aside<T: Send + 'static>(
     done.map_err(failed)?.map_err(Failure::bad_request)
 }
 
-fn line(value: &impl Serialize) -> Bytes {
+pub(super) fn line(value: &impl Serialize) -> Bytes {
     let mut text = serde_json::to_vec(value).unwrap_or_default();
     text.push(b'\n');
     Bytes::from(text)

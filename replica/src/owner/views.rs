@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::node::Node;
 use crate::canister::QueryStatistics;
 use crate::instances::Instances;
 use crate::message::CanisterId;
+use crate::replica::Replica;
 
 /// How many readers work at the same time; more have to wait.
 const READERS: usize = 8;
@@ -23,6 +24,28 @@ pub(super) struct Views {
     /// Where canisters ran for readers before: the next finds them there.
     idle: Mutex<Vec<Instances>>,
     pub(super) places: Semaphore,
+    /// Follows what happens.
+    pulse: watch::Sender<Pulse>,
+}
+
+/// Changes whenever something happens that can be seen on the timeline or among the messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    events: u64,
+    sent: u64,
+    waiting: usize,
+    held: bool,
+}
+
+impl Pulse {
+    fn of(replica: &Replica) -> Self {
+        Pulse {
+            events: replica.timeline.next_number(),
+            sent: replica.pool.sent(),
+            waiting: replica.pool.len(),
+            held: replica.holds_messages(),
+        }
+    }
 }
 
 struct View {
@@ -45,6 +68,7 @@ impl Views {
             present: Mutex::new(view),
             idle: Mutex::default(),
             places: Semaphore::new(READERS),
+            pulse: watch::Sender::new(Pulse::of(&node.replica)),
         }
     }
 
@@ -54,6 +78,11 @@ impl Views {
         node.count_queries(used);
     }
 
+    /// Who sees whenever something happens.
+    pub(super) fn pulse(&self) -> watch::Receiver<Pulse> {
+        self.pulse.subscribe()
+    }
+
     /// Shows the present state.
     pub(super) fn publish(&self, node: &mut Node) {
         // Nobody's query is counted between the two.
@@ -61,6 +90,9 @@ impl Views {
         node.count_queries(std::mem::take(&mut present.used));
         let old = std::mem::replace(&mut present.node, node.fork_to_read());
         drop(present);
+        let now = Pulse::of(&node.replica);
+        self.pulse
+            .send_if_modified(|known| std::mem::replace(known, now) != now);
         // This takes a while where it was the last to have something.
         drop(old);
     }

@@ -8,6 +8,7 @@ mod live;
 mod motoko;
 mod replaying;
 mod stream;
+mod telling;
 
 #[path = "../support/deploying.rs"]
 mod deploying;

@@ -194,3 +194,32 @@ fn events_say_whether_memory_was_changed_and_what_was_called() {
     assert_eq!(events[0].caller, USER);
     assert_eq!(events[2].caller, a);
 }
+
+#[test]
+fn event_names_its_message_what_it_sent_and_whom_it_answered() {
+    let mut world = World::new();
+    let (a, b) = (world.puppet(), world.puppet());
+    let first = world.replica.timeline().next_number();
+    let calling = script().call(call(b, script().reply()).on_reply(script().reply()));
+    world.run(a, calling).unwrap();
+    let events = since(&world, first);
+    let [calls, replies, goes_on] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(calls.sent, [replies.message.unwrap()]);
+    assert_eq!(replies.sent, [goes_on.message.unwrap()]);
+    assert_eq!(goes_on.answered, [calls.message.unwrap()]);
+    assert!(goes_on.sent.is_empty() && calls.answered.is_empty() && replies.answered.is_empty());
+}
+
+#[test]
+fn event_of_a_message_that_trapped_sent_no_call_and_says_whom_its_trap_answers() {
+    let mut world = World::new();
+    let (a, b) = (world.puppet(), world.puppet());
+    let calling = script().call(call(b, script().reply())).trap("boom");
+    world.run(a, calling).unwrap_err();
+    let event = world.last_event();
+    assert!(event.sent.is_empty());
+    assert_eq!(event.calls.len(), 1);
+    assert_eq!(event.answered, [event.message.unwrap()]);
+}
