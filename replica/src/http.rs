@@ -12,6 +12,7 @@ mod events;
 mod explore;
 mod gateway;
 mod json;
+mod page;
 mod query;
 mod read_state;
 mod room;
@@ -69,6 +70,7 @@ pub fn router_with(owner: Handle, access: Access) -> Router {
         .layer(from_fn(limit_body))
         .layer(everybody)
         .merge(controls)
+        .merge(page::router(&shared))
         .fallback_service(gateway.with_state(shared.clone()))
         .layer(from_fn_with_state((room(), MAX_BODY), limit_together))
         .with_state(shared)

@@ -1,6 +1,7 @@
 //! What only a local replica has, beside `/api`: its timeline, and the hand on its clock and its
 //! messages. All answers are JSON. Requests carry no signature: [`Access`] says who may send them.
 //!
+//! - `GET /local-replica/`: the page on which messages are delivered by hand.
 //! - `GET /local-replica/timeline?since=N`: the events from number N on.
 //! - `POST /local-replica/advance_time` with `{"seconds": N}`: moves the replica's clock ahead.
 //! - `POST /local-replica/hold` with `{"hold": true}`: messages wait from now on; `false` lets them

@@ -6,7 +6,7 @@
 //!   story begins with it too. Returns `{"from": N, "told": …}`. The last eight are kept.
 //! - `POST /local-replica/story/explore` with `{"from": N, "story": …, "wanted": …}`: explores the calls
 //!   that the story ends with, as [`Wanted`]. A line of JSON for each [`Line`], as for explorations.
-//! - `POST /local-replica/story/mermaid`, as for a story: returns `{"mermaid": …}`.
+//! - `POST /local-replica/story/mermaid`, as for a story: returns a diagram, as text.
 //!
 //! [`Described`]: crate::exploring::story::Described
 
@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -110,7 +110,7 @@ async fn mermaid(
     let Asked { from, story } = read(&body, r#"{"from": null, "story": {"steps": […]}}"#)?;
     let (_, teller) = beginning(&shared, &kept, from).await?;
     let mermaid = aside(move || lock(&teller).draw(&story)).await?;
-    Ok(json(&json!({ "mermaid": mermaid })))
+    Ok(mermaid.into_response())
 }
 
 async fn explore(
