@@ -34,5 +34,6 @@ mod retries;
 mod rollback;
 #[cfg(feature = "network")]
 mod script;
+mod strangers;
 mod upgrades;
 mod watching;

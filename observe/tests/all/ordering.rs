@@ -171,6 +171,34 @@ fn a_list_has_room_for_a_thousand_entries() {
     }
 }
 
+/// A canister can have so many calls under way to another.
+const MOST_CALLS: u64 = 500;
+
+#[test]
+fn where_500_calls_are_under_way_to_the_callee_the_next_is_not_sent() {
+    let mut stage = stage(&LESSON);
+    open_list(&mut stage).unwrap();
+    stage.hold().unwrap();
+    let method = "append_in_parallel";
+    for _ in 0..MOST_CALLS / 100 {
+        stage.send(stage.caller, method, (100u64,)).unwrap();
+        stage.deliver_call(method).unwrap();
+    }
+    let is_call = |message: &&WaitingMessage| message.kind == Kind::Request;
+    let waiting = stage.waiting().unwrap();
+    assert_eq!(waiting.iter().filter(is_call).count() as u64, MOST_CALLS);
+    for method in APPENDING {
+        let refused = stage.call_alone(stage.caller, method, (1u64,)).unwrap();
+        let Got::ReplyErr(error) = Got::read(&refused) else {
+            panic!("{method} has sent a call");
+        };
+        assert!(error.ends_with("call perform failed"), "{error}");
+    }
+    while stage.deliver_next().unwrap() {}
+    let all: Vec<u64> = (1..=100).cycle().take(500).collect();
+    assert_eq!(entries(&mut stage), Some(all));
+}
+
 #[test]
 fn lists_survive_an_upgrade() {
     let mut stage = stage(&LESSON);
