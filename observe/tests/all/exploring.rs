@@ -75,7 +75,7 @@ fn any_two_faults_leave_exactly_one_transfer() {
 }
 
 #[test]
-fn any_two_faults_leave_exactly_one_increment_also_if_it_is_called_twice_at_once() {
+fn any_two_faults_leave_exactly_one_point_also_if_it_is_called_for_twice_at_once() {
     any_two_faults("retries", 2);
 }
 
