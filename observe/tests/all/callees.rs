@@ -192,7 +192,7 @@ fn a_thousand_strangers_take_no_account_from_who_has_one() {
     assert_eq!(waits(&mut stage, account), Ok(false));
     let answer = ask(&mut stage, "ask_careful", account, NameReply::Honest);
     let name: Result<String, String> = candid::decode_one(&answer.unwrap()).unwrap();
-    assert_eq!(name, Ok("callee".to_owned()));
+    assert_eq!(name, Ok("Isabel".to_owned()));
 }
 
 #[test]
