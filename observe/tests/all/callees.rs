@@ -6,8 +6,8 @@ use crate::support::{observe, stage, text};
 use candid::{CandidType, Deserialize};
 use observe::answer::Got;
 use observe::lessons::callees::LESSON;
-use observe::network::Answer;
 use observe::network::timeline::{Event, Step};
+use observe::network::{Answer, Delivery, Kind, WaitingMessage};
 use observe::stage::Stage;
 
 #[derive(CandidType, Deserialize)]
@@ -108,18 +108,47 @@ fn a_quota_ends_the_decoding_of_a_bomb_after_a_thousandth_of_the_work() {
 }
 
 #[test]
-fn an_account_that_waits_takes_no_other_call_and_so_it_is_after_an_upgrade() {
+fn an_account_that_waits_takes_no_other_call_until_an_upgrade() {
     let mut stage = stage(&LESSON);
     let (stuck, free) = (open(&mut stage), open(&mut stage));
     ask(&mut stage, "ask_trusting", stuck, NameReply::WrongType).unwrap_err();
-    stage.upgrade(stage.caller).unwrap().unwrap();
     assert_eq!(waits(&mut stage, stuck), Ok(true));
     assert_eq!(waits(&mut stage, free), Ok(false));
     for method in ["ask_trusting", "ask_careful"] {
         let answer = ask(&mut stage, method, stuck, NameReply::WrongType);
         assert_eq!(error(&answer), "this account still waits for a reply");
     }
+    stage.upgrade(stage.caller).unwrap().unwrap();
+    let answer = ask(&mut stage, "ask_careful", stuck, NameReply::Honest);
+    answer.unwrap();
+    assert_eq!(waits(&mut stage, stuck), Ok(false));
     assert!(![stuck, free].contains(&open(&mut stage)));
+}
+
+#[test]
+fn neither_a_trap_nor_an_upgrade_leaves_an_account_of_the_careful_waiting() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    for upgraded in [false, true] {
+        stage.hold().unwrap();
+        let arguments = (account, NameReply::Honest);
+        let method = "ask_careful";
+        let sent = stage.send(stage.caller, method, arguments).unwrap();
+        stage.deliver_call(method).unwrap();
+        stage.deliver_call("name").unwrap();
+        let how = match upgraded {
+            true => {
+                stage.upgrade(stage.caller).unwrap().unwrap();
+                Delivery::Normally
+            }
+            false => Delivery::Trap,
+        };
+        let is_answer = |message: &WaitingMessage| message.kind == Kind::Response;
+        stage.deliver(is_answer, how).unwrap();
+        stage.release().unwrap();
+        stage.answer(&sent).unwrap().unwrap_err();
+        assert_eq!(waits(&mut stage, account), Ok(false));
+    }
 }
 
 #[test]
