@@ -74,7 +74,7 @@ struct Done(BTreeMap<PointId, u64>);
 impl Done {
     /// Adds a point, unless it was added before. Returns the result in both cases.
     fn once(&mut self, now: u64, id: PointId, add: impl FnOnce() -> u64) -> Result<u64, Refusal> {
-        // What is refused as too old is what is forgotten: no id is done again after it was forgotten.
+        // It refuses what it may have forgotten, so no id is done twice.
         if id.is_too_old(now) {
             return Err(Refusal::TooOld);
         }

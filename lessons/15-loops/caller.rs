@@ -52,7 +52,7 @@ fn get_confirmed() -> u64 {
     CONFIRMED.with_borrow(|confirmed| *confirmed)
 }
 
-/// What the callee has confirmed is counted.
+/// Counts an order, if the callee has confirmed it.
 fn count(confirmed: Result<(), String>) -> Result<(), String> {
     confirmed?;
     CONFIRMED.with_borrow_mut(|confirmed| *confirmed += 1);
@@ -85,7 +85,7 @@ async fn order_in_circle() -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     count(read(&response))
-    // COMMIT POINT: `order` is dropped, and the user free. It never comes to that.
+    // COMMIT POINT: `order` is dropped, and the user is free. This is never reached.
 }
 
 /// The right way: tells the callee all that it has to know, so that it need not ask. No circle.
@@ -101,7 +101,7 @@ async fn order() -> Result<(), String> {
 }
 
 /// The next best, where a circle can't be avoided: one wait in it is bounded, and the circle ends
-/// there. Whether the order is confirmed nobody knows then.
+/// there. Then nobody knows whether the order is confirmed.
 #[update(guard = "by_controller")]
 async fn order_with_deadline() -> Result<(), String> {
     let order = Order::begin()?;
