@@ -8,7 +8,7 @@ use observe::answer::Got;
 use observe::lessons::callees::LESSON;
 use observe::network::timeline::{Event, Step};
 use observe::network::{Answer, Delivery, Kind, WaitingMessage};
-use observe::stage::Stage;
+use observe::stage::{Stage, decode};
 
 #[derive(CandidType, Deserialize)]
 enum NameReply {
@@ -238,6 +238,17 @@ fn a_callee_that_never_gives_its_name_keeps_no_account_of_the_careful() {
     assert_eq!(waits(&mut stage, account), Ok(false));
     let error = error(&stage.answer(&sent).unwrap());
     assert!(error.contains("rejected: 6"), "{error}");
+}
+
+#[test]
+fn a_bomb_is_read_here_within_limits_too() {
+    let mut stage = stage(&LESSON);
+    let answer = stage
+        .call(stage.callee, "name", (NameReply::Bomb,))
+        .unwrap();
+    assert_eq!(Got::read(&answer), Got::ReplyOther);
+    let read: anyhow::Result<String> = decode("name", &answer);
+    read.unwrap_err();
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod cycles;
 #[cfg(feature = "network")]
 mod deployment;
 mod exploring;
+mod hostile;
 mod imports;
 mod interfaces;
 mod interleaving;
