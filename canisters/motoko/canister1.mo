@@ -201,7 +201,7 @@ persistent actor Canister1 {
     };
   };
 
-  /// The mistake: a `finally` that can trap. What cleanup did is then lost: were this a lock, it
+  /// The mistake: a `finally` that can trap. It undoes what cleanup did: if this were a lock, it
   /// would stay locked. The right way is the method above: a `finally` that cannot trap.
   public func increment_both_then_trap_in_cleanup_too() : async () {
     try {

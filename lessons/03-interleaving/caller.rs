@@ -282,8 +282,8 @@ async fn settle(account: u64) -> Result<(), String> {
 // ---- Without a guard during the await ------------------------------------------------------
 
 /// The right way if you can: charge in the message that checks. Then nobody sees an account that is
-/// checked and not charged, and no later trap undoes the charge. The guard is only a question whether
-/// another method holds it: that one has checked, and is about to spend the same money.
+/// checked and not charged, and no later trap undoes the charge. The guard only finds out whether another
+/// method holds it: that one has checked, and is about to spend the same money.
 ///
 /// If the payout fails, the account stays charged here. See the lesson `refund`.
 #[update]

@@ -88,7 +88,7 @@ struct Seats {
     sold: u64,
 }
 
-/// What a commit came to.
+/// The result of a commit.
 #[derive(CandidType)]
 enum Commit {
     /// The seat is sold to the holder: now, or by an earlier commit.

@@ -1,8 +1,8 @@
-//! The callee of the lesson `retries`: accounts that can be incremented, without an id and with
-//! one.
+//! The callee of the lesson `retries`: the points that a shop's customers collect, added without an
+//! id and with one.
 //!
-//! With an id, an increment is done once, however often it is asked for: its id is remembered with
-//! its result. Memory is finite, so ids are remembered for a bounded time, and only so many of them.
+//! With an id, a point is added once, however often it is asked for: its id is remembered with its
+//! result. Memory is finite, so ids are remembered for a bounded time, and only so many of them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,22 +28,22 @@ const CAPACITY: usize = 100;
 /// How many accounts one owner may have.
 const MOST_EACH: usize = 100;
 
-/// What a caller calls one increment. The earlier id is the smaller one.
+/// What a caller calls one point. The earlier id is the smaller one.
 #[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-struct IncrementId {
+struct PointId {
     /// When the caller chose it, in nanoseconds since 1970-01-01.
     created: u64,
     /// Tells it from others of the same time.
     number: u64,
 }
 
-impl IncrementId {
+impl PointId {
     fn is_too_old(&self, now: u64) -> bool {
         self.created.saturating_add(WINDOW) < now
     }
 }
 
-/// Why an increment was not done. In each case nothing happened.
+/// Why a point was not added. In each case nothing happened.
 #[derive(CandidType, Debug, PartialEq, Eq)]
 enum Refusal {
     /// There is no such account of this user's, or it is not for this caller.
@@ -56,30 +56,25 @@ enum Refusal {
     Full,
 }
 
-/// What is known of an increment.
+/// What is known of a point.
 #[derive(CandidType, Debug, PartialEq, Eq)]
 enum Remembered {
-    /// It was done, with this result.
+    /// It was added, and the account then had so many.
     Done(u64),
-    /// It was not done.
+    /// It was not added.
     NotDone,
     /// It was so long ago that nobody knows, or the account is not yours.
     Forgotten,
 }
 
-/// The increments that were done, from the oldest id on, and their results.
+/// The points that were added, from the oldest id on, and what the account then had.
 #[derive(CandidType, Default, Deserialize)]
-struct Done(BTreeMap<IncrementId, u64>);
+struct Done(BTreeMap<PointId, u64>);
 
 impl Done {
-    /// Does an increment, unless it was done before. Returns its result in both cases.
-    fn once(
-        &mut self,
-        now: u64,
-        id: IncrementId,
-        increment: impl FnOnce() -> u64,
-    ) -> Result<u64, Refusal> {
-        // What is refused as too old is what is forgotten: no id is done again after it was forgotten.
+    /// Adds a point, unless it was added before. Returns the result in both cases.
+    fn once(&mut self, now: u64, id: PointId, add: impl FnOnce() -> u64) -> Result<u64, Refusal> {
+        // It refuses what it may have forgotten, so no id is done twice.
         if id.is_too_old(now) {
             return Err(Refusal::TooOld);
         }
@@ -101,12 +96,12 @@ impl Done {
         if self.0.len() >= CAPACITY {
             return Err(Refusal::Full);
         }
-        let result = increment();
+        let result = add();
         self.0.insert(id, result);
         Ok(result)
     }
 
-    fn look_up(&self, now: u64, id: &IncrementId) -> Remembered {
+    fn look_up(&self, now: u64, id: &PointId) -> Remembered {
         if id.is_too_old(now) {
             return Remembered::Forgotten;
         }
@@ -117,14 +112,14 @@ impl Done {
     }
 }
 
-/// An account, and what was done to it by id: what one account remembers is in no other's way.
+/// A customer's account, and what was added to it by id: what one account remembers is in no other's way.
 #[derive(CandidType, Deserialize)]
 struct Account {
     /// Who opened it.
     owner: Principal,
-    /// The canister that may increment it, when the owner asks it to.
+    /// The shop: the canister that may add points, when the owner asks it to.
     caller: Principal,
-    count: u64,
+    points: u64,
     done: Done,
 }
 
@@ -161,8 +156,8 @@ fn with_account<T>(
     })
 }
 
-/// Opens an account, which counts from 0, and which this canister may increment for its owner.
-/// Returns its number.
+/// Opens an account without points, to which this canister may add some for the owner. Returns its
+/// number.
 #[update]
 fn open(caller: Principal) -> Result<u64, String> {
     let owner = msg_caller();
@@ -177,7 +172,7 @@ fn open(caller: Principal) -> Result<u64, String> {
         let new = Account {
             owner,
             caller,
-            count: 0,
+            points: 0,
             done: Done::default(),
         };
         accounts.insert(account, new)?;
@@ -185,36 +180,36 @@ fn open(caller: Principal) -> Result<u64, String> {
     })
 }
 
-/// How often an account was incremented.
+/// How many points an account has.
 #[query]
-fn count(account: u64) -> Option<u64> {
-    STATE.with_borrow(|state| Some(state.accounts.get(&account)?.count))
+fn points(account: u64) -> Option<u64> {
+    STATE.with_borrow(|state| Some(state.accounts.get(&account)?.points))
 }
 
-/// Increments an account of the user, each time it is called. Returns the new count.
+/// Adds a point to an account of the user, each time it is called. Returns how many there are then.
 #[update]
-fn increment(account: u64, user: Principal) -> Result<u64, Refusal> {
+fn add_point(account: u64, user: Principal) -> Result<u64, Refusal> {
     with_account(account, user, |account| {
-        account.count += 1;
-        account.count
+        account.points += 1;
+        account.points
     })
 }
 
-/// Increments an account of the user once for an id. Returns the count that was new then.
+/// Adds a point to an account of the user once for an id. Returns how many there were then.
 #[update]
-fn increment_once(account: u64, id: IncrementId, user: Principal) -> Result<u64, Refusal> {
-    with_account(account, user, |Account { count, done, .. }| {
+fn add_point_once(account: u64, id: PointId, user: Principal) -> Result<u64, Refusal> {
+    with_account(account, user, |Account { points, done, .. }| {
         done.once(time(), id, || {
-            *count += 1;
-            *count
+            *points += 1;
+            *points
         })
     })?
-    // COMMIT POINT: the increment and the memory of it are kept together, or neither is.
+    // COMMIT POINT: the point and the memory of it are kept together, or neither is.
 }
 
-/// What became of the increment with this id.
+/// What became of the point with this id.
 #[query]
-fn look_up(account: u64, id: IncrementId, user: Principal) -> Remembered {
+fn look_up(account: u64, id: PointId, user: Principal) -> Remembered {
     let known = with_account(account, user, |Account { done, .. }| {
         done.look_up(time(), &id)
     });
@@ -232,8 +227,8 @@ mod tests {
 
     const NOW: u64 = 1_700_000_000_000_000_000;
 
-    fn id(created: u64, number: u64) -> IncrementId {
-        IncrementId { created, number }
+    fn id(created: u64, number: u64) -> PointId {
+        PointId { created, number }
     }
 
     #[test]

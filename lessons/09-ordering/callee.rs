@@ -1,5 +1,4 @@
-//! The callee of the lesson `ordering`: lists that are appended to from afar, and prices that are
-//! asked for.
+//! The callee of the lesson `ordering`: a shop. Its customers have baskets, and ask for prices.
 
 use std::cell::RefCell;
 
@@ -10,69 +9,69 @@ use serde::Deserialize;
 
 use shared::bounded::Bounded;
 
-/// How many entries a list has at most.
-const MAX_ENTRIES: usize = 1000;
+/// How many items a basket has at most.
+const MAX_ITEMS: usize = 1000;
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// All lists, by owner.
+/// All baskets, by owner.
 #[derive(CandidType, Default, Deserialize)]
 struct State {
-    lists: Bounded<Principal, List>,
+    baskets: Bounded<Principal, Basket>,
 }
 
-/// A list.
+/// A basket.
 #[derive(CandidType, Deserialize)]
-struct List {
-    /// The canister that may append to it for the owner.
-    writer: Principal,
-    entries: Vec<u64>,
+struct Basket {
+    /// The canister that may put items into it for the owner.
+    buyer: Principal,
+    items: Vec<u64>,
 }
 
-/// Begins an empty list of the caller's, in place of the one before. `writer` may append to it too: the
-/// owner trusts that canister to do so only for the owner.
+/// Begins an empty basket of the caller's, in place of the one before. `buyer` may put
+/// items into it too: the owner trusts that canister to do so only for the owner.
 #[update]
-fn open_list(writer: Principal) -> Result<(), String> {
-    let entries = Vec::new();
-    let list = List { writer, entries };
-    STATE.with_borrow_mut(|state| state.lists.insert(msg_caller(), list))?;
+fn open_basket(buyer: Principal) -> Result<(), String> {
+    let items = Vec::new();
+    let basket = Basket { buyer, items };
+    STATE.with_borrow_mut(|state| state.baskets.insert(msg_caller(), basket))?;
     Ok(())
 }
 
-/// The entries of somebody's list, in the order in which they came.
+/// The items of somebody's basket, in the order in which they came.
 #[query]
-fn list(owner: Principal) -> Option<Vec<u64>> {
-    STATE.with_borrow(|state| state.lists.get(&owner).map(|list| list.entries.clone()))
+fn basket(owner: Principal) -> Option<Vec<u64>> {
+    STATE.with_borrow(|state| state.baskets.get(&owner).map(|basket| basket.items.clone()))
 }
 
-/// Appends one entry.
+/// Puts one item into a basket.
 #[update]
-fn append(owner: Principal, entry: u64) {
-    extend(owner, &[entry]);
-    // COMMIT POINT: one for each entry.
+fn put(owner: Principal, item: u64) {
+    extend(owner, &[item]);
+    // COMMIT POINT: one for each item.
 }
 
-/// Appends many entries: all of them, or none.
+/// Puts many items into a basket: all of them, or none.
 #[update]
-fn append_all(owner: Principal, entries: Vec<u64>) {
-    extend(owner, &entries);
-    // COMMIT POINT: one for all entries.
+fn put_all(owner: Principal, items: Vec<u64>) {
+    extend(owner, &items);
+    // COMMIT POINT: one for all items.
 }
 
-fn extend(owner: Principal, entries: &[u64]) {
+fn extend(owner: Principal, items: &[u64]) {
     STATE.with_borrow_mut(|state| {
-        let Some(list) = state.lists.get_mut(&owner) else {
-            trap("there is no such list; `open_list` begins one");
+        let Some(basket) = state.baskets.get_mut(&owner) else {
+            trap("there is no such basket; `open_basket` begins one");
         };
-        if ![owner, list.writer].contains(&msg_caller()) {
-            trap("only its owner and its writer may append to a list");
+        if ![owner, basket.buyer].contains(&msg_caller()) {
+            trap("only its owner and its buyer may put items into a basket");
         }
-        if list.entries.len() + entries.len() > MAX_ENTRIES {
-            trap(format!("a list has at most {MAX_ENTRIES} entries"));
+        if basket.items.len() + items.len() > MAX_ITEMS {
+            trap(format!("a basket has at most {MAX_ITEMS} items"));
         }
-        list.entries.extend(entries);
+        basket.items.extend(items);
     });
 }
 

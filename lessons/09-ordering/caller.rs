@@ -1,5 +1,7 @@
 //! The lesson `ordering`: requests arrive in the order in which they were sent, responses in any;
 //! and what many calls cost: one after the other, side by side, or as one.
+//!
+//! This canister buys for its users: it asks a shop for prices, and puts items into baskets there.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -15,7 +17,8 @@ use ic_cdk_macros::update;
 
 use shared::peer;
 
-/// How many entries a call may append: this canister has room for 500 open calls of the callee.
+/// How many items one call may put into a basket: each takes one of the 500 calls that may be open from
+/// here to the callee, and others need some too.
 const MAX_COUNT: u64 = 100;
 
 /// Awaits many futures side by side. The results stand in the order of the futures, whichever was
@@ -111,46 +114,46 @@ fn price(item: String) -> u64 {
 /// The mistake: a loop of awaits. Each waits for the one before. Each is a commit point, so a failure in
 /// the middle leaves a half.
 #[update]
-async fn append_in_a_loop(count: u64) -> Result<(), String> {
+async fn put_in_a_loop(count: u64) -> Result<(), String> {
     check(count)?;
     let owner = msg_caller();
-    for entry in 1..=count {
-        append(owner, entry).await?; // COMMIT POINT: as often as there are entries.
+    for item in 1..=count {
+        put(owner, item).await?; // COMMIT POINT: as often as there are items.
     }
     Ok(())
 }
 
 /// Faster: all calls leave with one message, and the callee receives them in this order. There is still
-/// a message for each entry, and each may fail alone.
+/// a message for each item, and each may fail alone.
 #[update]
-async fn append_in_parallel(count: u64) -> Result<(), String> {
+async fn put_in_parallel(count: u64) -> Result<(), String> {
     check(count)?;
     let owner = msg_caller();
-    let calls = (1..=count).map(|entry| append(owner, entry));
+    let calls = (1..=count).map(|item| put(owner, item));
     // COMMIT POINT: all calls are sent; and another one with each response.
     join_all(calls).await.into_iter().collect()
 }
 
-/// The right way, if the callee offers it: one call for all entries. It is one message in the callee, so
+/// The right way, if the callee offers it: one call for all items. It is one message in the callee, so
 /// the callee has all of them or none.
 #[update]
-async fn append_as_a_batch(count: u64) -> Result<(), String> {
+async fn put_as_a_batch(count: u64) -> Result<(), String> {
     check(count)?;
     let owner = msg_caller();
-    let entries: Vec<u64> = (1..=count).collect();
+    let items: Vec<u64> = (1..=count).collect();
     // COMMIT POINT: the call is sent.
-    call_callee("append_all", &(owner, entries)).await.map(drop)
+    call_callee("put_all", &(owner, items)).await.map(drop)
 }
 
-/// Appends to the list of the user who called, and to no other: the callee relies on that.
-async fn append(owner: Principal, entry: u64) -> Result<(), String> {
-    call_callee("append", &(owner, entry)).await.map(drop)
+/// Puts an item into the basket of the user who called, and to no other: the callee relies on that.
+async fn put(owner: Principal, item: u64) -> Result<(), String> {
+    call_callee("put", &(owner, item)).await.map(drop)
 }
 
 fn check(count: u64) -> Result<(), String> {
     match count {
         0..=MAX_COUNT => Ok(()),
-        _ => Err(format!("at most {MAX_COUNT} entries at once, not {count}")),
+        _ => Err(format!("at most {MAX_COUNT} items at once, not {count}")),
     }
 }
 

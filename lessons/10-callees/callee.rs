@@ -1,5 +1,6 @@
-//! The callee of the lesson `callees`: one as a caller should imagine a canister that it doesn't
-//! know. It answers when it likes, and with what it likes.
+//! The callee of the lesson `callees`: it is to know the names of the holders of accounts. It behaves
+//! as a caller should expect of a canister that it doesn't know: it answers when it likes, and with
+//! what it likes.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -57,7 +58,7 @@ async fn dawdle() {
 #[update]
 fn rest() {}
 
-/// What this canister gives as its name.
+/// What this canister gives as the name of an account's holder.
 #[derive(CandidType, Deserialize)]
 enum NameReply {
     /// A name.
@@ -74,7 +75,7 @@ enum NameReply {
 #[update(manual_reply = true)]
 fn name(reply: NameReply) -> PhantomData<String> {
     let encoded = match reply {
-        NameReply::Honest => encode_one("callee"),
+        NameReply::Honest => encode_one("Isabel"),
         NameReply::WrongType => encode_one(2u64),
         NameReply::Huge => encode_one("a".repeat(1_000_000)),
         NameReply::Bomb => Ok(bomb()),
@@ -90,7 +91,7 @@ fn name(reply: NameReply) -> PhantomData<String> {
 /// all of it fits in 22; but the decoder visits every element.
 fn bomb() -> Vec<u8> {
     const TYPES: &[u8] = b"DIDL\x01\x6d\x7f\x02\x71\x00";
-    const NAME: &[u8] = b"\x06callee";
+    const NAME: &[u8] = b"\x06Isabel";
     const LENGTH: &[u8] = b"\xff\xff\xff\xff\x0f";
     [TYPES, NAME, LENGTH].concat()
 }

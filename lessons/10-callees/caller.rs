@@ -105,6 +105,23 @@ fn begin(account: Account) -> Result<(), String> {
     )
 }
 
+/// An account that waits until this is dropped: at the end, and in the cleanup after a trap too. That is
+/// right here because asking for a name changes nothing: nothing is lost if nobody learns the answer.
+#[must_use = "without a variable the account waits no more"]
+struct Waiting(Account);
+
+impl Waiting {
+    fn begin(account: Account) -> Result<Self, String> {
+        begin(account).map(|()| Waiting(account))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        end(self.0);
+    }
+}
+
 /// The account waits no more.
 fn end(account: Account) {
     STATE.with_borrow_mut(|state| {
@@ -126,7 +143,7 @@ async fn ask_trusting(number: u64, reply: NameReply) -> Result<String, String> {
         .await
         .map_err(|error| error.to_string());
     let name = response.map(|response| {
-        // A trap here undoes this message, and with it the `end` below: the account waits for ever.
+        // A trap here undoes this message, and with it the `end` below: the account goes on waiting.
         let name: Result<String, _> = response.candid();
         name.unwrap_or_else(|error| trap(error.to_string()))
     });
@@ -145,17 +162,14 @@ fn by_controller() -> Result<(), String> {
 /// unexpected as an error like any other.
 #[update]
 async fn ask_careful(number: u64, reply: NameReply) -> Result<String, String> {
-    let account = (msg_caller(), number);
-    begin(account)?;
+    let _waiting = Waiting::begin((msg_caller(), number))?;
     // COMMIT POINT: the account waits.
     let response = Call::bounded_wait(callee(), "name")
         .change_timeout(60)
         .with_arg(reply)
         .await
         .map_err(|error| error.to_string());
-    let name = response.and_then(read_name);
-    end(account);
-    name
+    response.and_then(read_name)
     // COMMIT POINT: the account doesn't wait any more, whatever the reply was, and without one too.
 }
 
@@ -186,6 +200,12 @@ fn save() {
 #[post_upgrade]
 fn restore() {
     shared::upgrade::restore(&STATE);
+    // The methods that waited in the code before will not go on.
+    let all: Vec<Account> = STATE.with_borrow(|state| {
+        let accounts = state.accounts.iter();
+        accounts.map(|(account, _)| *account).collect()
+    });
+    all.into_iter().for_each(end);
 }
 
 fn callee() -> Principal {

@@ -128,7 +128,7 @@ impl State {
         }
         let oldest = now.saturating_sub(WINDOW + DRIFT);
         if let Some(created) = arg.created_at_time {
-            // What is refused as too old is what is forgotten, so nothing is done twice.
+            // It refuses what it may have forgotten, so nothing is done twice.
             if created < oldest {
                 return Err(TransferError::TooOld);
             }

@@ -70,8 +70,8 @@ async fn withdraw_and_retry(amount: u128, created: fn() -> Option<u64>) -> Resul
     Err(format!("no answer, {ATTEMPTS} times"))
 }
 
-/// The mistake: to take `TooOld` for "not paid". It asks for the last transfer of the user again, as
-/// the right way does, but without an end, and believes each refusal.
+/// The mistake: taking `TooOld` for "not paid". It asks for the last transfer of the user again, as the
+/// right way does, but however late, and believes each refusal.
 #[update(guard = "by_controller")]
 async fn carry_on_believing_refusals() -> Result<Progress, String> {
     let user = msg_caller();
@@ -80,7 +80,7 @@ async fn carry_on_believing_refusals() -> Result<Progress, String> {
     STATE.with_borrow_mut(|state| {
         let user = state.user(user)?;
         match answer {
-            // The ledger did not pay now. What it did a day ago, this does not say.
+            // The ledger did not pay now. This doesn't say what it did a day ago.
             Ok(Err(refusal)) => user.end(number, Progress::Refused(refusal.to_string())),
             answer => learn(user, number, answer),
         }

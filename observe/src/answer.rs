@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use candid::{CandidType, Deserialize};
+use candid::utils::ArgumentDecoder;
+use candid::{CandidType, DecoderConfig, Deserialize};
 use serde::Serialize;
 
 use crate::network::{Answer, what_is_wrong};
@@ -41,6 +42,22 @@ pub enum Got {
     },
 }
 
+/// How much work a reply may take to decode, and how much of that may be for what nobody wants. A reply
+/// of 22 bytes can take hours otherwise: the lesson `callees` shows one.
+const MOST_WORK: (usize, usize) = (100_000_000, 10_000);
+
+/// The values in a reply, in Candid.
+///
+/// # Errors
+///
+/// If they are others, or take too much work to read.
+pub fn values<'a, Values: ArgumentDecoder<'a>>(reply: &'a [u8]) -> candid::Result<Values> {
+    let (work, skipped) = MOST_WORK;
+    let mut limits = DecoderConfig::new();
+    limits.set_decoding_quota(work).set_skipping_quota(skipped);
+    candid::utils::decode_args_with_config(reply, &limits)
+}
+
 /// What a canister tells of its own call: `CallOutcome` in its interface.
 #[derive(CandidType, Deserialize)]
 enum CallOutcome {
@@ -62,17 +79,17 @@ impl Got {
                 };
             }
         };
-        if let Ok(result) = candid::decode_one::<Result<(), String>>(reply) {
+        if let Ok((result,)) = values::<(Result<(), String>,)>(reply) {
             return match result {
                 Ok(()) => Got::ReplyOk,
                 Err(message) => Got::ReplyErr(message),
             };
         }
-        match candid::decode_one(reply) {
-            Ok(CallOutcome::Replied) => Got::ReplySawReply,
-            Ok(CallOutcome::Rejected { code, message }) => Got::ReplySawReject { code, message },
-            Ok(CallOutcome::NotSent(why)) => Got::ReplyNotSent(why),
-            Err(_) if candid::decode_args::<()>(reply).is_ok() => Got::Reply,
+        match values(reply) {
+            Ok((CallOutcome::Replied,)) => Got::ReplySawReply,
+            Ok((CallOutcome::Rejected { code, message },)) => Got::ReplySawReject { code, message },
+            Ok((CallOutcome::NotSent(why),)) => Got::ReplyNotSent(why),
+            Err(_) if values::<()>(reply).is_ok() => Got::Reply,
             Err(_) => Got::ReplyOther,
         }
     }

@@ -187,7 +187,7 @@ async fn increment_both_then_trap_with_guard() {
     trap("trapped on purpose"); // Undoes the second 1. Then cleanup drops `_guard`.
 }
 
-/// The mistake: a `Drop` that can trap. What cleanup did is then lost: were the guard a lock, it
+/// The mistake: a `Drop` that can trap. It undoes what cleanup did: if the guard were a lock, it
 /// would stay locked. The right way is the method above: a `Drop` that cannot trap.
 #[update]
 async fn increment_both_then_trap_in_cleanup_too() {

@@ -9,6 +9,7 @@ use local_replica::explore::{self, Explore, Fault};
 use local_replica::message::CallResult;
 use serde::de::DeserializeOwned;
 
+use crate::answer::values;
 use crate::stage::Stage;
 
 /// On how many threads it is searched. The shortest way is the same for each number above one, so that it
@@ -42,8 +43,11 @@ impl Seen<'_> {
         let look = self.0.looks.get(place);
         let look = look.with_context(|| format!("there is no look {place}"))?;
         match look {
-            Ok(reply) => candid::decode_one(reply)
-                .with_context(|| format!("look {place} saw something else")),
+            Ok(reply) => {
+                let seen = values(reply);
+                let (seen,) = seen.with_context(|| format!("look {place} saw something else"))?;
+                Ok(seen)
+            }
             Err(reject) => {
                 let why = reject.message.lines().next().unwrap_or_default();
                 bail!("look {place}: {why}")
@@ -64,8 +68,10 @@ impl Seen<'_> {
     /// If one is something else.
     pub fn replies<T: CandidType + DeserializeOwned>(&self) -> Result<Vec<T>> {
         let replies = self.answers().iter().flatten().flatten();
-        let replies =
-            replies.map(|reply| candid::decode_one(reply).context("a call replied something else"));
+        let replies = replies.map(|reply| {
+            let (reply,) = values(reply).context("a call replied something else")?;
+            Ok(reply)
+        });
         replies.collect()
     }
 }

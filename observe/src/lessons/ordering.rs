@@ -23,20 +23,20 @@ pub const LESSON: Lesson = Lesson {
     layout: Layout::List,
 };
 
-const LOOP: &str = "append_in_a_loop";
-const PARALLEL: &str = "append_in_parallel";
-const BATCH: &str = "append_as_a_batch";
+const LOOP: &str = "put_in_a_loop";
+const PARALLEL: &str = "put_in_parallel";
+const BATCH: &str = "put_as_a_batch";
 const BY_ARRIVAL: &str = "ask_prices_by_arrival";
 const BY_CALL: &str = "ask_prices_by_call";
 const TWO_CALLEES: &str = "ask_two_callees";
 
-/// How many entries are appended to count messages.
+/// How many items are put into a basket to count messages.
 const MANY: u64 = 10;
 
-/// How many entries are appended to see what it costs.
+/// How many items are put into a basket to see what it costs.
 const VERY_MANY: u64 = 100;
 
-/// How many entries are appended where something fails in the middle.
+/// How many items are put into a basket where something fails in the middle.
 const FEW: u64 = 5;
 
 const WAITING: &str = "the caller's requests that wait";
@@ -117,7 +117,7 @@ fn experiments() -> Vec<Experiment> {
         )),
         mistake(
             LOOP,
-            "appends ten entries in a loop of awaits; then five, with a trap",
+            "puts ten items into a basket, in a loop of awaits; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, LOOP)?;
                 Ok(vec![
@@ -129,15 +129,15 @@ fn experiments() -> Vec<Experiment> {
             },
         )
         .asks(Question::new(
-            "A loop of awaits appends 1 to 5 to a list of the callee. The callee traps at the \
-             third. What is in the list?",
+            "A loop of awaits puts the items 1 to 5 into a basket of the callee. The callee traps at \
+             the third. What is in the basket?",
             ["nothing", "1, 2", "1, 2, 4, 5", "1, 2, 3, 4, 5"],
             CALLEE_TRAPS,
             "Each await is a commit point: what came before is kept, what comes after is never sent.",
         )),
         rule(
             PARALLEL,
-            "appends ten entries in parallel; then five, with a trap",
+            "puts ten items into a basket, in parallel; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, PARALLEL)?;
                 Ok(vec![
@@ -150,41 +150,41 @@ fn experiments() -> Vec<Experiment> {
             },
         )
         .asks(Question::new(
-            "Calls in parallel append 1 to 5 to a list of the callee. The callee traps at the \
-             third. What is in the list?",
+            "Calls in parallel put the items 1 to 5 into a basket of the callee. The callee traps at \
+             the third. What is in the basket?",
             ["nothing", "1, 2", "1, 2, 4, 5", "1, 2, 3, 4, 5"],
             CALLEE_TRAPS,
             "All calls had been sent. Each is a message of its own and fails alone.",
         )),
         right_way(
             BATCH,
-            "appends ten entries with one call; then five, with a trap",
+            "puts ten items into a basket, with one call; then five, with a trap",
             |stage| {
                 let trips = round_trips(stage, BATCH)?;
                 Ok(vec![
                     fact(MESSAGES, 3, messages(stage)),
                     fact(ROUND_TRIPS, 1, trips),
                     fact(COST, "less than a tenth", cost(stage, BATCH)?),
-                    // The third entry is in the first call, the only one.
+                    // The third item is in the first call, the only one.
                     fact(CALLEE_TRAPS, "nothing", trap_at(stage, BATCH, Kind::Request, 1)?),
                     fact(CALLER_TRAPS, "1, 2, 3, 4, 5", trap_at(stage, BATCH, Kind::Response, 1)?),
                 ])
             },
         )
         .asks(Question::new(
-            "How many messages are executed when ten entries are appended with one call?",
+            "How many messages are executed when one call puts ten items into a basket?",
             ["3", "12", "21"],
             MESSAGES,
             "The method, the callee's method, the callback. A loop of ten awaits takes 21.",
         )),
         rule(
             BATCH,
-            "appends 1, 2, 3 with one call while a user appends 9, in either order",
+            "puts 1, 2, 3 into a basket with one call while a user puts 9, in either order",
             one_message_at_a_time,
         )
         .asks(Question::new(
             "The callee receives the batch 1, 2, 3 first, and the user's 9 is waiting. Which of these \
-             can the list be?",
+             can the basket be?",
             ["1, 9, 2, 3", "1, 2, 9, 3", "1, 2, 3, 9"],
             BATCH_FIRST,
             "The batch is one message, and a canister executes one message at a time.",
@@ -197,23 +197,23 @@ fn experiments() -> Vec<Experiment> {
 
 /// Tries to have the second of two requests executed before the first.
 fn requests_in_order(stage: &mut Stage) -> Result<Vec<Fact>> {
-    open_list(stage)?;
+    open_basket(stage)?;
     stage.hold()?;
     stage.begin_scene()?;
     let sent = stage.send(stage.caller, PARALLEL, (2u64,))?;
     stage.deliver_call(PARALLEL)?;
     let (count, next) = requests_that_wait(stage)?;
     // What a user sends may overtake the second request, and the second request not the first.
-    let users = stage.send(stage.callee, "append", (stage.user(), 9u64))?;
+    let users = stage.send(stage.callee, "put", (stage.user(), 9u64))?;
     stage.deliver(is(Kind::Request), Delivery::Normally)?;
     stage.deliver(is(Kind::Ingress), Delivery::Normally)?;
     stage.release()?;
-    appended(&stage.answer(&sent)?)?;
-    let _nothing: () = decode("append", &stage.answer(&users)?)?;
+    all_put(&stage.answer(&sent)?)?;
+    let _nothing: () = decode("put", &stage.answer(&users)?)?;
     Ok(vec![
         fact(WAITING, 2, count),
         fact(NEXT, "only the first", next),
-        fact(RECEIVED, "1, 9, 2", entries(stage)?),
+        fact(RECEIVED, "1, 9, 2", items(stage)?),
     ])
 }
 
@@ -264,7 +264,7 @@ fn no_order_between_callees(stage: &mut Stage) -> Result<Vec<Fact>> {
     ])
 }
 
-/// A batch and another message for the same list, in both orders; and a batch that traps.
+/// A batch and another message for the same basket, in both orders; and a batch that traps.
 fn one_message_at_a_time(stage: &mut Stage) -> Result<Vec<Fact>> {
     Ok(vec![
         fact(
@@ -285,18 +285,18 @@ fn one_message_at_a_time(stage: &mut Stage) -> Result<Vec<Fact>> {
     ])
 }
 
-/// What the list has when a batch and a user's entry wait for the callee, and the one of this kind is
+/// What the basket has when a batch and a user's item wait for the callee, and the one of this kind is
 /// delivered first, in this way.
 fn batch_and_user(stage: &mut Stage, first: Kind, how: Delivery) -> Result<String> {
-    open_list(stage)?;
+    open_basket(stage)?;
     stage.begin_scene()?;
     stage.hold()?;
     stage.send(stage.caller, BATCH, (3u64,))?;
     stage.deliver_call(BATCH)?;
-    stage.send(stage.callee, "append", (stage.user(), 9u64))?;
+    stage.send(stage.callee, "put", (stage.user(), 9u64))?;
     stage.deliver(is(first), how)?;
     stage.release()?;
-    entries(stage)
+    items(stage)
 }
 
 /// Asks for two prices, and delivers the responses in order.
@@ -328,10 +328,10 @@ fn prices(answer: &Answer) -> Result<String> {
 
 // ---- Many calls --------------------------------------------------------------------------------
 
-/// Appends many entries, delivers all that waits, then all that waits because of that, and so on.
+/// Puts many items into a basket, delivers all that waits, then all that waits because of that, and so on.
 /// Returns how often the canisters waited for each other.
 fn round_trips(stage: &mut Stage, method: &str) -> Result<usize> {
-    open_list(stage)?;
+    open_basket(stage)?;
     stage.hold()?;
     stage.begin_scene()?;
     let sent = stage.send(stage.caller, method, (MANY,))?;
@@ -347,7 +347,7 @@ fn round_trips(stage: &mut Stage, method: &str) -> Result<usize> {
         rounds += 1;
     }
     stage.release()?;
-    appended(&stage.answer(&sent)?)?;
+    all_put(&stage.answer(&sent)?)?;
     // The first round is the user's call. Then it takes one there and one back.
     Ok(rounds / 2)
 }
@@ -357,12 +357,12 @@ fn messages(stage: &Stage) -> usize {
     stage.events().count()
 }
 
-/// What a method costs both canisters to append very many entries, compared with the loop.
+/// What it costs both canisters to put very many items into a basket by a method, compared with the loop.
 fn cost(stage: &mut Stage, method: &str) -> Result<&'static str> {
     let mut of = |method: &str| -> Result<u128> {
-        open_list(stage)?;
+        open_basket(stage)?;
         let before = balances(stage)?;
-        appended(&stage.call(stage.caller, method, (VERY_MANY,))?)?;
+        all_put(&stage.call(stage.caller, method, (VERY_MANY,))?)?;
         let after = balances(stage)?;
         before.checked_sub(after).context("the balances have grown")
     };
@@ -379,9 +379,9 @@ fn balances(stage: &mut Stage) -> Result<u128> {
     Ok(stage.cycles(stage.caller)? + stage.cycles(stage.callee)?)
 }
 
-/// Appends a few entries. The `number`th message of a kind traps. Returns what the list then has.
+/// Puts a few items into a basket. The `number`th message of a kind traps. Returns what the basket then has.
 fn trap_at(stage: &mut Stage, method: &str, kind: Kind, number: usize) -> Result<String> {
-    open_list(stage)?;
+    open_basket(stage)?;
     stage.hold()?;
     stage.begin_scene()?;
     stage.send(stage.caller, method, (FEW,))?;
@@ -398,34 +398,34 @@ fn trap_at(stage: &mut Stage, method: &str, kind: Kind, number: usize) -> Result
         stage.deliver(is(kind), how)?;
     }
     stage.release()?;
-    entries(stage)
+    items(stage)
 }
 
 // ---- On the stage ------------------------------------------------------------------------------
 
-/// Nothing, if the caller says that it has appended everything.
-fn appended(answer: &Answer) -> Result<()> {
-    let appended: Result<(), String> = decode("appending", answer)?;
-    appended.map_err(|error| anyhow!("appending: {error}"))
+/// Nothing, if the caller says that everything is in the basket.
+fn all_put(answer: &Answer) -> Result<()> {
+    let put: Result<(), String> = decode("putting items into a basket", answer)?;
+    put.map_err(|error| anyhow!("putting items into a basket: {error}"))
 }
 
 fn is(kind: Kind) -> impl Fn(&WaitingMessage) -> bool {
     move |message| message.kind == kind
 }
 
-/// Begins an empty list of the user's, to which the caller may append.
-fn open_list(stage: &mut Stage) -> Result<()> {
-    let opened: Result<(), String> = stage.reply(stage.callee, "open_list", (stage.caller,))?;
+/// Begins an empty basket of the user's, into which the caller may put items.
+fn open_basket(stage: &mut Stage) -> Result<()> {
+    let opened: Result<(), String> = stage.reply(stage.callee, "open_basket", (stage.caller,))?;
     opened.map_err(Error::msg)?;
-    stage.watch(stage.callee, "list", (stage.user(),))
+    stage.watch(stage.callee, "basket", (stage.user(),))
 }
 
-fn entries(stage: &mut Stage) -> Result<String> {
-    let entries: Option<Vec<u64>> = stage.query(stage.callee, "list", (stage.user(),))?;
-    let entries = entries.context("the list is gone")?;
-    Ok(match entries.is_empty() {
+fn items(stage: &mut Stage) -> Result<String> {
+    let items: Option<Vec<u64>> = stage.query(stage.callee, "basket", (stage.user(),))?;
+    let items = items.context("the basket is gone")?;
+    Ok(match items.is_empty() {
         true => "nothing".to_owned(),
-        false => numbers(&entries),
+        false => numbers(&items),
     })
 }
 

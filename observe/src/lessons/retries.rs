@@ -29,10 +29,10 @@ pub const LESSON: Lesson = Lesson {
 };
 
 /// The mistake. It takes an account of the callee.
-const WITHOUT_ID: &str = "increment_without_id";
-/// The right way. It takes the number of an increment that was begun.
-const ONCE: &str = "increment_once";
-/// Tells what the callee knows of an increment that was begun.
+const WITHOUT_ID: &str = "add_point_without_id";
+/// The right way. It takes the number of a point that was begun.
+const ONCE: &str = "add_point_once";
+/// Tells what the callee knows of a point that was begun.
 const ASK: &str = "ask";
 
 /// How long the caller waits for an answer.
@@ -49,87 +49,84 @@ const FIRST: &str = "the caller saw first";
 const CALLS: &str = "it called the callee";
 const RETURNED: &str = "it returned";
 const AGAIN: &str = "called again, it returned";
-const COUNT: &str = "the callee counts";
+const POINTS: &str = "points in the account";
 const KNOWN: &str = "the callee knows";
 
 /// What the caller returns where no attempt was answered.
 const NO_ANSWER: &str = "Err: the callee did not answer 3 times";
 
 fn experiments() -> Vec<Experiment> {
-    let mut experiments: Vec<Experiment> = increments()
-        .into_iter()
-        .map(Increment::experiment)
-        .collect();
+    let mut experiments: Vec<Experiment> = points().into_iter().map(Point::experiment).collect();
     experiments.extend(questions_to_the_callee());
     experiments.push(at_most_once());
     experiments
 }
 
-// ---- Increments, each treated in the same way without an id and with one ---------------------
+// ---- Points, each treated in the same way without an id and with one -------------------------
 
-fn increments() -> [Increment; 6] {
+fn points() -> [Point; 6] {
     [
-        Increment {
+        Point {
             method: WITHOUT_ID,
             lost: Some(Kind::Response),
-            count: 2,
-            why: "The caller learned only that the outcome is unknown. It called again, and the callee incremented again.",
+            points: 2,
+            why: "The caller learned only that the outcome is unknown. It called again, and the callee added another point.",
         },
-        Increment {
+        Point {
             method: WITHOUT_ID,
             lost: Some(Kind::Request),
-            count: 1,
+            points: 1,
             why: "Here it was right to call again. But the caller saw the same reject as with a lost answer. It was lucky.",
         },
-        Increment {
+        Point {
             method: WITHOUT_ID,
             lost: None,
-            count: 2,
+            points: 2,
             why: "The trap undid what the caller did after its await, and nothing in the callee. The user could not know that.",
         },
-        Increment {
+        Point {
             method: ONCE,
             lost: Some(Kind::Response),
-            count: 1,
+            points: 1,
             why: "The callee knew the id from the first call, and returned that result again.",
         },
-        Increment {
+        Point {
             method: ONCE,
             lost: Some(Kind::Request),
-            count: 1,
-            why: "The callee had never seen the id, so it incremented.",
+            points: 1,
+            why: "The callee had never seen the id, so it added the point.",
         },
-        Increment {
+        Point {
             method: ONCE,
             lost: None,
-            count: 1,
+            points: 1,
             why: "The id was committed before the first call, so the trap did not undo it. The second call had the same id.",
         },
     ]
 }
 
-/// One increment that is wanted, and what is predicted.
-struct Increment {
+/// One point that is wanted, and what is predicted.
+struct Point {
     method: &'static str,
     /// What gets lost of the caller's first call. If nothing does, the caller traps when the answer
     /// arrives, and the user calls it again.
     lost: Option<Kind>,
-    /// How often the callee increments, which the caller returns in the end.
-    count: u64,
+    /// How many points the account has in the end, which the caller returns.
+    points: u64,
     why: &'static str,
 }
 
-impl Increment {
+impl Point {
     fn experiment(self) -> Experiment {
         let what = match self.lost {
-            Some(Kind::Response) => "one increment, and the first answer gets lost",
-            Some(_) => "one increment, and the first call gets lost",
-            None => "one increment; the caller traps after the answer, and the user calls again",
+            Some(Kind::Response) => "one point, and the first answer gets lost",
+            Some(_) => "one point, and the first call gets lost",
+            None => "one point; the caller traps after the answer, and the user calls again",
         };
         let question = Question::new(
-            &format!("{what}. What does the callee count?"),
+            &format!("{what}. How many points are in the account?"),
             [0, 1, 2],
-            COUNT,
+            POINTS,
             self.why,
         );
         let method = self.method;
@@ -151,7 +148,7 @@ impl Increment {
             Some(lost) => self.lose(stage, argument, lost)?,
             None => self.trap_then_call_again(stage, argument)?,
         };
-        facts.push(fact(COUNT, self.count, count(stage, account)?));
+        facts.push(fact(POINTS, self.points, points_in(stage, account)?));
         Ok(facts)
     }
 
@@ -181,7 +178,7 @@ impl Increment {
     }
 
     fn returned(&self) -> String {
-        format!("Ok({})", self.count)
+        format!("Ok({})", self.points)
     }
 }
 
@@ -190,7 +187,7 @@ impl Increment {
 fn questions_to_the_callee() -> [Experiment; 3] {
     let asks = |experiment: Experiment, why| {
         let what = experiment.what;
-        let ask = format!("One increment with an id; {what}. What does the callee know of it?");
+        let ask = format!("One point with an id; {what}. What does the callee know of it?");
         let choices = ["done: 1", "not done", "forgotten"];
         let question = Question::new(&ask, choices, KNOWN, why);
         experiment.asks(question).on_local_replica()
@@ -230,7 +227,7 @@ fn lose_all_answers(stage: &mut Stage) -> Result<Vec<Fact>> {
     Ok(vec![
         fact(RETURNED, NO_ANSWER, words(&answer)),
         fact(KNOWN, "done: 1", ask(stage, number)?),
-        fact(COUNT, 1, count(stage, account)?),
+        fact(POINTS, 1, points_in(stage, account)?),
     ])
 }
 
@@ -241,7 +238,7 @@ fn lose_all_calls(stage: &mut Stage) -> Result<Vec<Fact>> {
     Ok(vec![
         fact(RETURNED, NO_ANSWER, words(&answer)),
         fact(KNOWN, "not done", ask(stage, number)?),
-        fact(COUNT, 0, count(stage, account)?),
+        fact(POINTS, 0, points_in(stage, account)?),
     ])
 }
 
@@ -257,11 +254,11 @@ fn too_late(stage: &mut Stage) -> Result<Vec<Fact>> {
         fact(RETURNED, NO_ANSWER, words(&answer)),
         fact(AGAIN, refusal, words(&again)),
         fact(KNOWN, "forgotten", ask(stage, number)?),
-        fact(COUNT, 1, count(stage, account)?),
+        fact(POINTS, 1, points_in(stage, account)?),
     ])
 }
 
-/// What the callee knows of an increment.
+/// What the callee knows of a point.
 #[derive(CandidType, Deserialize)]
 enum Remembered {
     Done(u64),
@@ -286,8 +283,8 @@ fn ask(stage: &mut Stage, number: u64) -> Result<Remembered> {
 
 // ---- What the system repeats, and what it doesn't ----------------------------------------------
 
-/// How often the callee counts, long after the caller has given up.
-const COUNT_LATER: &str = "a day later, it counts";
+/// How many points there are, long after the caller has given up.
+const POINTS_LATER: &str = "a day later, points";
 
 fn at_most_once() -> Experiment {
     rule(
@@ -298,9 +295,9 @@ fn at_most_once() -> Experiment {
     .on_local_replica()
     .asks(Question::new(
         "The caller calls three times, and gives up. The first two calls got lost, and the answer to \
-         the third. What does the callee count a day later?",
+         the third. How many points are in the account a day later?",
         [0, 1, 3],
-        COUNT_LATER,
+        POINTS_LATER,
         "Each call is delivered once or never. The system repeats nothing: only the caller does.",
     ))
 }
@@ -315,16 +312,16 @@ fn delivered_at_most_once(stage: &mut Stage) -> Result<Vec<Fact>> {
         lose(stage, lost)?;
     }
     let calls = stage.events().flat_map(|event| &event.calls).count();
-    let at_once = count(stage, account)?;
+    let at_once = points_in(stage, account)?;
     stage.advance_time(DAY)?;
     let waiting = stage.waiting()?.len();
     stage.release()?;
     Ok(vec![
         fact(RETURNED, NO_ANSWER, words(&stage.answer(&sent)?)),
         fact(CALLS, "3 times", format!("{calls} times")),
-        fact(COUNT, 1, at_once),
+        fact(POINTS, 1, at_once),
         fact("a day later, messages on their way", 0, waiting),
-        fact(COUNT_LATER, 1, count(stage, account)?),
+        fact(POINTS_LATER, 1, points_in(stage, account)?),
     ])
 }
 
@@ -334,12 +331,12 @@ fn delivered_at_most_once(stage: &mut Stage) -> Result<Vec<Fact>> {
 fn open(stage: &mut Stage) -> Result<u64> {
     let opened: Result<u64, String> = stage.reply(stage.callee, "open", (stage.caller,))?;
     let account = opened.map_err(|why| anyhow!("open: {why}"))?;
-    stage.watch(stage.callee, "count", (account,))?;
+    stage.watch(stage.callee, "points", (account,))?;
     stage.begin_scene()?;
     Ok(account)
 }
 
-/// A new increment of an account. The one before it, which nobody calls for, tells its number, so
+/// A new point for an account. The one before it, which nobody calls for, tells its number, so
 /// that its beginning can be watched as well.
 fn begin(stage: &mut Stage, account: u64) -> Result<u64> {
     let next = |stage: &mut Stage| -> Result<u64> {
@@ -352,10 +349,10 @@ fn begin(stage: &mut Stage, account: u64) -> Result<u64> {
     next(stage)
 }
 
-/// How often the callee incremented an account.
-fn count(stage: &mut Stage, account: u64) -> Result<u64> {
-    let count: Option<u64> = stage.query(stage.callee, "count", (account,))?;
-    count.context("the callee has lost the account")
+/// How many points an account has.
+fn points_in(stage: &mut Stage, account: u64) -> Result<u64> {
+    let points: Option<u64> = stage.query(stage.callee, "points", (account,))?;
+    points.context("the callee has lost the account")
 }
 
 /// Calls a method of the caller, and loses what it calls, or the answers, this many times.

@@ -9,7 +9,7 @@ use local_replica::Replica;
 use serde::de::DeserializeOwned;
 
 use super::value::{Value, Watched};
-use crate::answer::Got;
+use crate::answer::{Got, values};
 use crate::deployment::{Deployment, Modules};
 use crate::network::timeline::Event;
 use crate::network::{self, Answer, Call, Controls, Network, Sent, WaitingMessage};
@@ -385,7 +385,9 @@ impl Stage {
 pub fn decode<T: CandidType + DeserializeOwned>(method: &str, answer: &Answer) -> Result<T> {
     match answer {
         Ok(reply) => {
-            candid::decode_one(reply).with_context(|| format!("{method} returned something else"))
+            let (value,) =
+                values(reply).with_context(|| format!("{method} returned something else"))?;
+            Ok(value)
         }
         Err(reject) => bail!("{method}: {}", reject.message),
     }

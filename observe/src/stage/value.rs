@@ -2,6 +2,8 @@
 
 use candid::{Nat, Principal};
 
+use crate::answer::values;
+
 /// A query that is asked between messages.
 pub(super) struct Watched {
     /// Who asks.
@@ -35,6 +37,6 @@ pub struct Value(pub(super) Vec<u8>);
 impl Value {
     /// It as a number, if it is one.
     pub fn number(&self) -> Option<Nat> {
-        candid::decode_one(&self.0).ok()
+        values(&self.0).ok().map(|(number,)| number)
     }
 }

@@ -1,9 +1,9 @@
 //! The lesson `awaits`: its experiments, and what they do not show.
 
-use crate::support::{assert_questions_can_be_answered, observe, stage, text};
+use crate::support::{
+    assert_questions_can_be_answered, module_replying, observe, reinstall, stage, text,
+};
 use candid::CandidType;
-use ic_management_canister_types::CanisterInstallMode;
-use observe::deployment::install_args;
 use observe::lessons::awaits::LESSON;
 use observe::network::timeline::{Ending, Event, Step};
 use observe::network::{Delivery, Kind, WaitingMessage};
@@ -303,31 +303,16 @@ fn an_order_that_fails_without_a_trap_opens_its_lock() {
     assert_eq!(orders(&mut stage, number), 0);
 }
 
-/// A callee that takes orders and replies with nothing, which is no Candid:
-///
-/// ```wat
-/// (module
-///   (import "ic0" "msg_reply" (func))
-///   (func (export "canister_update take_order") (call 0)))
-/// ```
-fn callee_with_unreadable_reply() -> Vec<u8> {
-    let mut module = b"\0asm\x01\0\0\0".to_vec();
-    module.extend(b"\x01\x04\x01\x60\0\0"); // The type of both functions.
-    module.extend(b"\x02\x11\x01\x03ic0\x09msg_reply\0\0");
-    module.extend(b"\x03\x02\x01\0");
-    module.extend(b"\x07\x1e\x01\x1acanister_update take_order\0\x01");
-    module.extend(b"\x0a\x06\x01\x04\0\x10\0\x0b");
-    module
-}
-
 #[test]
 fn an_order_whose_reply_cannot_be_read_leaves_its_lock_behind() {
     let mut stage = stage(&LESSON);
     let number = open(&mut stage);
-    let module = callee_with_unreadable_reply();
-    let args = install_args(stage.callee, module, CanisterInstallMode::Reinstall).unwrap();
-    let installed = stage.manage(stage.callee, "install_code", (args,));
-    installed.unwrap().unwrap();
+    let callee = stage.callee;
+    reinstall(
+        &mut stage,
+        callee,
+        module_replying("take_order", b"no Candid"),
+    );
     let answer = stage.call(stage.caller, "order", (number,)).unwrap();
     answer.expect_err("nobody knows whether the order was taken");
     assert_eq!(account(&mut stage, number).lock, LockState::LeftBehind);
@@ -424,4 +409,41 @@ fn a_stranger_can_order_and_settle_nothing_and_nobody_for_too_many() {
     let refused = stage.call(stage.callee, "take_order", (number,)).unwrap();
     assert!(refused.unwrap_err().message.contains("only a canister"));
     assert_eq!(orders(&mut stage, number), 0);
+}
+
+#[test]
+fn a_thousand_strangers_lock_no_account_and_order_nothing_for_it() {
+    let mut stage = stage(&LESSON);
+    let number = open(&mut stage);
+    call(&mut stage, "order", number).unwrap();
+    for stranger in 1..=1000 {
+        stage.become_user(stranger).unwrap();
+        let (caller, callee) = (stage.caller, stage.callee);
+        let own: Result<u64, String> = stage.reply(caller, "open", ()).unwrap();
+        let own = own.unwrap_or(number);
+        // With its own account, if there is room for one, and with that of the user.
+        for account in [own, number] {
+            let few = vec![account; 3];
+            let _however_it_ends = match stranger % 7 {
+                0 => stage.call(caller, "order", (account,)),
+                1 => stage.call(caller, "order_while_borrowed", (account,)),
+                2 => stage.call(caller, "order_with_lock_that_opens", (account,)),
+                3 => stage.call(caller, "order_for_all", (few,)),
+                4 => stage.call(caller, "order_for_all_in_tasks", (few, Task::Migratory)),
+                5 => stage.call(caller, "outlive", (account, Task::Weak)),
+                _ => stage.call(caller, "settle", (account,)),
+            };
+        }
+        let _refused = stage.call(callee, "take_order", (number,)).unwrap();
+    }
+    stage.become_user(0).unwrap();
+    for orders_before in [1, 2] {
+        let Account { receipts, lock, .. } = account(&mut stage, number);
+        assert_eq!((receipts, lock), (orders_before, LockState::Open));
+        assert_eq!(orders(&mut stage, number), orders_before);
+        call(&mut stage, "order", number).unwrap();
+        for canister in [stage.caller, stage.callee] {
+            accepted(stage.upgrade(canister).unwrap()).unwrap();
+        }
+    }
 }

@@ -6,9 +6,9 @@ use crate::support::{observe, stage, text};
 use candid::{CandidType, Deserialize};
 use observe::answer::Got;
 use observe::lessons::callees::LESSON;
-use observe::network::Answer;
 use observe::network::timeline::{Event, Step};
-use observe::stage::Stage;
+use observe::network::{Answer, Delivery, Kind, WaitingMessage};
+use observe::stage::{Stage, decode};
 
 #[derive(CandidType, Deserialize)]
 enum NameReply {
@@ -108,18 +108,47 @@ fn a_quota_ends_the_decoding_of_a_bomb_after_a_thousandth_of_the_work() {
 }
 
 #[test]
-fn an_account_that_waits_takes_no_other_call_and_so_it_is_after_an_upgrade() {
+fn an_account_that_waits_takes_no_other_call_until_an_upgrade() {
     let mut stage = stage(&LESSON);
     let (stuck, free) = (open(&mut stage), open(&mut stage));
     ask(&mut stage, "ask_trusting", stuck, NameReply::WrongType).unwrap_err();
-    stage.upgrade(stage.caller).unwrap().unwrap();
     assert_eq!(waits(&mut stage, stuck), Ok(true));
     assert_eq!(waits(&mut stage, free), Ok(false));
     for method in ["ask_trusting", "ask_careful"] {
         let answer = ask(&mut stage, method, stuck, NameReply::WrongType);
         assert_eq!(error(&answer), "this account still waits for a reply");
     }
+    stage.upgrade(stage.caller).unwrap().unwrap();
+    let answer = ask(&mut stage, "ask_careful", stuck, NameReply::Honest);
+    answer.unwrap();
+    assert_eq!(waits(&mut stage, stuck), Ok(false));
     assert!(![stuck, free].contains(&open(&mut stage)));
+}
+
+#[test]
+fn neither_a_trap_nor_an_upgrade_leaves_an_account_of_the_careful_waiting() {
+    let mut stage = stage(&LESSON);
+    let account = open(&mut stage);
+    for upgraded in [false, true] {
+        stage.hold().unwrap();
+        let arguments = (account, NameReply::Honest);
+        let method = "ask_careful";
+        let sent = stage.send(stage.caller, method, arguments).unwrap();
+        stage.deliver_call(method).unwrap();
+        stage.deliver_call("name").unwrap();
+        let how = match upgraded {
+            true => {
+                stage.upgrade(stage.caller).unwrap().unwrap();
+                Delivery::Normally
+            }
+            false => Delivery::Trap,
+        };
+        let is_answer = |message: &WaitingMessage| message.kind == Kind::Response;
+        stage.deliver(is_answer, how).unwrap();
+        stage.release().unwrap();
+        stage.answer(&sent).unwrap().unwrap_err();
+        assert_eq!(waits(&mut stage, account), Ok(false));
+    }
 }
 
 #[test]
@@ -192,7 +221,7 @@ fn a_thousand_strangers_take_no_account_from_who_has_one() {
     assert_eq!(waits(&mut stage, account), Ok(false));
     let answer = ask(&mut stage, "ask_careful", account, NameReply::Honest);
     let name: Result<String, String> = candid::decode_one(&answer.unwrap()).unwrap();
-    assert_eq!(name, Ok("callee".to_owned()));
+    assert_eq!(name, Ok("Isabel".to_owned()));
 }
 
 #[test]
@@ -209,6 +238,17 @@ fn a_callee_that_never_gives_its_name_keeps_no_account_of_the_careful() {
     assert_eq!(waits(&mut stage, account), Ok(false));
     let error = error(&stage.answer(&sent).unwrap());
     assert!(error.contains("rejected: 6"), "{error}");
+}
+
+#[test]
+fn a_bomb_is_read_here_within_limits_too() {
+    let mut stage = stage(&LESSON);
+    let answer = stage
+        .call(stage.callee, "name", (NameReply::Bomb,))
+        .unwrap();
+    assert_eq!(Got::read(&answer), Got::ReplyOther);
+    let read: anyhow::Result<String> = decode("name", &answer);
+    read.unwrap_err();
 }
 
 #[test]

@@ -75,12 +75,12 @@ fn any_two_faults_leave_exactly_one_transfer() {
 }
 
 #[test]
-fn any_two_faults_leave_exactly_one_increment_also_if_it_is_called_twice_at_once() {
+fn any_two_faults_leave_exactly_one_point_also_if_it_is_called_for_twice_at_once() {
     any_two_faults("retries", 2);
 }
 
 #[test]
-fn any_two_faults_leave_the_right_prices_and_all_entries_or_none() {
+fn any_two_faults_leave_the_right_prices_and_all_items_or_none() {
     any_two_faults("ordering", 2);
 }
 

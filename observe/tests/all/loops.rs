@@ -1,6 +1,8 @@
 //! The lesson `loops`: circles, how they end, and what a proxy does and does not do.
 
-use crate::support::{assert_questions_can_be_answered, observe, stage, text};
+use crate::support::{
+    assert_questions_can_be_answered, module_replying, observe, reinstall, stage, text,
+};
 use candid::{CandidType, Principal, encode_one};
 use observe::lessons::loops::LESSON;
 use observe::network::timeline::{Event, Step};
@@ -190,6 +192,23 @@ fn without_its_proxy_the_caller_orders_nothing_and_says_so() {
     assert!(refused.contains("it may be confirmed or not"), "{refused}");
     let user = stage.user();
     assert!(is_free(&mut stage, user));
+}
+
+/// `Ok`, and behind it a list of four billion nulls, which is short to send and long to read.
+const BOMB: &[u8] = b"DIDL\x02\x6b\x01\xbc\x8a\x01\x7f\x6d\x7f\x02\0\x01\0\xff\xff\xff\xff\x0f";
+
+#[test]
+fn a_hostile_reply_is_an_error_and_no_trap_and_frees_the_user() {
+    let mut stage = stage(&LESSON);
+    let (user, callee) = (stage.user(), stage.callee);
+    for reply in [BOMB, b"no Candid"] {
+        reinstall(&mut stage, callee, module_replying("confirm", reply));
+        for method in ["order", "order_by_proxy"] {
+            call(&mut stage, method).unwrap_err();
+            assert!(is_free(&mut stage, user));
+        }
+    }
+    assert_eq!(confirmed(&mut stage), 0);
 }
 
 // ---- Who may do what -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ mod cycles;
 #[cfg(feature = "network")]
 mod deployment;
 mod exploring;
+mod hostile;
 mod imports;
 mod interfaces;
 mod interleaving;
@@ -34,5 +35,6 @@ mod retries;
 mod rollback;
 #[cfg(feature = "network")]
 mod script;
+mod strangers;
 mod upgrades;
 mod watching;

@@ -163,6 +163,9 @@ fn every_diagram_of_states_has_the_states_of_the_code() {
     let mut shown = 0;
     for (page, _) in pages() {
         let written = fs::read_to_string(&page).unwrap();
+        let drawn = written.matches("stateDiagram").count();
+        let compared = written.matches("<!-- states of ").count();
+        assert_eq!(drawn, compared, "{}", page.display());
         for part in written.split("<!-- states of ").skip(1) {
             let (comment, rest) = part.split_once(" -->\n").expect("the comment ends");
             let (file, name) = comment.split_once(' ').expect("a file and an enum");
@@ -196,7 +199,7 @@ fn states(diagram: &str) -> BTreeSet<&str> {
 /// The variants of an enum in a source.
 fn variants<'a>(source: &'a str, name: &str) -> BTreeSet<&'a str> {
     let (_, body) = source
-        .split_once(&format!("\nenum {name} {{\n"))
+        .split_once(&format!("enum {name} {{\n"))
         .unwrap_or_else(|| panic!("no enum {name}"));
     let (body, _) = body.split_once("\n}").expect("the enum ends");
     let lines = body.lines().filter_map(|line| line.strip_prefix("    "));

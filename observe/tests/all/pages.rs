@@ -169,8 +169,12 @@ fn with_links(page: &str, index: usize) -> String {
             .get(index + 1)
             .map(|room| format!("Next: {}", link(room))),
     ];
-    let map = "[The map](../../docs/map.md)".to_owned();
-    let links: Vec<String> = links.into_iter().flatten().chain([map]).collect();
+    let lookup = [
+        "[The map](../../docs/map.md)",
+        "[Words](../../docs/words.md)",
+    ];
+    let lookup = lookup.map(str::to_owned);
+    let links: Vec<String> = links.into_iter().flatten().chain(lookup).collect();
     let is_content = |line: &&str| {
         let links = ["Previous: ", "Next: ", "[The map](../../docs/map.md)"];
         !links.iter().any(|link| line.starts_with(link))

@@ -10,16 +10,16 @@ use observe::stage::Stage;
 use serde::Deserialize;
 
 #[derive(CandidType, Clone, Copy)]
-struct IncrementId {
+struct PointId {
     created: u64,
     number: u64,
 }
 
-impl IncrementId {
+impl PointId {
     /// An id chosen now. The local replica's clock stands still, so the last message tells the time.
     fn now(stage: &Stage, number: u64) -> Self {
         let last = stage.events().last().expect("something was executed");
-        IncrementId {
+        PointId {
             created: last.time,
             number,
         }
@@ -44,25 +44,25 @@ enum Remembered {
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// An account of the user, which the caller may increment.
+/// An account of the user, to which the caller may add points.
 fn open(stage: &mut Stage) -> u64 {
     open_for(stage, stage.caller)
 }
 
-/// An account of the user, which this caller may increment.
+/// An account of the user, to which this caller may add points.
 fn open_for(stage: &mut Stage, caller: Principal) -> u64 {
     let opened: Result<u64, String> = stage.reply(stage.callee, "open", (caller,)).unwrap();
     opened.unwrap()
 }
 
-/// An account of the user, which nobody but the user itself may increment.
+/// An account of the user, to which nobody but the user itself may add points.
 fn open_for_user(stage: &mut Stage) -> u64 {
     open_for(stage, stage.user())
 }
 
-fn count(stage: &mut Stage, account: u64) -> Option<u64> {
-    let count = stage.query(stage.callee, "count", (account,));
-    count.unwrap()
+fn points(stage: &mut Stage, account: u64) -> Option<u64> {
+    let points = stage.query(stage.callee, "points", (account,));
+    points.unwrap()
 }
 
 fn begin(stage: &mut Stage, account: u64) -> u64 {
@@ -70,8 +70,8 @@ fn begin(stage: &mut Stage, account: u64) -> u64 {
     begun.unwrap()
 }
 
-fn increment_once(stage: &mut Stage, number: u64) -> Result<u64, String> {
-    let result = stage.reply(stage.caller, "increment_once", (number,));
+fn add_point_once(stage: &mut Stage, number: u64) -> Result<u64, String> {
+    let result = stage.reply(stage.caller, "add_point_once", (number,));
     result.unwrap()
 }
 
@@ -80,10 +80,10 @@ fn ask(stage: &mut Stage, number: u64) -> Result<Remembered, String> {
     known.unwrap()
 }
 
-/// Calls the callee as somebody who chooses the ids, for an account that the user may increment.
-fn increment_with(stage: &mut Stage, account: u64, id: IncrementId) -> Result<u64, Refusal> {
+/// Calls the callee as somebody who chooses the ids, for an account to which the user may add points.
+fn add_point_with(stage: &mut Stage, account: u64, id: PointId) -> Result<u64, Refusal> {
     let arguments = (account, id, stage.user());
-    let result = stage.reply(stage.callee, "increment_once", arguments);
+    let result = stage.reply(stage.callee, "add_point_once", arguments);
     result.unwrap()
 }
 
@@ -107,18 +107,18 @@ fn every_question_has_the_observed_answer_among_its_choices() {
 }
 
 #[test]
-fn however_often_it_is_called_an_increment_is_done_once() {
+fn however_often_it_is_called_a_point_is_added_once() {
     let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     let number = begin(&mut stage, account);
     for _ in 0..3 {
-        assert_eq!(increment_once(&mut stage, number), Ok(1));
+        assert_eq!(add_point_once(&mut stage, number), Ok(1));
     }
-    assert_eq!(count(&mut stage, account), Some(1));
-    // Another increment is another one.
+    assert_eq!(points(&mut stage, account), Some(1));
+    // Another point is another one.
     let number = begin(&mut stage, account);
-    assert_eq!(increment_once(&mut stage, number), Ok(2));
-    assert_eq!(count(&mut stage, account), Some(2));
+    assert_eq!(add_point_once(&mut stage, number), Ok(2));
+    assert_eq!(points(&mut stage, account), Some(2));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn each_call_is_executed_once_or_never_whatever_gets_lost() {
                 let account = open(&mut stage);
                 let lost = [first, second, third];
                 stage.hold().unwrap();
-                let method = "increment_without_id";
+                let method = "add_point_without_id";
                 stage.send(stage.caller, method, (account,)).unwrap();
                 stage.deliver_call(method).unwrap();
                 for kind in lost {
@@ -147,7 +147,7 @@ fn each_call_is_executed_once_or_never_whatever_gets_lost() {
                 }
                 stage.release().unwrap();
                 let executed = lost.iter().filter(|kind| **kind == Kind::Response).count();
-                let counted = count(&mut stage, account).unwrap();
+                let counted = points(&mut stage, account).unwrap();
                 assert_eq!(counted, executed as u64, "{lost:?}");
             }
         }
@@ -162,7 +162,7 @@ fn two_calls_at_the_same_time_do_it_once() {
     stage.hold().unwrap();
     let caller = stage.caller;
     let calls = [(); 2].map(|()| {
-        let sent = stage.send(caller, "increment_once", (number,));
+        let sent = stage.send(caller, "add_point_once", (number,));
         sent.unwrap()
     });
     // Both have sent their requests before the first is answered.
@@ -172,7 +172,7 @@ fn two_calls_at_the_same_time_do_it_once() {
         to_callee.count()
     };
     while requests(&mut stage) < 2 {
-        stage.deliver_call("increment_once").unwrap();
+        stage.deliver_call("add_point_once").unwrap();
     }
     stage.release().unwrap();
     for sent in calls {
@@ -180,7 +180,7 @@ fn two_calls_at_the_same_time_do_it_once() {
         let result: Result<u64, String> = candid::decode_one(&answer).unwrap();
         assert_eq!(result, Ok(1));
     }
-    assert_eq!(count(&mut stage, account), Some(1));
+    assert_eq!(points(&mut stage, account), Some(1));
 }
 
 #[test]
@@ -189,61 +189,61 @@ fn ids_and_results_survive_an_upgrade_of_both_canisters() {
     let account = open(&mut stage);
     let (done, begun) = (begin(&mut stage, account), begin(&mut stage, account));
     let own = open_for_user(&mut stage);
-    let id = IncrementId::now(&stage, 7);
-    assert_eq!(increment_once(&mut stage, done), Ok(1));
-    assert_eq!(increment_with(&mut stage, own, id), Ok(1));
+    let id = PointId::now(&stage, 7);
+    assert_eq!(add_point_once(&mut stage, done), Ok(1));
+    assert_eq!(add_point_with(&mut stage, own, id), Ok(1));
     for canister in [stage.caller, stage.callee] {
         stage.upgrade(canister).unwrap().unwrap();
     }
-    assert_eq!(increment_once(&mut stage, done), Ok(1));
+    assert_eq!(add_point_once(&mut stage, done), Ok(1));
     assert_eq!(ask(&mut stage, done), Ok(Remembered::Done(1)));
     assert_eq!(ask(&mut stage, begun), Ok(Remembered::NotDone));
-    assert_eq!(increment_with(&mut stage, own, id), Ok(1));
-    assert_eq!(increment_once(&mut stage, begun), Ok(2));
-    assert_eq!(count(&mut stage, account), Some(2));
+    assert_eq!(add_point_with(&mut stage, own, id), Ok(1));
+    assert_eq!(add_point_once(&mut stage, begun), Ok(2));
+    assert_eq!(points(&mut stage, account), Some(2));
 }
 
 #[test]
 fn an_id_that_arrives_after_the_window_is_refused_and_not_done() {
     let mut stage = stage(&LESSON);
     let account = open_for_user(&mut stage);
-    let id = IncrementId::now(&stage, 0);
+    let id = PointId::now(&stage, 0);
     stage.advance_time(HOUR).unwrap();
-    assert_eq!(increment_with(&mut stage, account, id), Ok(1));
-    assert_eq!(increment_with(&mut stage, account, id), Ok(1));
+    assert_eq!(add_point_with(&mut stage, account, id), Ok(1));
+    assert_eq!(add_point_with(&mut stage, account, id), Ok(1));
     stage.advance_time(HOUR + SECOND).unwrap();
-    let refused = increment_with(&mut stage, account, id);
+    let refused = add_point_with(&mut stage, account, id);
     assert_eq!(refused, Err(Refusal::TooOld));
-    let never_seen = IncrementId { number: 1, ..id };
-    let refused = increment_with(&mut stage, account, never_seen);
+    let never_seen = PointId { number: 1, ..id };
+    let refused = add_point_with(&mut stage, account, never_seen);
     assert_eq!(refused, Err(Refusal::TooOld));
-    assert_eq!(count(&mut stage, account), Some(1));
+    assert_eq!(points(&mut stage, account), Some(1));
 }
 
 #[test]
-fn an_account_is_incremented_by_its_canister_for_its_owner_and_by_nobody_else() {
+fn points_are_added_by_the_canister_of_the_account_for_its_owner_and_by_nobody_else() {
     let mut stage = stage(&LESSON);
     let account = open(&mut stage);
-    let (owner, id) = (stage.user(), IncrementId::now(&stage, 0));
+    let (owner, id) = (stage.user(), PointId::now(&stage, 0));
     stage.become_user(1).unwrap();
     // Through the caller, for somebody who is not the owner.
     let refused =
         || Err("the callee has no such account of yours; its `open` opens one".to_owned());
     let number = begin(&mut stage, account);
-    assert_eq!(increment_once(&mut stage, number), refused());
-    let method = "increment_without_id";
+    assert_eq!(add_point_once(&mut stage, number), refused());
+    let method = "add_point_without_id";
     let got: Result<u64, String> = stage.reply(stage.caller, method, (account,)).unwrap();
     assert_eq!(got, refused());
     // Directly, in the name of the owner.
     let arguments = (account, id, owner);
     let got: Result<u64, Refusal> = stage
-        .reply(stage.callee, "increment_once", arguments)
+        .reply(stage.callee, "add_point_once", arguments)
         .unwrap();
     assert_eq!(got, Err(Refusal::NoSuchAccount));
     let arguments = (account, owner);
-    let got: Result<u64, Refusal> = stage.reply(stage.callee, "increment", arguments).unwrap();
+    let got: Result<u64, Refusal> = stage.reply(stage.callee, "add_point", arguments).unwrap();
     assert_eq!(got, Err(Refusal::NoSuchAccount));
-    assert_eq!(count(&mut stage, account), Some(0));
+    assert_eq!(points(&mut stage, account), Some(0));
 }
 
 #[test]
@@ -252,28 +252,28 @@ fn not_done_is_told_to_the_canister_of_the_account_and_to_nobody_else() {
     let account = open(&mut stage);
     let number = begin(&mut stage, account);
     assert_eq!(ask(&mut stage, number), Ok(Remembered::NotDone));
-    let arguments = (account, IncrementId::now(&stage, 0), stage.user());
+    let arguments = (account, PointId::now(&stage, 0), stage.user());
     let known: Remembered = stage.query(stage.callee, "look_up", arguments).unwrap();
     assert_eq!(known, Remembered::Forgotten);
 }
 
 #[test]
-fn only_who_began_an_increment_can_call_for_it() {
+fn only_who_began_a_point_can_call_for_it() {
     let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     let number = begin(&mut stage, account);
     stage.become_user(1).unwrap();
-    let refused = format!("you have no increment {number}; `begin` begins one");
-    assert_eq!(increment_once(&mut stage, number), Err(refused.clone()));
+    let refused = format!("you have begun no point {number}; `begin` begins one");
+    assert_eq!(add_point_once(&mut stage, number), Err(refused.clone()));
     assert_eq!(ask(&mut stage, number), Err(refused.clone()));
     let result: Result<Option<u64>, String> =
         stage.query(stage.caller, "result", (number,)).unwrap();
     assert_eq!(result, Err(refused));
-    assert_eq!(count(&mut stage, account), Some(0));
+    assert_eq!(points(&mut stage, account), Some(0));
 }
 
 #[test]
-fn one_user_has_at_most_100_accounts_and_100_increments_in_2_hours() {
+fn one_user_has_at_most_100_accounts_and_100_points_in_2_hours() {
     let mut stage = stage(&LESSON);
     for _ in 0..100 {
         let account = open(&mut stage);
@@ -284,21 +284,21 @@ fn one_user_has_at_most_100_accounts_and_100_increments_in_2_hours() {
     let refused = "you have 100 accounts, and can't have more".to_owned();
     assert_eq!(opened, Err(refused));
     let begun: Result<u64, String> = stage.reply(caller, "begin", (0u64,)).unwrap();
-    let refused = "you have begun 100 increments; begin more later".to_owned();
+    let refused = "you have begun 100 points; begin more later".to_owned();
     assert_eq!(begun, Err(refused));
     stage.advance_time(2 * HOUR + SECOND).unwrap();
     begin(&mut stage, 0);
-    let forgotten = increment_once(&mut stage, 0).unwrap_err();
-    assert_eq!(forgotten, "you have no increment 0; `begin` begins one");
+    let forgotten = add_point_once(&mut stage, 0).unwrap_err();
+    assert_eq!(forgotten, "you have begun no point 0; `begin` begins one");
 }
 
 #[test]
-fn a_thousand_strangers_leave_an_account_its_memory_and_an_increment_its_id() {
+fn a_thousand_strangers_leave_an_account_its_memory_and_a_point_its_id() {
     let mut stage = stage(&LESSON);
     let account = open(&mut stage);
     let (done, begun) = (begin(&mut stage, account), begin(&mut stage, account));
-    assert_eq!(increment_once(&mut stage, done), Ok(1));
-    let id = IncrementId::now(&stage, 0);
+    assert_eq!(add_point_once(&mut stage, done), Ok(1));
+    let id = PointId::now(&stage, 0);
     let owner = stage.user();
     for stranger in 1..=1000 {
         stage.become_user(stranger).unwrap();
@@ -306,45 +306,45 @@ fn a_thousand_strangers_leave_an_account_its_memory_and_an_increment_its_id() {
         let _refused = stage.call(callee, "open", (caller,)).unwrap();
         let _refused = stage.call(caller, "begin", (account,)).unwrap();
         for number in [done, begun, stranger as u64 + 1] {
-            let _refused = stage.call(caller, "increment_once", (number,)).unwrap();
+            let _refused = stage.call(caller, "add_point_once", (number,)).unwrap();
         }
         let number = stranger as u64;
-        let arguments = (account, IncrementId { number, ..id }, owner);
-        let _refused = stage.call(callee, "increment_once", arguments).unwrap();
-        let _refused = stage.call(callee, "increment", (account, owner)).unwrap();
+        let arguments = (account, PointId { number, ..id }, owner);
+        let _refused = stage.call(callee, "add_point_once", arguments).unwrap();
+        let _refused = stage.call(callee, "add_point", (account, owner)).unwrap();
     }
     stage.become_user(0).unwrap();
-    assert_eq!(count(&mut stage, account), Some(1));
-    assert_eq!(increment_once(&mut stage, done), Ok(1));
+    assert_eq!(points(&mut stage, account), Some(1));
+    assert_eq!(add_point_once(&mut stage, done), Ok(1));
     assert_eq!(ask(&mut stage, done), Ok(Remembered::Done(1)));
-    assert_eq!(increment_once(&mut stage, begun), Ok(2));
+    assert_eq!(add_point_once(&mut stage, begun), Ok(2));
     // Later there is room in the caller, too.
     stage.advance_time(2 * HOUR + SECOND).unwrap();
     let next = begin(&mut stage, account);
-    assert_eq!(increment_once(&mut stage, next), Ok(3));
+    assert_eq!(add_point_once(&mut stage, next), Ok(3));
 }
 
 #[test]
 fn what_cannot_be_done_gets_an_error_that_says_why() {
     let mut stage = stage(&LESSON);
-    let expected = "you have no increment 99; `begin` begins one".to_owned();
-    assert_eq!(increment_once(&mut stage, 99), Err(expected.clone()));
+    let expected = "you have begun no point 99; `begin` begins one".to_owned();
+    assert_eq!(add_point_once(&mut stage, 99), Err(expected.clone()));
     assert_eq!(ask(&mut stage, 99), Err(expected));
     let number = begin(&mut stage, 99);
-    let error = increment_once(&mut stage, number).unwrap_err();
+    let error = add_point_once(&mut stage, number).unwrap_err();
     assert_eq!(
         error,
         "the callee has no such account of yours; its `open` opens one"
     );
     let error: Result<u64, String> = stage
-        .reply(stage.caller, "increment_without_id", (99u64,))
+        .reply(stage.caller, "add_point_without_id", (99u64,))
         .unwrap();
     assert!(error.unwrap_err().contains("`open`"));
-    let future = IncrementId {
+    let future = PointId {
         created: u64::MAX,
         number: 0,
     };
     let account = open_for_user(&mut stage);
-    let refused = increment_with(&mut stage, account, future);
+    let refused = add_point_with(&mut stage, account, future);
     assert_eq!(refused, Err(Refusal::TooNew));
 }

@@ -1,11 +1,11 @@
-//! What is gone through in every order: responses, and entries that are appended.
+//! What is gone through in every order: responses, and items that are put into a basket.
 
 use anyhow::{Error, Result};
 
 use crate::exploration::{Exploration, Fault, Plan, Seen, finds, holds};
 use crate::stage::Stage;
 
-/// So many entries are appended.
+/// So many items are put into a basket.
 const COUNT: u64 = 3;
 
 /// All that can befall a call that waits without bound.
@@ -22,26 +22,26 @@ pub fn all() -> Vec<Exploration> {
         holds(
             "ask_prices_by_call",
             "the prices of an apple (10) and a pear (20)",
-            "who is told two prices is told the right ones",
+            "nobody is told a wrong price",
             |stage| Ok(prices(stage, "ask_prices_by_call")?.faults(FAULTS, 2)),
         ),
         finds(
-            "append_in_a_loop",
-            "3 entries, each with a call of its own",
-            "leave a part of the list",
-            |stage| Ok(append(stage, "append_in_a_loop")?.faults(&[Fault::Trap], 1)),
+            "put_in_a_loop",
+            "3 items, each with a call of its own",
+            "leave a part of them in the basket",
+            |stage| Ok(put(stage, "put_in_a_loop")?.faults(&[Fault::Trap], 1)),
         ),
         finds(
-            "append_in_parallel",
-            "3 entries, each with a call of its own",
-            "leave a part of the list",
-            |stage| Ok(append(stage, "append_in_parallel")?.faults(&[Fault::Trap], 1)),
+            "put_in_parallel",
+            "3 items, each with a call of its own",
+            "leave a part of them in the basket",
+            |stage| Ok(put(stage, "put_in_parallel")?.faults(&[Fault::Trap], 1)),
         ),
         holds(
-            "append_as_a_batch",
-            "3 entries with one call",
-            "the list has all of them, or none",
-            |stage| Ok(append(stage, "append_as_a_batch")?.faults(FAULTS, 2)),
+            "put_as_a_batch",
+            "3 items with one call",
+            "the basket has all of them, or none",
+            |stage| Ok(put(stage, "put_as_a_batch")?.faults(FAULTS, 2)),
         ),
     ]
 }
@@ -62,18 +62,18 @@ fn told(seen: &Seen<'_>) -> Result<Vec<Vec<(String, u64)>>> {
     Ok(replies.into_iter().flatten().collect())
 }
 
-/// An empty list of the user's, to which 1, 2, 3 are appended.
-fn append(stage: &mut Stage, method: &str) -> Result<Plan> {
-    let opened: Result<(), String> = stage.reply(stage.callee, "open_list", (stage.caller,))?;
+/// An empty basket of the user's, into which 1, 2, 3 are put.
+fn put(stage: &mut Stage, method: &str) -> Result<Plan> {
+    let opened: Result<(), String> = stage.reply(stage.callee, "open_basket", (stage.caller,))?;
     opened.map_err(Error::msg)?;
     let plan = Plan::from(stage)?
         .call(stage.caller, method, (COUNT,))?
-        .look(stage.callee, "list", (stage.user(),))?
-        .sometimes("all are appended", |seen| Ok(list(seen)?.len() == 3));
-    Ok(plan.at_end(|seen| Ok(matches!(list(seen)?[..], [] | [1, 2, 3]))))
+        .look(stage.callee, "basket", (stage.user(),))?
+        .sometimes("all are in the basket", |seen| Ok(basket(seen)?.len() == 3));
+    Ok(plan.at_end(|seen| Ok(matches!(basket(seen)?[..], [] | [1, 2, 3]))))
 }
 
-fn list(seen: &Seen<'_>) -> Result<Vec<u64>> {
-    let list: Option<Vec<u64>> = seen.look(0)?;
-    Ok(list.unwrap_or_default())
+fn basket(seen: &Seen<'_>) -> Result<Vec<u64>> {
+    let basket: Option<Vec<u64>> = seen.look(0)?;
+    Ok(basket.unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! What is gone through in every order: an increment, whatever two messages suffer.
+//! What is gone through in every order: a point, whatever two messages suffer.
 
 use anyhow::{Error, Result};
 use candid::{CandidType, Principal};
@@ -10,31 +10,31 @@ use crate::stage::Stage;
 /// The caller may wait for three lost answers, and for a start.
 const WAITS: usize = 10;
 
-const ONE: &str = "there is exactly one increment, and the caller knows its result";
+const ONE: &str = "there is exactly one point, and the caller knows it";
 
 pub fn all() -> Vec<Exploration> {
     vec![
         finds(
-            "increment_without_id",
-            "an increment; an answer may get lost",
-            "increment twice",
+            "add_point_without_id",
+            "a point; an answer may get lost",
+            "add two points",
             |stage| {
                 let account = open(stage, stage.callee, (stage.caller,))?;
                 let plan = Plan::from(stage)?
-                    .call(stage.caller, "increment_without_id", (account,))?
-                    .look(stage.callee, "count", (account,))?
+                    .call(stage.caller, "add_point_without_id", (account,))?
+                    .look(stage.callee, "points", (account,))?
                     .faults(&[Fault::Lose], 1);
-                Ok(plan.at_end(|seen| Ok(count(seen)? <= 1)))
+                Ok(plan.at_end(|seen| Ok(points(seen)? <= 1)))
             },
         ),
         holds(
-            "increment_once",
-            "an increment with an id, called for again afterwards",
+            "add_point_once",
+            "a point with an id, called for again afterwards",
             ONE,
             |stage| Ok(once(stage, 1)?.faults(FAULTS, 2)),
         ),
         holds(
-            "increment_once",
+            "add_point_once",
             "the same by a user who does not wait and calls twice at the same time",
             ONE,
             |stage| Ok(once(stage, 2)?.faults(FAULTS, 2)),
@@ -60,25 +60,25 @@ fn begun<T: CandidType + DeserializeOwned>(
     begun.map_err(Error::msg)
 }
 
-fn count(seen: &Seen<'_>) -> Result<u64> {
-    let count: Option<u64> = seen.look(0)?;
-    Ok(count.unwrap_or(0))
+fn points(seen: &Seen<'_>) -> Result<u64> {
+    let points: Option<u64> = seen.look(0)?;
+    Ok(points.unwrap_or(0))
 }
 
-/// An increment that was begun, called for so often at the same time and once more.
+/// A point that was begun, called for so often at the same time and once more.
 fn once(stage: &mut Stage, together: usize) -> Result<Plan> {
     let account = open(stage, stage.callee, (stage.caller,))?;
     let number: u64 = begun(stage, stage.caller, "begin", (account,))?;
     let mut plan = Plan::from(stage)?.most_waits(WAITS);
     for _ in 0..together {
-        plan = plan.call(stage.caller, "increment_once", (number,))?;
+        plan = plan.call(stage.caller, "add_point_once", (number,))?;
     }
     let plan = plan
-        .afterwards(stage.caller, "increment_once", (number,))?
-        .look(stage.callee, "count", (account,))?
+        .afterwards(stage.caller, "add_point_once", (number,))?
+        .look(stage.callee, "points", (account,))?
         .look(stage.caller, "result", (number,))?;
     Ok(plan.at_end(|seen| {
         let result: Result<Option<u64>, String> = seen.look(1)?;
-        Ok(count(seen)? == 1 && result == Ok(Some(1)))
+        Ok(points(seen)? == 1 && result == Ok(Some(1)))
     }))
 }

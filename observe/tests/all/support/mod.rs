@@ -1,13 +1,16 @@
 //! What the tests share: the canisters, built as they are deployed, and a stage for a lesson.
 
 pub mod blocks;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use candid::Principal;
+use ic_management_canister_types::CanisterInstallMode;
 use observe::answer::Got;
-use observe::deployment::Modules;
+use observe::deployment::{Modules, install_args};
 use observe::lesson::Lesson;
 use observe::lessons::rollback::{self, Counters};
 use observe::network::timeline::{Ending, Step};
@@ -157,6 +160,53 @@ pub fn assert_questions_can_be_answered(lesson: &'static Lesson) {
         assert!(question.choices.contains(right), "{}", question.ask);
         assert!((3..=5).contains(&question.choices.len()));
     }
+}
+
+/// A canister that answers one update method with these bytes, whatever it is asked.
+pub fn module_replying(method: &str, reply: &[u8]) -> Vec<u8> {
+    let sized = |bytes: &[u8]| {
+        let length = u8::try_from(bytes.len()).ok().filter(|length| *length < 64);
+        // Longer ones would need two bytes.
+        [&[length.expect("it is short")], bytes].concat()
+    };
+    let import = |name: &str, signature: u8| {
+        [sized(b"ic0"), sized(name.as_bytes()), vec![0, signature]].concat()
+    };
+    let [append, send] = ["msg_reply_data_append", "msg_reply"];
+    let export = sized(format!("canister_update {method}").as_bytes());
+    let length = reply.len() as u8;
+    let sections: [(u8, Vec<u8>); 7] = [
+        // Signatures: of two numbers, and of none.
+        (1, b"\x02\x60\x02\x7f\x7f\0\x60\0\0".to_vec()),
+        (2, [vec![2], import(append, 0), import(send, 1)].concat()),
+        (3, vec![1, 1]),    // One function, of no number.
+        (5, vec![1, 0, 1]), // A page of memory.
+        (7, [vec![1], export, vec![0, 2]].concat()),
+        // append(0, length); send()
+        (
+            10,
+            [
+                vec![1],
+                sized(&[0, 0x41, 0, 0x41, length, 0x10, 0, 0x10, 1, 0x0b]),
+            ]
+            .concat(),
+        ),
+        // The reply, at 0.
+        (11, [vec![1, 0, 0x41, 0, 0x0b], sized(reply)].concat()),
+    ];
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    for (number, content) in sections {
+        module.push(number);
+        module.extend(sized(&content));
+    }
+    module
+}
+
+/// Puts another module in the place of a canister's, which loses its state.
+pub fn reinstall(stage: &mut Stage, canister: Principal, module: Vec<u8>) {
+    let args = install_args(canister, module, CanisterInstallMode::Reinstall).unwrap();
+    let installed = stage.manage(canister, "install_code", (args,));
+    installed.unwrap().unwrap();
 }
 
 /// Runs the program with these arguments, as `scripts/observe.sh` does.
