@@ -91,20 +91,10 @@ fn explore(
     chosen: &[Chosen],
     mut network: Box<dyn Network>,
 ) -> Result<bool> {
-    let with_some: Vec<&Chosen> = chosen
-        .iter()
-        .filter(|one| !one.explorations.is_empty())
-        .collect();
-    if let ([], [part]) = (&with_some[..], chosen) {
-        bail!(
-            "{} has nothing that depends on the order of messages",
-            part.lesson.name
-        );
-    }
     let mut all = Vec::new();
-    for part in &with_some {
+    for part in chosen {
         let mut stage = set_up(arguments, part.lesson, network)?;
-        if !arguments.json && with_some.len() > 1 {
+        if !arguments.json && chosen.len() > 1 {
             let title = format!("{}: {}", part.lesson.name, part.lesson.about);
             show(&format!("{}\n\n", style::heading(title)))?;
         }

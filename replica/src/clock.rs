@@ -26,13 +26,18 @@ impl Replica {
         self.expire_calls();
     }
 
-    /// When the next deadline of a call, or the next timer, is due. What is due already counts no more.
+    /// When the next deadline of a call, the next timer, or the end of a call of `stop_canister` is due.
+    /// What is due already counts no more.
     pub fn next_due(&self) -> Option<Time> {
-        let deadlines = self.deadlines.iter().map(|(due, ..)| *due);
-        let timers = self.timers.iter().map(|(due, _)| *due);
         let later = |due: &Time| *due > self.time();
-        let next = [deadlines.clone().find(later), timers.clone().find(later)];
-        next.into_iter().flatten().min()
+        let deadline = self.deadlines.iter().map(|(due, ..)| *due).find(later);
+        let timer = self.timers.iter().map(|(due, _)| *due).find(later);
+        let stops = self.canisters.iter().flat_map(|one| match &one.status {
+            Status::Stopping { waiting } => waiting.as_slice(),
+            Status::Running | Status::Stopped => &[],
+        });
+        let stop = stops.map(|call| call.since + STOP_TIMEOUT).filter(later);
+        [deadline, timer, stop.min()].into_iter().flatten().min()
     }
 
     /// What happens from time to time: heartbeats, and what could not be done before is tried again.

@@ -24,8 +24,8 @@ pub enum Delivery {
     /// Of a request: the system rejects it in place of the callee, as if the callee had no room for
     /// it.
     Reject,
-    /// Of a request with bounded wait, or of its response: it gets lost on the way. When the
-    /// deadline has passed, the caller is told SYS_UNKNOWN.
+    /// Of a request with bounded wait, or of its response before the deadline: it gets lost on the way.
+    /// When the deadline has passed, the caller is told SYS_UNKNOWN.
     Lose,
 }
 
@@ -176,6 +176,7 @@ impl Replica {
 
     /// Whether a message can be delivered in this way.
     pub(crate) fn check_delivery(&self, message: &Message, how: Delivery) -> Result<(), String> {
+        const UNBOUNDED: &str = "only a bounded-wait call, or the answer to one, can get lost";
         let refuse = |why: &str| Err(why.to_owned());
         match (how, message) {
             (Delivery::Normally, _) | (Delivery::Reject, Message::Request(_)) => Ok(()),
@@ -191,10 +192,15 @@ impl Replica {
                 Message::Response(Response {
                     receiver, callback, ..
                 }),
-            ) if self.deadline(*receiver, *callback).is_some() => Ok(()),
-            (Delivery::Lose, _) => {
-                refuse("only a bounded-wait call, or the answer to one, can get lost")
-            }
+            ) => match self.deadline(*receiver, *callback) {
+                // The caller has its answer: one that came in time, or the system's.
+                Some(deadline) if deadline <= self.time() => {
+                    refuse("the deadline has passed: the answer can't get lost any more")
+                }
+                Some(_) => Ok(()),
+                None => refuse(UNBOUNDED),
+            },
+            (Delivery::Lose, _) => refuse(UNBOUNDED),
             (Delivery::Trap, message) => match self.canisters.get(&message.receiver()) {
                 Some(canister) if canister.code.is_some() => Ok(()),
                 _ => refuse("only a canister with code can trap"),

@@ -61,6 +61,11 @@ impl Seen<'_> {
         &self.0.answers
     }
 
+    /// The cycles that got lost: attached to calls of which the caller was told SysUnknown.
+    pub fn lost_cycles(&self) -> u128 {
+        self.0.lost_cycles
+    }
+
     /// The replies to the calls that have one.
     ///
     /// # Errors

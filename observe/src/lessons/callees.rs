@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/10-callees`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::{Error, Result, bail};
@@ -20,7 +22,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
-    explorations: Vec::new,
+    explorations: explorations::all,
     layout: Layout::List,
 };
 
@@ -283,7 +285,7 @@ fn lose(stage: &mut Stage, kind: Kind) -> Result<&'static str> {
 // ---- A callee with a hostile reply -------------------------------------------------------------
 
 /// Which reply the callee is to give, as its interface names them.
-#[derive(CandidType, Deserialize)]
+#[derive(CandidType, Clone, Copy, Deserialize)]
 enum NameReply {
     Honest,
     WrongType,

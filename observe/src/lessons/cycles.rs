@@ -2,6 +2,8 @@
 //!
 //! The code that is observed: `lessons/12-cycles`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -17,7 +19,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
-    explorations: Vec::new,
+    explorations: explorations::all,
     layout: Layout::Table,
 };
 
@@ -350,6 +352,7 @@ enum CallOutcome {
 #[derive(CandidType, Deserialize)]
 struct Account {
     accepted: u128,
+    served: u64,
 }
 
 impl CallOutcome {

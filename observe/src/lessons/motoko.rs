@@ -4,6 +4,7 @@
 //! The code that is observed: `canisters/motoko`.
 
 mod beside;
+mod explorations;
 mod upgrades;
 
 use anyhow::Result;
@@ -19,7 +20,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::PairInTwoLanguages,
     introduction: None,
     experiments,
-    explorations: Vec::new,
+    explorations: explorations::all,
     layout: Layout::Table,
 };
 

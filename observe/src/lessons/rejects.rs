@@ -3,6 +3,8 @@
 //!
 //! The code that is observed: `lessons/02-rejects`.
 
+mod explorations;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -18,7 +20,7 @@ pub const LESSON: Lesson = Lesson {
     canisters: Canisters::Room,
     introduction: None,
     experiments,
-    explorations: Vec::new,
+    explorations: explorations::all,
     layout: Layout::Table,
 };
 
@@ -59,7 +61,7 @@ enum Treatment {
 }
 
 /// `Conclusion` in the caller's interface.
-#[derive(CandidType, Clone, Copy, Debug, Deserialize)]
+#[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 enum Conclusion {
     NothingHappened,
     AsTheCalleeSays,

@@ -2,7 +2,7 @@
 //!
 //! The code that is observed: `canisters/canister1` and `canisters/canister2`.
 
-mod explorations;
+pub(super) mod explorations;
 
 use std::fmt;
 

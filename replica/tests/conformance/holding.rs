@@ -157,6 +157,28 @@ fn lost_response_ends_in_sys_unknown_though_the_callee_did_its_part() {
 }
 
 #[test]
+fn answer_that_waits_when_the_deadline_passes_can_t_get_lost() {
+    // The callee's, which was there in time, and the system's.
+    for executed in [true, false] {
+        let mut world = World::new();
+        let (_, _, id) = held_call(&mut world);
+        deliver(&mut world, Delivery::Normally);
+        match executed {
+            true => deliver(&mut world, Delivery::Normally),
+            false => deliver(&mut world, Delivery::Lose),
+        }
+        world.advance(10);
+        let waiting = world.replica.waiting_messages();
+        let why = world
+            .replica
+            .deliver_message(waiting[0].name, Delivery::Lose);
+        assert!(why.unwrap_err().contains("the deadline has passed"));
+        deliver(&mut world, Delivery::Normally);
+        assert!(world.answer(id).is_some());
+    }
+}
+
+#[test]
 fn faults_that_make_no_sense_are_refused_and_the_message_waits_on() {
     let mut world = World::new();
     let (a, b) = (world.puppet(), world.puppet());

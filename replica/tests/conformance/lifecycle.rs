@@ -156,6 +156,18 @@ fn stop_gives_up_after_five_minutes_and_the_canister_goes_on_stopping() {
 }
 
 #[test]
+fn end_of_a_stop_that_waits_is_what_becomes_due_next() {
+    let (mut world, a, _, _) = waiting();
+    assert_eq!(world.replica.next_due(), None);
+    let since = world.replica.time();
+    stop(&mut world, a);
+    let due = since + 300_000_000_000;
+    assert_eq!(world.replica.next_due(), Some(due));
+    world.advance(300);
+    assert_eq!(world.replica.next_due(), None);
+}
+
+#[test]
 fn canister_knows_that_it_is_stopping() {
     let mut world = World::new();
     let (a, b) = (world.puppet(), world.puppet());

@@ -54,19 +54,19 @@ pub fn all() -> Vec<Exploration> {
             "book_trip",
             "a trip, a room and a bike, and somebody resumes afterwards",
             "room and bike are booked and the trip is done, or neither is",
-            |stage| Ok(book(stage, 1, Afterwards::Resume)?.faults(FAULTS, 1)),
+            |stage| Ok(book(stage, 1, Afterwards::Resume)?.faults(FAULTS, 2)),
         ),
         holds(
             "book_trip",
             "a trip, a room and no bike, and the user asks again afterwards",
             "the room is free, and the trip is compensated",
-            |stage| Ok(book(stage, 0, Afterwards::Ask)?.faults(FAULTS, 1)),
+            |stage| Ok(book(stage, 0, Afterwards::Ask)?.faults(FAULTS, 2)),
         ),
         holds(
             "book_trip",
             "a trip, a room and no bike: the timer alone resumes it",
             NEITHER,
-            |stage| Ok(book(stage, 0, Afterwards::Nothing)?.faults(OUTSIDE, 1)),
+            |stage| Ok(book(stage, 0, Afterwards::Nothing)?.faults(OUTSIDE, 2)),
         ),
     ]
 }

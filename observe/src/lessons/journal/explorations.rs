@@ -66,7 +66,7 @@ pub fn all() -> Vec<Exploration> {
             "transfer",
             "the same by a user who does not wait and asks for it twice at the same time",
             "40 are transferred exactly once, with one receipt",
-            |stage| Ok(accepted(stage, 2)?.faults(FAULTS, 1)),
+            |stage| Ok(accepted(stage, 2)?.faults(FAULTS, 2)),
         ),
         holds(
             "transfer",

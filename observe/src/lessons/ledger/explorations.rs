@@ -50,7 +50,7 @@ pub fn all() -> Vec<Exploration> {
             "withdraw",
             "the same by a user who does not wait and asks twice at the same time",
             ONCE,
-            |stage| Ok(withdraw(stage, 2)?.faults(FAULTS, 1)),
+            |stage| Ok(withdraw(stage, 2)?.faults(FAULTS, 2)),
         ),
         holds(
             "deposit",

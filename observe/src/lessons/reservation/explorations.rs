@@ -51,7 +51,7 @@ pub fn all() -> Vec<Exploration> {
             "buy_in_two_steps",
             "two buyers of the only seat, who finish afterwards",
             PAID,
-            |stage| Ok(buy(stage, "buy_in_two_steps", 2)?.faults(FAULTS, 1)),
+            |stage| Ok(buy(stage, "buy_in_two_steps", 2)?.faults(FAULTS, 2)),
         ),
     ]
 }

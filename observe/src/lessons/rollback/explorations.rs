@@ -9,6 +9,9 @@ use crate::stage::Stage;
 /// All that can befall a call that waits without bound.
 const FAULTS: &[Fault] = &[Fault::Trap, Fault::Reject, Fault::Stop, Fault::Upgrade];
 
+pub(in crate::lessons) const COMMITTED_BEFORE: &str =
+    "canister2 never counts what canister1 did not commit before";
+
 pub fn all() -> Vec<Exploration> {
     vec![
         finds(
@@ -27,27 +30,33 @@ pub fn all() -> Vec<Exploration> {
             "increment_both_then_trap",
             "one call, which traps after its await",
             "count although the caller gets a reject",
-            |stage| {
-                let plan = calls(stage, "increment_both_then_trap", 1)?;
-                Ok(plan.at_end(|seen| {
-                    let rejected = seen.answers().iter().flatten().any(Result::is_err);
-                    Ok(!rejected || counters(seen)? == (0, 0))
-                }))
-            },
+            |stage| all_or_nothing(stage, "increment_both_then_trap"),
         ),
         holds(
             "increment_both",
             "two calls at the same time",
-            "canister2 never counts what canister1 did not commit before",
-            |stage| {
-                let plan = calls(stage, "increment_both", 2)?.faults(FAULTS, 2);
-                Ok(plan.at_end(|seen| {
-                    let (here, there) = counters(seen)?;
-                    Ok(there <= here && here <= 2)
-                }))
-            },
+            COMMITTED_BEFORE,
+            two_calls,
         ),
     ]
+}
+
+/// One call of a method of a new pair that counts nothing if it gives the user a reject.
+pub(in crate::lessons) fn all_or_nothing(stage: &mut Stage, method: &str) -> Result<Plan> {
+    let plan = calls(stage, method, 1)?;
+    Ok(plan.at_end(|seen| {
+        let rejected = seen.answers().iter().flatten().any(Result::is_err);
+        Ok(!rejected || counters(seen)? == (0, 0))
+    }))
+}
+
+/// Two calls of `increment_both` of a new pair.
+pub(in crate::lessons) fn two_calls(stage: &mut Stage) -> Result<Plan> {
+    let plan = calls(stage, "increment_both", 2)?.faults(FAULTS, 2);
+    Ok(plan.at_end(|seen| {
+        let (here, there) = counters(seen)?;
+        Ok(there <= here && here <= 2)
+    }))
 }
 
 /// So many calls of a method of a new pair.
