@@ -120,6 +120,34 @@ impl Blocks {
         }
     }
 
+    /// Copies the bytes from `offset` on into `buffer`.
+    pub fn read_bytes(&self, offset: u64, buffer: &mut [u8]) {
+        let mut position = offset;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let (index, start) = place(position);
+            let length = rest.len().min(BLOCK_SIZE - start);
+            let (part, tail) = rest.split_at_mut(length);
+            part.copy_from_slice(&self.read(index)[start..start + length]);
+            position += length as u64;
+            rest = tail;
+        }
+    }
+
+    /// Copies `bytes` to `offset`.
+    pub fn write_bytes(&mut self, offset: u64, bytes: &[u8]) {
+        let mut position = offset;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (index, start) = place(position);
+            let length = rest.len().min(BLOCK_SIZE - start);
+            let (part, tail) = rest.split_at(length);
+            self.write(index)[start..start + length].copy_from_slice(part);
+            position += length as u64;
+            rest = tail;
+        }
+    }
+
     /// How many bytes its blocks take, if it shares none of them.
     pub fn size(&self) -> u64 {
         self.count * BLOCK_SIZE as u64
@@ -149,6 +177,12 @@ impl Blocks {
             above: height - self.height,
         }
     }
+}
+
+/// The block that a byte is in, and where.
+fn place(position: u64) -> (usize, usize) {
+    let size = BLOCK_SIZE as u64;
+    ((position / size) as usize, (position % size) as usize)
 }
 
 /// The blocks that take space, each with its number; one of zeros without its bytes.

@@ -21,6 +21,27 @@ pub(crate) mod result {
     }
 }
 
+/// Bytes that several share.
+pub(crate) mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_bytes::ByteBuf;
+
+    pub(crate) fn serialize<S: Serializer>(
+        bytes: &Arc<[u8]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<[u8]>, D::Error> {
+        Ok(ByteBuf::deserialize(deserializer)?.into_vec().into())
+    }
+}
+
 /// Chunks by hash.
 pub(crate) mod chunks {
     use std::collections::BTreeMap;

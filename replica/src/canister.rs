@@ -7,6 +7,8 @@ use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
 use serde::{Deserialize, Serialize};
 
 use crate::canister_log::CanisterLog;
+use crate::canister_snapshot::CanisterSnapshots;
+use crate::limits::Limits;
 use crate::message::{
     CallContext, CallContextId, CallOrigin, Callback, CallbackId, CanisterId, Cycles, OutgoingCall,
     Reject, Request, Time,
@@ -185,6 +187,8 @@ pub struct Canister {
     pub charged_until: Time,
     /// What its messages printed, and why they trapped.
     pub log: CanisterLog,
+    /// Its snapshots.
+    pub snapshots: CanisterSnapshots,
     history: Arc<VecDeque<Change>>,
     /// What the history takes, in bytes.
     history_size: u64,
@@ -216,6 +220,7 @@ impl Canister {
             low_memory_noticed: false,
             charged_until: 0,
             log: CanisterLog::default(),
+            snapshots: CanisterSnapshots::default(),
             history: Arc::default(),
             history_size: 0,
             total_changes: 0,
@@ -267,12 +272,22 @@ impl Canister {
         code.map_or(0, |code| code.state.memory_size())
     }
 
+    /// Whether with this code it has less memory left than calls for `canister_on_low_wasm_memory`.
+    pub fn is_memory_low(&self, code: &Code, limits: &Limits) -> bool {
+        let limit = match self.settings.wasm_memory_limit {
+            0 => code.module.memory_limit(limits),
+            limit => limit,
+        };
+        limit.saturating_sub(code.state.memory_size()) < self.settings.wasm_memory_threshold
+    }
+
     /// The memory that it has in use, in bytes: what was never written to does not count.
     pub fn memory_in_use(&self) -> u64 {
         let code = self.code.as_ref();
         code.map_or(0, |code| code.state.memory_in_use())
             + self.stable.size_in_use()
             + (self.chunks.len() * CHUNK_SIZE) as u64
+            + self.snapshots.memory_in_use()
     }
 
     /// Opens a call context.
@@ -362,7 +377,9 @@ impl Canister {
     pub fn record(&mut self, time: Time, origin: ChangeOrigin, details: ChangeDetails) {
         match &details {
             ChangeDetails::Creation(_) => self.created_at = time,
-            ChangeDetails::CodeDeployment(_) => self.installed_at = time,
+            ChangeDetails::CodeDeployment(_) | ChangeDetails::LoadSnapshot(_) => {
+                self.installed_at = time;
+            }
             _ => {}
         }
         let change = Change {

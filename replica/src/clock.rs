@@ -153,19 +153,15 @@ impl Replica {
         let Some(canister) = self.canisters.get(&id) else {
             return;
         };
-        let (Some(code), threshold) = (&canister.code, canister.settings.wasm_memory_threshold)
-        else {
+        let task = SystemTask::OnLowWasmMemory;
+        let code = canister.code.as_ref();
+        let Some(code) = code.filter(|code| code.module.has_hook(task.export())) else {
             return;
         };
-        let task = SystemTask::OnLowWasmMemory;
-        if threshold == 0 || !code.module.has_hook(task.export()) {
+        if canister.settings.wasm_memory_threshold == 0 {
             return;
         }
-        let limit = match canister.settings.wasm_memory_limit {
-            0 => code.module.memory_limit(&self.environment.limits),
-            limit => limit,
-        };
-        let low = limit.saturating_sub(canister.wasm_memory_size()) < threshold;
+        let low = canister.is_memory_low(code, &self.environment.limits);
         if low == canister.low_memory_noticed {
             return;
         }

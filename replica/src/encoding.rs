@@ -12,7 +12,7 @@ pub(crate) fn decode<T: CandidType + for<'a> Deserialize<'a>>(
 ) -> Result<T, Reject> {
     let mut config = DecoderConfig::new();
     config
-        .set_decoding_quota(1_000_000 + 64 * argument.len())
+        .set_decoding_quota(4_000_000 + 64 * argument.len())
         .set_skipping_quota(1_000_000 + 64 * argument.len())
         .set_full_error_message(false);
     let mut deserializer = candid::de::IDLDeserialize::new_with_config(argument, &config)

@@ -41,6 +41,14 @@ pub(crate) fn with_help(code: ErrorCode, error: &str, advice: &str, section: &st
     Reject::new(code, format!("{error}\n{}", advise(advice, section)))
 }
 
+/// An error with advice, and the bare name of a section, as the network has it for some errors.
+pub(crate) fn with_named_help(code: ErrorCode, error: &str, advice: &str, section: &str) -> Reject {
+    Reject::new(
+        code,
+        format!("{error}\n{advice} See documentation: {section}"),
+    )
+}
+
 fn advise(advice: &str, section: &str) -> String {
     format!("{advice} See documentation: {DOCUMENTATION}#{section}")
 }

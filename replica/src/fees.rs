@@ -26,6 +26,8 @@ const RESPONSE_SIZE: usize = 2 * 1024 * 1024;
 const EXECUTION_BASE: Cycles = 5_000_000;
 const COMPILED_INSTRUCTION: u64 = 6_000;
 const UPLOAD_INSTRUCTIONS: u64 = 200_000_000;
+const SNAPSHOT_INSTRUCTIONS: u64 = 2_000_000_000;
+const SNAPSHOT_DATA_INSTRUCTIONS: u64 = 5_000_000;
 const CALL_BASE: Cycles = 260_000;
 const CALL_BYTE: Cycles = 1_000;
 const INGRESS_BASE: Cycles = 1_200_000;
@@ -69,6 +71,26 @@ pub fn reserved_for_install(memory64: bool) -> Cycles {
 /// The cost of putting a chunk into the chunk store.
 pub fn upload_chunk(memory64: bool) -> Cycles {
     execution(UPLOAD_INSTRUCTIONS, memory64)
+}
+
+/// The cost of making a snapshot of this many bytes.
+pub fn make_snapshot(bytes: u64) -> Cycles {
+    execution(SNAPSHOT_INSTRUCTIONS.saturating_add(bytes), false)
+}
+
+/// The cost of loading a snapshot, before its size and its module count.
+pub fn load_snapshot() -> Cycles {
+    execution(SNAPSHOT_INSTRUCTIONS, false)
+}
+
+/// The cost of reading this many bytes of a snapshot.
+pub fn read_snapshot(bytes: u64) -> Cycles {
+    execution(SNAPSHOT_DATA_INSTRUCTIONS.saturating_add(bytes), false)
+}
+
+/// The cost of writing this many bytes to a snapshot.
+pub fn write_snapshot(bytes: u64) -> Cycles {
+    execution(bytes, false)
 }
 
 /// What compiling costs in instructions, for so many instructions of a module.

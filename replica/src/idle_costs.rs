@@ -50,12 +50,14 @@ impl Replica {
         }
     }
 
-    /// What becomes of a canister whose cycles have run out: an empty one without cycles.
+    /// What becomes of a canister whose cycles have run out: an empty one without cycles and
+    /// snapshots.
     fn uninstall_without_cycles(&mut self, id: CanisterId) {
         let Some(canister) = self.canisters.get_mut(&id) else {
             return;
         };
         canister.uninstall();
+        canister.snapshots.clear();
         self.environment.instances.forget(id);
         canister.forget_history();
         canister.version += 1;

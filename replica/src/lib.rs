@@ -77,6 +77,7 @@ mod bytes;
 mod call_contexts;
 pub mod canister;
 pub mod canister_log;
+pub mod canister_snapshot;
 mod canisters;
 #[cfg(feature = "certificates")]
 mod cbor;

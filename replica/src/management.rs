@@ -15,6 +15,8 @@ mod install;
 mod installation;
 mod network;
 mod raw_rand;
+mod snapshot_data;
+mod snapshots;
 mod table;
 
 use candid::Principal;
@@ -55,7 +57,15 @@ pub(crate) fn call(
 }
 
 /// The methods that take memory, and so work only where some is left.
-const GROWING: [&str; 3] = ["install_code", "install_chunked_code", "upload_chunk"];
+const GROWING: [&str; 7] = [
+    "install_code",
+    "install_chunked_code",
+    "upload_chunk",
+    "take_canister_snapshot",
+    "load_canister_snapshot",
+    "upload_canister_snapshot_metadata",
+    "upload_canister_snapshot_data",
+];
 
 fn dispatch(replica: &mut Replica, name: &str, call: &mut Call<'_>) -> Result<Answer, Reject> {
     let method = find_update(name)?;

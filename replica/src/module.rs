@@ -22,6 +22,7 @@ use crate::system_api::SystemApi;
 use crate::wasm::{CompiledModule, Engine, PAGE_SIZE};
 use declarations::{Declarations, Fault};
 use requirements::Exports;
+pub use requirements::MAX_GLOBALS;
 pub use tracing::Traceable;
 
 /// The largest module after decompression, in bytes.
@@ -40,8 +41,9 @@ pub struct CanisterModule {
     pub memory64: bool,
     /// How many instructions its code has: compiling is paid for by them.
     pub code_instructions: u64,
-    /// How many globals can change.
-    pub mutable_globals: u64,
+    /// The names under which the globals are exported that are a part of the canister's state: those
+    /// that the module exports, and those that can change.
+    pub globals: Vec<String>,
     /// The most pages that the module lets its memory have, if it says so.
     pub maximum_memory: Option<u64>,
     /// Its methods.
@@ -87,7 +89,7 @@ impl CanisterModule {
             size: bytes.len() as u64,
             memory64: declared.memory64,
             code_instructions: declared.instructions,
-            mutable_globals: declared.mutable_globals.len() as u64,
+            globals: instrument::kept_globals(&declared),
             maximum_memory: declared.maximum_memory(),
             start: declared.start.map(|_| instrument::private("start", 0)),
             methods,

@@ -109,6 +109,14 @@ pub(crate) fn invalid_argument(fault: impl Into<String>) -> Reject {
     Reject::new(ErrorCode::InvalidManagementPayload, fault)
 }
 
+/// A module that can't be installed.
+pub(crate) fn invalid_module(canister: CanisterId, fault: &str) -> Reject {
+    Reject::new(
+        ErrorCode::CanisterInvalidWasm,
+        format!("Error from Canister {canister}: Canister's Wasm module is not valid: {fault}."),
+    )
+}
+
 /// Settings that a canister can't have.
 pub(crate) fn invalid_settings(fault: &str) -> Reject {
     with_help(

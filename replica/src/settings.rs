@@ -195,6 +195,16 @@ impl Settings {
             }
     }
 
+    /// Whether `who` may read snapshots.
+    pub fn may_read_snapshots(&self, who: &Principal) -> bool {
+        self.controllers.contains(who)
+            || match &self.snapshot_visibility {
+                SnapshotVisibility::Controllers => false,
+                SnapshotVisibility::Public => true,
+                SnapshotVisibility::AllowedViewers(viewers) => viewers.contains(who),
+            }
+    }
+
     /// Whether `who` may read the status.
     pub fn may_read_status(&self, who: &Principal) -> bool {
         self.controllers.contains(who)

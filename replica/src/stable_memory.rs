@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::blocks::{BLOCK_SIZE, Blocks};
+use crate::blocks::Blocks;
 use crate::wasm::PAGE_SIZE;
 
 /// A canister's stable memory. A clone shares with it what neither changes.
@@ -43,16 +43,7 @@ impl StableMemory {
     /// If the range does not lie within the stable memory.
     pub fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OutOfBounds> {
         self.check(offset, buffer.len())?;
-        let mut position = offset;
-        let mut rest = buffer;
-        while !rest.is_empty() {
-            let (index, start) = place(position);
-            let length = rest.len().min(BLOCK_SIZE - start);
-            let (part, tail) = rest.split_at_mut(length);
-            part.copy_from_slice(&self.blocks.read(index)[start..start + length]);
-            position += length as u64;
-            rest = tail;
-        }
+        self.blocks.read_bytes(offset, buffer);
         Ok(())
     }
 
@@ -63,16 +54,7 @@ impl StableMemory {
     /// If the range does not lie within the stable memory; then nothing is written.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
         self.check(offset, bytes.len())?;
-        let mut position = offset;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (index, start) = place(position);
-            let length = rest.len().min(BLOCK_SIZE - start);
-            let (part, tail) = rest.split_at(length);
-            self.blocks.write(index)[start..start + length].copy_from_slice(part);
-            position += length as u64;
-            rest = tail;
-        }
+        self.blocks.write_bytes(offset, bytes);
         Ok(())
     }
 
@@ -88,12 +70,6 @@ impl StableMemory {
             _ => Err(OutOfBounds),
         }
     }
-}
-
-/// The block that a byte is in, and where.
-fn place(position: u64) -> (usize, usize) {
-    let size = BLOCK_SIZE as u64;
-    ((position / size) as usize, (position % size) as usize)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::module::CanisterModule;
 use crate::rejects;
 use crate::wasm::PAGE_SIZE;
 
-/// What the network keeps for each global that can change, in bytes.
-const GLOBAL_SIZE: u64 = 32;
+/// What the network keeps for the value of a global, in bytes.
+pub(crate) const GLOBAL_SIZE: u64 = 32;
 
 /// Everything that a canister stores, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct MemoryUsage {
     pub chunks: u64,
     /// The log.
     pub log: u64,
+    /// The snapshots.
+    pub snapshots: u64,
 }
 
 impl MemoryUsage {
@@ -45,9 +47,16 @@ impl MemoryUsage {
             history,
             chunks,
             log,
+            snapshots,
         } = self;
-        wasm + stable + globals + binary + custom_sections + history + chunks + log
+        wasm + stable + globals + binary + custom_sections + history + chunks + log + snapshots
     }
+}
+
+/// What the globals of a module take, in bytes.
+fn globals_size(module: &CanisterModule) -> u64 {
+    // The network's counter of instructions is one more.
+    GLOBAL_SIZE * (module.globals.len() as u64 + 1)
 }
 
 impl Canister {
@@ -62,13 +71,35 @@ impl Canister {
         MemoryUsage {
             wasm,
             stable: self.stable.pages() * PAGE_SIZE,
-            globals: module.map_or(0, |module| GLOBAL_SIZE * module.mutable_globals),
+            globals: module.map_or(0, globals_size),
             binary: module.map_or(0, |module| module.size),
             custom_sections: module.map_or(0, |module| module.custom_sections_size()),
             history: self.history_size(),
             chunks: (self.chunks.len() * CHUNK_SIZE) as u64,
             log: self.log.size(),
+            snapshots: self.snapshots.size(),
         }
+    }
+
+    /// What a snapshot of it would take, in bytes.
+    pub fn size_of_snapshot(&self) -> u64 {
+        let MemoryUsage {
+            wasm,
+            stable,
+            globals,
+            binary,
+            chunks,
+            ..
+        } = self.memory_usage();
+        wasm + stable + globals + binary + chunks + self.certified_data.len() as u64
+    }
+
+    /// What it would no longer store without its code, in bytes.
+    pub fn size_of_code(&self) -> u64 {
+        let MemoryUsage {
+            history, snapshots, ..
+        } = self.memory_usage();
+        self.memory_size() - history - snapshots
     }
 
     /// Everything that it stores, in bytes.

@@ -6,6 +6,7 @@
 
 mod backtrace;
 mod engine;
+mod globals;
 mod growth;
 mod host;
 mod instance;
@@ -22,6 +23,7 @@ mod tracking;
 
 pub use backtrace::Backtrace;
 pub use engine::{CompiledModule, Engine};
+pub use globals::{Number, Unfit};
 pub use host::{
     Allowance, Entry, Fault, Host, HostCall, HostCallback, HostFunction, MEMORY, PAGE_SIZE,
     PRIVATE_EXPORT, ValueType,

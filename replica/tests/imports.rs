@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["encoding"],
     // What code can do, code, and who has it.
     &["system_api"],
-    &["module"],
+    &["canister_snapshot", "module"],
     &["canister"],
     &["canisters", "instances", "storage"],
     // One execution.

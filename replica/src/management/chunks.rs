@@ -1,5 +1,6 @@
 //! The chunk store: large modules, piece by piece.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candid::Principal;
@@ -30,19 +31,8 @@ pub(super) fn store(
 pub(super) fn upload_chunk(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: UploadChunkArgs = call.decode()?;
     let canister = store(replica, args.canister_id, call.caller)?;
-    let size = args.chunk.len();
-    if size > CHUNK_SIZE {
-        return Err(chunk_store(&format!(
-            "Wasm chunk size {size} exceeds the maximum chunk size of {CHUNK_SIZE}"
-        )));
-    }
     let hash: [u8; 32] = Sha256::digest(&args.chunk).into();
-    if !canister.chunks.contains_key(&hash) {
-        if canister.chunks.len() >= MAX_CHUNKS {
-            return Err(chunk_store(&format!(
-                "Wasm chunk store has reached its maximum of {MAX_CHUNKS} chunks"
-            )));
-        }
+    if check_chunk(&canister.chunks, &hash, &args.chunk)? {
         let fee = fees::upload_chunk(canister.memory64());
         canister.check_affordable(fee, &call.caller)?;
         canister.balance -= fee;
@@ -53,6 +43,30 @@ pub(super) fn upload_chunk(replica: &mut Replica, call: &mut Call<'_>) -> CallRe
     encode(&ChunkHash {
         hash: hash.to_vec(),
     })
+}
+
+/// Whether a chunk with this hash is new. One that is too large, or for which there is no room, is
+/// refused.
+pub(super) fn check_chunk(
+    chunks: &BTreeMap<[u8; 32], Arc<Vec<u8>>>,
+    hash: &[u8; 32],
+    chunk: &[u8],
+) -> Result<bool, Reject> {
+    let size = chunk.len();
+    if size > CHUNK_SIZE {
+        return Err(chunk_store(&format!(
+            "Wasm chunk size {size} exceeds the maximum chunk size of {CHUNK_SIZE}"
+        )));
+    }
+    if chunks.contains_key(hash) {
+        return Ok(false);
+    }
+    match chunks.len() < MAX_CHUNKS {
+        true => Ok(true),
+        false => Err(chunk_store(&format!(
+            "Wasm chunk store has reached its maximum of {MAX_CHUNKS} chunks"
+        ))),
+    }
 }
 
 pub(super) fn clear_chunk_store(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {

@@ -75,7 +75,7 @@ fn memory_metrics(canister: &Canister) -> MemoryMetrics {
         custom_sections_size: Nat::from(usage.custom_sections),
         canister_history_size: Nat::from(usage.history),
         wasm_chunk_store_size: Nat::from(usage.chunks),
-        snapshots_size: Nat::from(0u8),
+        snapshots_size: Nat::from(usage.snapshots),
         log_memory_store_size: Nat::from(usage.log),
     }
 }

@@ -20,7 +20,7 @@ use crate::explanations::with_help;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
 use crate::module::{CanisterModule, MAX_MODULE_SIZE};
-use crate::rejects::{chunk_store, no_module};
+use crate::rejects::{chunk_store, invalid_module, no_module};
 use crate::replica::Replica;
 
 /// What `install_code` is called with. The published type reads a module byte after byte.
@@ -85,14 +85,21 @@ pub(super) fn install_chunked_code(replica: &mut Replica, call: &mut Call<'_>) -
 pub(super) fn uninstall_code(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: UninstallCodeArgs = call.decode()?;
     call.check_sender_version(replica, args.sender_canister_version)?;
-    let time = replica.environment.time;
-    let canister = controlled(replica, args.canister_id, call.caller)?;
-    canister.uninstall();
+    controlled(replica, args.canister_id, call.caller)?;
     let origin = call.change_origin(args.sender_canister_version);
-    canister.record_change(time, origin, ChangeDetails::CodeUninstall);
-    replica.environment.instances.forget(args.canister_id);
-    replica.abandon_calls(args.canister_id, "Canister has been uninstalled");
+    uninstall(replica, args.canister_id, origin);
     Ok(empty_reply())
+}
+
+/// Takes away a canister's code, as a change of this origin.
+pub(super) fn uninstall(replica: &mut Replica, id: CanisterId, origin: ChangeOrigin) {
+    let time = replica.environment.time;
+    if let Some(canister) = replica.canisters.get_mut(&id) {
+        canister.uninstall();
+        canister.record_change(time, origin, ChangeDetails::CodeUninstall);
+        replica.environment.instances.forget(id);
+        replica.abandon_calls(id, "Canister has been uninstalled");
+    }
 }
 
 fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallResult {
@@ -110,10 +117,7 @@ fn install(replica: &mut Replica, call: &Call<'_>, args: InstallCode) -> CallRes
         // Nobody knows how many instructions it has; on the network a byte counts as one.
         let compilation = fees::compilation(args.wasm_module.len() as u64);
         charge(replica, id, fees::execution(compilation, false));
-        Reject::new(
-            ErrorCode::CanisterInvalidWasm,
-            format!("Error from Canister {id}: Canister's Wasm module is not valid: {fault}."),
-        )
+        invalid_module(id, &fault)
     })?;
     let origin = call.change_origin(args.sender_canister_version);
     install_module(
@@ -236,7 +240,7 @@ fn install_module(
 }
 
 /// Takes a fee from a canister that has the cycles for it.
-fn charge(replica: &mut Replica, id: CanisterId, fee: Cycles) {
+pub(super) fn charge(replica: &mut Replica, id: CanisterId, fee: Cycles) {
     if let Some(canister) = replica.canisters.get_mut(&id) {
         let fee = fee.min(canister.balance);
         canister.balance -= fee;

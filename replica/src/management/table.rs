@@ -5,7 +5,9 @@ use candid::{CandidType, Deserialize, Principal};
 use ic_management_canister_types::CanisterIdRecord;
 
 use super::call::{Answer, Call};
-use super::{chunks, control, create, information, install, network, raw_rand};
+use super::{
+    chunks, control, create, information, install, network, raw_rand, snapshot_data, snapshots,
+};
 use crate::encoding::decode;
 use crate::message::{CallResult, CanisterId, Reject};
 use crate::replica::Replica;
@@ -111,7 +113,6 @@ pub(super) const METHODS: &[Method] = {
     use Handler::{Missing, Now, NowOrLater, Read};
     const SIGNATURES: Handler = Missing("threshold signatures");
     const OUTCALLS: Handler = Missing("HTTPS outcalls");
-    const SNAPSHOTS: Handler = Missing("snapshots");
     const METRICS: Handler = Missing("metrics of the network");
     const BITCOIN: Handler = Missing("the Bitcoin integration");
     methods! {
@@ -136,6 +137,14 @@ pub(super) const METHODS: &[Method] = {
         "subnet_info" Update, Nobody, Subnet, Now(network::subnet_info);
         "provisional_create_canister_with_cycles" Update, Everybody, Any, Now(create::provisional);
         "provisional_top_up_canister" Update, Everybody, CanisterId, Now(create::provisional_top_up);
+        "take_canister_snapshot" Update, Controllers, CanisterId, Now(snapshots::take);
+        "load_canister_snapshot" Update, Controllers, CanisterId, Now(snapshots::load);
+        "list_canister_snapshots" Update, Named, CanisterId, Read(snapshots::list);
+        "delete_canister_snapshot" Update, Controllers, CanisterId, Now(snapshots::delete);
+        "read_canister_snapshot_metadata" Update, Named, CanisterId, Read(snapshot_data::read_metadata);
+        "read_canister_snapshot_data" Update, Named, CanisterId, Now(snapshot_data::read_data);
+        "upload_canister_snapshot_metadata" Update, Controllers, CanisterId, Now(snapshot_data::upload_metadata);
+        "upload_canister_snapshot_data" Update, Controllers, CanisterId, Now(snapshot_data::upload_data);
         "fetch_canister_logs" Query, Everybody, CanisterId, Read(information::fetch_canister_logs);
 
         "ecdsa_public_key" Update, Nobody, CanisterId, SIGNATURES;
@@ -146,14 +155,6 @@ pub(super) const METHODS: &[Method] = {
         "vetkd_derive_key" Update, Nobody, CanisterId, SIGNATURES;
         "http_request" Update, Nobody, CanisterId, OUTCALLS;
         "flexible_http_request" Update, Nobody, CanisterId, OUTCALLS;
-        "take_canister_snapshot" Update, Controllers, CanisterId, SNAPSHOTS;
-        "load_canister_snapshot" Update, Controllers, CanisterId, SNAPSHOTS;
-        "list_canister_snapshots" Update, Controllers, CanisterId, SNAPSHOTS;
-        "delete_canister_snapshot" Update, Controllers, CanisterId, SNAPSHOTS;
-        "read_canister_snapshot_metadata" Update, Controllers, CanisterId, SNAPSHOTS;
-        "read_canister_snapshot_data" Update, Controllers, CanisterId, SNAPSHOTS;
-        "upload_canister_snapshot_metadata" Update, Controllers, CanisterId, SNAPSHOTS;
-        "upload_canister_snapshot_data" Update, Controllers, CanisterId, SNAPSHOTS;
         "subnet_metrics" Update, Nobody, CanisterId, METRICS;
         "list_canisters" Query, Everybody, Any, METRICS;
         "bitcoin_*" Update, Nobody, CanisterId, BITCOIN;

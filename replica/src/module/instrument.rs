@@ -109,6 +109,20 @@ fn export_section(declared: &Declarations) -> ExportSection {
     section
 }
 
+/// The names under which the globals are exported that the network keeps, in its order: what the module
+/// exports itself, and then what else can change.
+pub(super) fn kept_globals(declared: &Declarations) -> Vec<String> {
+    let exported = declared.exports.iter();
+    let exported = exported.filter(|(_, kind, _)| matches!(kind, ExternalKind::Global));
+    let is_exported = |global: &&u32| exported.clone().any(|(_, _, index)| index == *global);
+    let hidden = declared.mutable_globals.iter();
+    let hidden = hidden.filter(|global| !is_exported(global));
+    let names = exported.clone().map(|(name, ..)| name.clone());
+    names
+        .chain(hidden.map(|global| private("global", *global)))
+        .collect()
+}
+
 /// The name of an export that the replica adds. Names sort as their numbers do.
 pub(super) fn private(what: &str, index: u32) -> String {
     format!("{PRIVATE_EXPORT}{what} {index:010}")

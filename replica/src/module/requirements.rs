@@ -9,7 +9,7 @@ use crate::system_api::{SystemApi, functions};
 use crate::wasm::{HostFunction, PRIVATE_EXPORT, ValueType};
 
 const MAX_FUNCTIONS: u32 = 50_000;
-const MAX_GLOBALS: u32 = 1_000;
+pub const MAX_GLOBALS: u32 = 1_000;
 const MAX_CODE_SIZE: u32 = 12 * 1024 * 1024;
 const MAX_FUNCTION_INSTRUCTIONS: u64 = 1_000_000;
 const MAX_FUNCTION_COMPLEXITY: u64 = 1_000_000;

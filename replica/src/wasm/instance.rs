@@ -387,7 +387,7 @@ impl<H: Host> Instance<H> {
         (0..table.size(&self.store)).map(entry).collect()
     }
 
-    fn load_references(&mut self, state: &State) {
+    pub(super) fn load_references(&mut self, state: &State) {
         let function = |instance: &Self, reference: Reference| match reference {
             Some(place) => Nullable::Val(instance.functions().at(place)),
             None => Nullable::Null,

@@ -36,6 +36,25 @@ impl State {
         blocks.collect()
     }
 
+    /// A state that has a memory of this size in bytes, in which nothing was written yet, and nothing
+    /// else.
+    pub fn with_zeros(memory_size: u64) -> Self {
+        State {
+            memory_size,
+            ..State::default()
+        }
+    }
+
+    /// Copies the bytes of the memory from `offset` on into `buffer`. Past its end there are zeros.
+    pub fn read_memory(&self, offset: u64, buffer: &mut [u8]) {
+        self.memory.read_bytes(offset, buffer);
+    }
+
+    /// Copies `bytes` to `offset` in the memory, which must have this place.
+    pub fn write_memory(&mut self, offset: u64, bytes: &[u8]) {
+        self.memory.write_bytes(offset, bytes);
+    }
+
     /// A state that has the memory of `other`, a state of another module.
     pub fn with_memory_of(other: &State) -> Self {
         State {

@@ -84,7 +84,6 @@ fn what_a_local_replica_lacks_says_so() {
         ("sign_with_schnorr", "threshold signatures"),
         ("vetkd_derive_key", "threshold signatures"),
         ("http_request", "HTTPS outcalls"),
-        ("take_canister_snapshot", "snapshots"),
         ("bitcoin_get_balance", "Bitcoin"),
     ] {
         let reject = world.call(MANAGEMENT, method, b"DIDL\0\0").unwrap_err();

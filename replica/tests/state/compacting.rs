@@ -11,7 +11,7 @@ use crate::canisters::COUNTER;
 use crate::harness::{Folder, Running, add, compacting_in, get, install, program_in, refusal};
 
 /// Has state of every kind that code can have. `show` answers with all of it.
-const STATEFUL: &str = r#"
+pub const STATEFUL: &str = r#"
 (module
   (import "ic0" "msg_reply" (func $reply))
   (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
@@ -66,12 +66,12 @@ const STATEFUL: &str = r#"
     (call $reply)))
 "#;
 
-async fn show(agent: &Agent, canister: Principal) -> Vec<u8> {
+pub async fn show(agent: &Agent, canister: Principal) -> Vec<u8> {
     agent.query(&canister, "show").await.unwrap()
 }
 
 /// Waits until all that happened is in a snapshot.
-async fn compacted(folder: &Folder) {
+pub async fn compacted(folder: &Folder) {
     let is_compacted = || {
         let (snapshots, journals) = (folder.numbers("snapshot"), folder.numbers("journal"));
         !snapshots.is_empty() && snapshots == journals && folder.has_no_records()

@@ -1,6 +1,7 @@
 //! `local-replica --state-dir`: what was answered is still so when the program starts anew, however
 //! it ended. All through the real program, by `ic-agent`.
 
+mod canister_snapshots;
 mod compacting;
 mod harness;
 mod killing;

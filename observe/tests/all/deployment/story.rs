@@ -117,6 +117,46 @@ fn icp_does_on_the_local_replica_what_a_user_does_at_the_terminal() {
 }
 
 #[test]
+fn icp_takes_restores_downloads_and_uploads_snapshots() {
+    let terminal = Terminal::open("");
+    let icp = |arguments: &[&str]| terminal.icp(arguments);
+    let snapshot = |arguments: &[&str]| {
+        let command = [&["canister", "snapshot"], arguments].concat();
+        icp(&command).trim().to_owned()
+    };
+    icp(&["network", "start", "--background"]);
+    icp(&["deploy"]);
+    let both = ["canister", "call", "canister1", "increment_both", "()"];
+    icp(&both);
+    icp(&["canister", "stop", "canister2"]);
+    let id = snapshot(&["create", "canister2", "--quiet"]);
+    icp(&["canister", "start", "canister2"]);
+    icp(&both);
+    assert_eq!(terminal.counters(), ["(2 : nat)", "(2 : nat)"]);
+    assert!(snapshot(&["list", "canister2"]).contains(&id));
+    icp(&["canister", "stop", "canister2"]);
+    snapshot(&["restore", "canister2", &id]);
+    icp(&["canister", "start", "canister2"]);
+    assert_eq!(terminal.counters(), ["(2 : nat)", "(1 : nat)"]);
+
+    // What was downloaded is as good as the snapshot itself.
+    let folder = terminal.project.root.join("target/snapshot");
+    let _of_the_last_run = fs::remove_dir_all(&folder);
+    let folder = folder.to_str().unwrap();
+    snapshot(&["download", "canister2", &id, "--output", folder]);
+    snapshot(&["delete", "canister2", &id]);
+    icp(&both);
+    let printed = snapshot(&["upload", "canister2", "--input", folder, "--quiet"]);
+    let uploaded = printed.lines().next().unwrap();
+    assert_ne!(uploaded, id);
+    icp(&["canister", "stop", "canister2"]);
+    snapshot(&["restore", "canister2", uploaded]);
+    icp(&["canister", "start", "canister2"]);
+    assert_eq!(terminal.counters(), ["(3 : nat)", "(1 : nat)"]);
+    icp(&["network", "stop"]);
+}
+
+#[test]
 fn icp_deploys_the_motoko_pair_from_its_own_folder_and_an_upgrade_keeps_its_counters() {
     let terminal = Terminal::open("canisters/motoko");
     terminal.icp(&["network", "start", "--background"]);
