@@ -52,6 +52,8 @@ export function boxOf(event, way, names, methods, isFirst, call = "") {
   const what = [call, isCallback && "after the await"].filter(Boolean).join(", ");
   /** @type {Line[]} */
   const lines = what ? [{ text: what, kind: "why", struck: false }] : [];
+  const reject = typeof event.step === "object" && "callback" in event.step ? event.step.callback.reject : null;
+  if (reject) lines.push({ text: `with reject ${reject.code}: ${names.in(reason(reject.message))}`, kind: "why", struck: false });
   const made = isFirst ? MADE[way] : undefined;
   const isSystem = typeof event.step === "object" && "answered_by_system" in event.step;
   if (isSystem) lines.push({ text: "not executed: the system answers", kind: "", struck: false });

@@ -211,10 +211,10 @@ class Builder {
     const target = this.lanes.get(to);
     if (target === undefined) return;
     const isResponse = name.startsWith("response ");
-    const reject = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback.reject : null;
-    const other = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback.from : user || (event?.caller ?? "");
-    // Of what was sent before the beginning only the sender is known.
-    const sender = this.lanes.get(other);
+    const callback = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback : null;
+    const { reject = null } = callback ?? {};
+    // Of what was sent before the beginning only the sender is known. A reject is sent by nobody, if no event did it.
+    const sender = reject ? undefined : this.lanes.get(callback?.from || user || (event?.caller ?? ""));
     const from = this.sent.get(name) ?? (sender === undefined ? undefined : { lane: sender, y });
     if (!from || (from.y === y && from.lane === target)) return;
     const kind = reject ? "reject" : isResponse ? "reply" : "request";
