@@ -78,7 +78,11 @@ function draw(name, source, { func, first, last, known }, event) {
     const comment = commentAt(source, line);
     const kind = marked ? (undone ? "ran struck" : "ran") : "";
     const indent = text.length - text.trimStart().length;
-    lines.push(html("span", { class: `row ${kind}` }, text.slice(0, indent), html("span", {}, text.slice(indent, comment), html("i", {}, text.slice(Math.max(indent, comment)))), "\n"));
+    const row = html("span", { class: `row ${kind}` }, text.slice(0, indent), html("span", {}, text.slice(indent, comment), html("i", {}, text.slice(Math.max(indent, comment)))), "\n");
+    // A line that is too long goes on a little to the right of where it begins.
+    row.style.paddingLeft = `calc(17px + ${indent + 2}ch)`;
+    row.style.textIndent = `${-indent - 2}ch`;
+    lines.push(row);
   }
   const what = event === null ? "It waits to run." : undone ? "The marked lines ran, and were undone." : "The marked lines ran: up to the commit point.";
   const unsure = "Which part of it ran can't be told from the text: awaits in loops or in other functions. All of it is marked.";

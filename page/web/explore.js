@@ -62,7 +62,7 @@ export class ExplorePanel {
     const wanted = {
       properties: this.#properties.value.split("\n").map((line) => line.trim()).filter(Boolean),
       faults: this.#faults.filter(({ checked }) => checked).map(({ value }) => value),
-      max_faults: Number.isInteger(most) && most >= 0 ? most : null,
+      max_faults: this.#faults.some(({ checked }) => checked) && Number.isInteger(most) && most >= 0 ? most : null,
       limit: null,
     };
     const story = { steps: this.#steps(), looks: this.page.looks, names: this.page.ids };
@@ -91,8 +91,8 @@ export class ExplorePanel {
     const { number, more } = report.orders;
     const orders = `${more ? "more than " : ""}${number.toLocaleString("en")} ${number === 1 ? "order" : "orders"}`;
     const all = report.exhaustive ? "all were gone through" : "not all were gone through";
-    const verdict = report.holds ? "Everything holds." : "Not everything holds.";
-    this.#progress.textContent = `${verdict} There are ${orders}; ${all}. ${count(report.distinct_outcomes, "outcome")}.`;
+    const verdict = this.#properties.value.trim() === "" ? "" : report.holds ? "Everything holds. " : "Not everything holds. ";
+    this.#progress.textContent = `${verdict}There are ${orders}; ${all}. ${count(report.distinct_outcomes, "outcome")}.`;
     const failures = sentences.map((sentence, place) => {
       const [story, good] = [stories.failures[place] ?? [], stories.nearest[place]];
       const nearest = good && button("Compare with the nearest good one", () => this.#walk(story, good));

@@ -9,26 +9,25 @@ import { clean } from "./text.js";
 
 /** What was executed, in a few words. `methods` remembers which method each call context began with.
  * @param {Event} event @param {Map<string, string>} methods
- * @returns {string[]} */
+ * */
 function titleOf(event, methods) {
   const { step } = event;
   const context = contextOf(event);
-  if (step === "cleanup") return ["cleanup"];
+  if (step === "cleanup") return "cleanup";
   if ("method" in step) {
     methods.set(context, step.method.name);
-    return [clean(step.method.name)];
+    return clean(step.method.name);
   }
   if ("callback" in step) {
-    const method = methods.get(context);
-    return [method ? clean(method) : "callback", "after the await"];
+    return clean(methods.get(context) ?? "callback");
   }
   if ("system_task" in step) {
     methods.set(context, taskName(step.system_task));
-    return [clean(taskName(step.system_task))];
+    return clean(taskName(step.system_task));
   }
-  if ("hook" in step) return [clean(step.hook)];
-  if ("management" in step) return [clean(step.management)];
-  return [clean(step.answered_by_system)];
+  if ("hook" in step) return clean(step.hook);
+  if ("management" in step) return clean(step.management);
+  return clean(step.answered_by_system);
 }
 
 /** Faults that somebody chose, as they are said in the box that they hit. */
@@ -39,15 +38,22 @@ const MADE = /** @type {Record<string, string>} */ ({
   upgrade: "upgraded just before",
 });
 
+/** @typedef {{ title: string, lines: Line[], ending: Box["ending"], foot: string }} What what stands in a box */
+
 /** A box for an event.
- * @param {Event} event @param {string} way how its message was delivered @param {Names} names @param {Map<string, string>} methods @param {boolean} isFirst whether it is the first event of its step
- * @returns {Omit<Box, "lane" | "x" | "y" | "width" | "height" | "step">} */
-export function boxOf(event, way, names, methods, isFirst) {
+ * @param {Event} event @param {string} way how its message was delivered @param {Names} names @param {Map<string, string>} methods
+ * @param {boolean} isFirst whether it is the first event of its step @param {string} [call] the user's call that it belongs to
+ * @returns {What} */
+export function boxOf(event, way, names, methods, isFirst, call = "") {
   const { ending } = event;
   const undone = ending !== "committed";
   const title = titleOf(event, methods);
+  const isCallback = typeof event.step === "object" && "callback" in event.step;
+  const what = [call, isCallback && "after the await"].filter(Boolean).join(", ");
   /** @type {Line[]} */
-  const lines = [];
+  const lines = what ? [{ text: what, kind: "why", struck: false }] : [];
+  const reject = typeof event.step === "object" && "callback" in event.step ? event.step.callback.reject : null;
+  if (reject) lines.push({ text: `with reject ${reject.code}: ${names.in(reason(reject.message))}`, kind: "why", struck: false });
   const made = isFirst ? MADE[way] : undefined;
   const isSystem = typeof event.step === "object" && "answered_by_system" in event.step;
   if (isSystem) lines.push({ text: "not executed: the system answers", kind: "", struck: false });
@@ -70,7 +76,7 @@ export function reason(message) {
   return first.replace(/^IC\d+: /, "").replace(/^Error from Canister \S+: /, "").replace(/^Canister called `ic0\.trap` with message: /, "");
 }
 
-/** What a user does who makes a call.
+/** What a user does who makes a call, in full.
  * @param {{ canister: string, method: string, argument: string }} call @param {Names} names */
 export function callText({ canister, method, argument }, names) {
   return `calls ${names.of(canister)}.${clean(method)}${argument === "()" ? "" : ` ${names.in(argument)}`}`;

@@ -4,8 +4,8 @@
 
 /** @import { Event, Told, ToldStep } from "./types.js" */
 
-import { callOf, Names, userName } from "./names.js";
-import { boxOf, callText } from "./labels.js";
+import { boxOf } from "./labels.js";
+import { callOf, contextOf, Names, userName } from "./names.js";
 import { changedLooks, lookLabel, lookOwner } from "./looks.js";
 import { clean, plain, wrap } from "./text.js";
 
@@ -90,6 +90,11 @@ class Builder {
   y = 10;
   /** Where messages were sent, by their names. @type {Map<string, { lane: number, y: number }>} */
   sent = new Map();
+  made = 0;
+  /** The users' calls by the names of their messages. @type {Map<string, string>} */
+  calls = new Map();
+  /** The same by call contexts. @type {Map<string, string>} */
+  contexts = new Map();
 
   /** @param {Layout} layout @param {Names} names @param {string[]} looks @param {Record<string, string>} ids */
   constructor(layout, names, looks, ids) {
@@ -128,7 +133,10 @@ class Builder {
     /** @type {string | null} */
     let arrived = null;
     for (const [n, event] of step.events.entries()) {
-      const what = boxOf(event, way, this.names, methods, n === 0);
+      const made = this.calls.get(event.message ?? "");
+      if (made) this.contexts.set(contextOf(event), made);
+      const own = this.calls.size > 1 ? this.contexts.get(contextOf(event)) : undefined;
+      const what = boxOf(event, way, this.names, methods, n === 0, own);
       const box = this.box(event.canister, place, what);
       if (event.message && event.message !== arrived) {
         arrived = event.message;
@@ -147,13 +155,13 @@ class Builder {
     this.y = Math.max(this.y, chips + ROW_GAP - 6, notes);
   }
 
-  /** @param {string} key @param {number} step @param {Omit<Box, "lane" | "x" | "y" | "width" | "height" | "step">} what */
+  /** @param {string} key @param {number} step @param {import("./labels.js").What} what */
   box(key, step, what) {
     const place = this.lanes.get(key) ?? 0;
     const lane = /** @type {Lane} */ (this.layout.lanes[place]);
     const small = this.layout.narrow ? 6 : 6.6;
     const most = Math.floor((lane.width - 16) / small);
-    const title = what.title.flatMap((text) => wrap(text, Math.floor((lane.width - 16) / (small + 0.7)), 2));
+    const title = what.title ? wrap(what.title, Math.floor((lane.width - 16) / (small + 0.7)), 2) : [];
     const lines = what.lines.flatMap((line) => wrap(line.text, most, line.kind === "why" ? 3 : 2).map((text) => ({ ...line, text })));
     const height = 10 + title.length * TITLE + lines.length * LINE + (what.foot ? FOOT : 2);
     const box = { ...what, title, lines, lane: place, x: lane.x, y: this.y, width: lane.width, height, step };
@@ -164,12 +172,14 @@ class Builder {
   /** @param {ToldStep} step @param {number} place @param {NonNullable<ReturnType<typeof callOf>>} call */
   call(step, place, call) {
     const refused = step.refused ? [{ text: `not taken in: ${this.names.in(step.refused)}`, kind: /** @type {const} */ ("why"), struck: false }] : [];
+    const name = `call ${++this.made}`;
     const box = this.box(userName(call.user), place, {
-      title: [],
-      lines: [{ text: callText(call, this.names), kind: "", struck: Boolean(step.refused) }, ...refused],
+      title: name,
+      lines: [{ text: this.names.in(`${call.method}${call.argument === "()" ? "" : ` ${call.argument}`}`), kind: "", struck: Boolean(step.refused) }, ...refused],
       ending: step.refused ? "refused" : "call",
       foot: "",
     });
+    if (step.message) this.calls.set(step.message.name, name);
     if (step.message) this.sent.set(step.message.name, { lane: box.lane, y: box.y + box.height / 2 });
     this.y = box.y + box.height + ROW_GAP - 4;
   }
@@ -187,7 +197,7 @@ class Builder {
       if (key === undefined) continue;
       this.y = Math.max(bottom, top - 2);
       const said = isReject ? this.names.in(text) : /^reply/.test(text) ? text : `reply: ${plain(text)}`;
-      const box = this.box(key, place, { title: [], lines: [{ text: said, kind: "why", struck: false }], ending: "answer", foot: "" });
+      const box = this.box(key, place, { title: "", lines: [{ text: said, kind: "why", struck: false }], ending: "answer", foot: "" });
       bottom = box.y + box.height + ROW_GAP;
       if (from) this.arrow(from, box.lane, box.y + 12, isReject ? "reject" : "reply", "", "arrived");
     }
@@ -201,10 +211,10 @@ class Builder {
     const target = this.lanes.get(to);
     if (target === undefined) return;
     const isResponse = name.startsWith("response ");
-    const reject = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback.reject : null;
-    const other = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback.from : user || (event?.caller ?? "");
-    // Of what was sent before the beginning only the sender is known.
-    const sender = this.lanes.get(other);
+    const callback = event && typeof event.step === "object" && "callback" in event.step ? event.step.callback : null;
+    const { reject = null } = callback ?? {};
+    // Of what was sent before the beginning only the sender is known. A reject is sent by nobody, if no event did it.
+    const sender = reject ? undefined : this.lanes.get(callback?.from || user || (event?.caller ?? ""));
     const from = this.sent.get(name) ?? (sender === undefined ? undefined : { lane: sender, y });
     if (!from || (from.y === y && from.lane === target)) return;
     const kind = reject ? "reject" : isResponse ? "reply" : "request";
@@ -228,7 +238,7 @@ class Builder {
     const from = message && this.sent.get(message.name);
     const target = message && this.lanes.get(message.to);
     this.y += 30;
-    if (!message || !from || target === undefined) return;
+    if (!message || !from || typeof target !== "number") return;
     this.arrow(from, target, this.y - 10, message.kind === "response" ? "reply" : "request", "lost", "lost");
     const arrow = this.layout.arrows.at(-1);
     if (arrow) arrow.x2 = (arrow.x1 + arrow.x2) / 2;
@@ -248,8 +258,8 @@ class Builder {
       const y = top + (depth.get(place) ?? 0) * CHIP;
       depth.set(place, (depth.get(place) ?? 0) + 1);
       const most = Math.max(6, Math.floor((lane.width - 20) / (this.layout.narrow ? 6.3 : 6.6)));
-      const cut = (/** @type {string} */ said) => wrap(said, Math.max(4, Math.floor(most / (before ? 3 : 2))), 1)[0] ?? "";
-      const [label, from, to] = [cut(lookLabel(text)), before && cut(plain(before)), cut(plain(now))];
+      const cut = (/** @type {string} */ said) => wrap(said, Math.max(4, Math.floor(most / (before && !this.layout.narrow ? 3 : 2))), 1)[0] ?? "";
+      const [label, from, to] = [cut(lookLabel(text)), before && !this.layout.narrow ? cut(plain(before)) : "", cut(plain(now))];
       const letters = label.length + to.length + (from ? from.length + 3 : 0) + 3;
       this.layout.chips.push({ x: lane.x, y, width: Math.min(lane.width, letters * 6.8 + 14), label, before: from, now: to });
       bottom = Math.max(bottom, y + CHIP);

@@ -40,7 +40,7 @@ export function toPerfetto(told, ids) {
       const { title, lines, foot } = boxOf(event, way, names, methods, place === 0);
       const tid = track(names.of(event.canister));
       const args = { step: step.step, what: lines.map(({ text }) => text), ending: foot, instructions: event.instructions, clock: event.time };
-      events.push({ ph: "X", pid: 1, tid, ts: time, dur: STEP, name: title.join(", "), args });
+      events.push({ ph: "X", pid: 1, tid, ts: time, dur: STEP, name: title, args });
       if (event.message && place === 0) events.push(flow("f", event.message, tid, time + STEP / 4));
       for (const name of event.sent) events.push(flow("s", name, tid, time + (STEP * 3) / 4));
       for (const name of event.answered) {

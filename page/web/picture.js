@@ -36,7 +36,9 @@ export class Picture {
     this.#differs = differs;
     this.#heads.replaceChildren(
       ...layout.lanes.map((lane) => {
-        const head = html("div", { class: lane.isUser ? "user" : "canister", title: lane.key }, lane.name);
+        // A long name is parted where it has parts.
+        const parts = lane.name.split(/(?<=_)/).flatMap((part) => [part, html("wbr")]);
+        const head = html("div", { class: lane.isUser ? "user" : "canister", title: lane.key }, ...parts);
         head.style.width = `${lane.right - lane.left}px`;
         return head;
       }),
@@ -146,11 +148,10 @@ function drawBox(box, id, isLast, narrow, onStep) {
   group.append(svg("rect", { class: "card", ...rect }));
   if (ending === "undone") group.append(svg("rect", { ...rect, fill: `url(#${id}-hatch)` }));
   let line = y + 18;
-  title.forEach((text, place) => {
-    const more = place > 0 && text === "after the await";
-    group.append(svg("text", { class: `title${more ? " more" : ""}${ending === "undone" && !more ? " struck" : ""}`, x: left, y: line }, text));
+  for (const text of title) {
+    group.append(svg("text", { class: `title${ending === "undone" ? " struck" : ""}`, x: left, y: line }, text));
     line += 17;
-  });
+  }
   for (const { text, kind, struck } of lines) {
     group.append(svg("text", { class: `${kind}${struck ? " struck" : ""}`, x: left, y: line }, text));
     line += 15;

@@ -12,10 +12,10 @@ export function clean(text) {
  * @param {string} answer */
 export function plain(answer) {
   const parts = answer.trim().split(/("(?:[^"\\]|\\.)*")/);
-  const bare = parts.map((part, place) => (place % 2 ? part : part.replace(/ : (?:nat|int)(?:8|16|32|64)?\b/g, ""))).join("");
+  const bare = parts.map((part, place) => (place % 2 ? part : part.replace(/\((-?[\w.+-]+) : (?:nat|int|float)\d*\)/g, "$1").replace(/ : (?:nat|int|float)\d*\b/g, ""))).join("");
   const one = /^\(([\s\S]*)\)$/.exec(bare);
-  if (!one || one[1] === undefined || !isOne(one[1])) return clean(bare);
-  return clean(one[1].replace(/^\(([^()]*)\)$/, "$1") || "()");
+  if (one?.[1] === undefined || !isOne(one[1])) return clean(bare);
+  return clean(one[1] || "()");
 }
 
 /** Whether there is no comma outside brackets and texts: then it is one value.

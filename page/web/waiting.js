@@ -50,7 +50,7 @@ export class Feet {
     const { kind, method } = message;
     const [from, to] = [names.of(message.from), names.of(message.to)];
     const what = kind === "response" ? `answer of ${from}.${clean(method)}` : clean(method);
-    const whose = kind === "response" ? `to ${to}` : kind === "task" ? `task of ${to}` : `call by ${from}`;
+    const whose = kind === "response" ? `to ${to}` : kind === "task" ? `task of ${to}` : `${kind === "ingress" && id.startsWith("call ") ? id : "call"} by ${from}`;
     const others = ways.filter((way) => way !== "deliver");
     const deliver = button("", () => this.act(`deliver ${id}`), {
       class: "deliver",

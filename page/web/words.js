@@ -64,7 +64,7 @@ function ofEvent(event, way, names, methods) {
     return `${what} up to its ${"method" in step ? "" : "next "}await, which calls ${called}. That is a commit point: what it did so far is final.`;
   }
   const acts = [called && `calls ${called}`, response && ("reply" in response ? "replies" : "rejects the call")].filter(Boolean);
-  return `${[what, ...acts].join(" and ")}. The message ends normally. That is a commit point: what it did is final.`;
+  return `${[what, ...acts].join(" and ")}. Its end is a commit point: what it did is final.`;
 }
 
 /** Who does what. @param {Event} event @param {Names} names @param {Map<string, string>} methods */
