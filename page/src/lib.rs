@@ -1,10 +1,14 @@
 //! The replica as the page's worker has it: requests in JSON, answered one after the other.
 //!
 //! [`Desk`] answers them. In WebAssembly the worker asks for [room](wasm) for a request, writes it there,
-//! and reads the answer.
+//! and reads the answer. Elsewhere there are the [scenes](scenes) and the [folder](site) with the page.
 
 mod desk;
-#[cfg(target_arch = "wasm32")]
+#[cfg(not(target_family = "wasm"))]
+pub mod scenes;
+#[cfg(not(target_family = "wasm"))]
+pub mod site;
+#[cfg(target_family = "wasm")]
 mod wasm;
 
 pub use desk::Desk;

@@ -1,13 +1,11 @@
 //! Puts the page together, as a folder that any web server can serve, and serves it on loopback.
 
-mod scenes;
-mod site;
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use replica::site;
 
 /// The page on which you deliver the messages, in a browser alone.
 #[derive(Parser)]

@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 use wasm_encoder::{CustomSection, Section};
 
-use crate::scenes::{self, Scene};
+use crate::scenes::{self, Member, Scene};
 
 /// Makes the folder anew: the page, the replica, and the scenes with their canisters and code. `root` is
 /// the project's folder, `target` the one of cargo.
@@ -53,9 +53,7 @@ pub fn make(root: &Path, target: &Path, folder: &Path) -> Result<()> {
     }
     for scene in &scenes {
         for (name, member) in &scene.canisters {
-            let mut module = read(&wasm.join(format!("release/{name}.wasm")))?;
-            let candid = read(&root.join(&member.candid))?;
-            add_section(&mut module, "icp:public candid:service", &candid);
+            let module = module(root, &wasm, name, member)?;
             put(&module_path(name), &compress(&module)?)?;
             for source in &member.source {
                 put(&format!("source/{source}"), &read(&root.join(source))?)?;
@@ -108,14 +106,21 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     })
 }
 
-/// Adds metadata to a module.
-fn add_section(module: &mut Vec<u8>, name: &str, content: &[u8]) {
+/// A canister's module with its interface in its metadata, as `icp` builds it. `wasm` is where cargo has
+/// built it.
+///
+/// # Errors
+///
+/// If it was not built.
+pub fn module(root: &Path, wasm: &Path, name: &str, member: &Member) -> Result<Vec<u8>> {
+    let mut module = read(&wasm.join(format!("release/{name}.wasm")))?;
+    let candid = read(&root.join(&member.candid))?;
     let section = CustomSection {
-        name: name.into(),
-        data: content.into(),
+        name: "icp:public candid:service".into(),
+        data: (&candid).into(),
     };
-
-    section.append_to(module);
+    section.append_to(&mut module);
+    Ok(module)
 }
 
 fn compress(bytes: &[u8]) -> Result<Vec<u8>> {

@@ -1,7 +1,8 @@
 //! The words in which calls, properties and schedules are written.
 //!
 //! A call is `canister1 withdraw (0, 80)`: the canister's name or id, the method, and the argument in
-//! Candid. Before it may stand who calls: `user 2: canister1 withdraw (0, 80)`. A property is a call, a
+//! Candid, where a canister's name can stand for its id: `principal "canister1"`. Before it may stand who
+//! calls: `user 2: canister1 withdraw (0, 80)`. A property is a call, a
 //! sign, and a value: `canister2 paid (0) <= 100`. A schedule begins with its case, one call or property
 //! a line after a word that says what it is, and then has one step a line.
 
@@ -115,9 +116,42 @@ fn beginning<'a>(text: &'a str, resolve: &mut Resolve<'_>) -> Result<(Call, &'a 
         user,
         canister: resolve(name)?,
         method: method.to_owned(),
-        argument: if argument.is_empty() { "()" } else { argument }.to_owned(),
+        argument: match argument {
+            "" => "()".to_owned(),
+            argument => with_ids(argument, resolve)?,
+        },
     };
     Ok((call, after))
+}
+
+/// An argument with ids in place of canisters' names: `principal "canister1"`.
+fn with_ids(argument: &str, resolve: &mut Resolve<'_>) -> Result<String, String> {
+    let mut text = String::new();
+    let mut rest = argument;
+    while let Some((before, after)) = rest.split_once('"') {
+        let Some(end) = end_of_quotes(after) else {
+            break;
+        };
+        let (quoted, after) = (&after[..end], &after[end + 1..]);
+        let is_principal = before.trim_end().ends_with("principal");
+        let quoted = match is_principal && Principal::from_text(quoted).is_err() {
+            true => resolve(quoted)?.to_text(),
+            false => quoted.to_owned(),
+        };
+        let _ = write!(text, "{before}\"{quoted}\"");
+        rest = after;
+    }
+    Ok(text + rest)
+}
+
+/// Where the quotes end in which a text stands.
+fn end_of_quotes(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })
 }
 
 /// Where the bracket ends that a text begins with; texts in quotes may have any.
