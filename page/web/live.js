@@ -17,7 +17,7 @@ const PAUSE = 2000;
  * @returns {Told} */
 export function asTold(events, live) {
   const steps = events.map((event) => /** @type {ToldStep} */ ({ step: "", message: null, refused: null, events: [event], looks: [], answers: answersOf(event), time: event.time }));
-  const waiting = (live?.waiting ?? []).map(({ message, ways }) => ({ step: message.name, message, ways }));
+  const waiting = (live?.waiting ?? []).map(({ message, ways }) => ({ step: message.name, message, ways: ways.map((way) => (way === "normally" ? "deliver" : way)) }));
   return { looks: [], steps, fault: null, waiting, late: false, wait: false, time: live?.time ?? 0, users: {} };
 }
 
