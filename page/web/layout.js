@@ -78,7 +78,7 @@ function place(lanes, width, narrow) {
   let left = 0;
   return lanes.map((lane) => {
     const laneWidth = lane.isUser ? userWidth : canisterWidth;
-    const gap = narrow ? 14 : lane.isUser ? 20 : 72;
+    const gap = narrow ? 14 : lane.isUser ? 20 : laneWidth < 260 ? 44 : 72;
     const placed = { ...lane, left, right: left + laneWidth, x: left + gap / 2, width: laneWidth - gap };
     left += laneWidth;
     return placed;

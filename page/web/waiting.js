@@ -58,8 +58,9 @@ export class Feet {
       "aria-label": ways.length ? `Deliver ${what}, ${whose}` : `${what}, ${whose}: it waits until a message before it is delivered`,
     });
     deliver.append(html("strong", {}, what), html("span", {}, ways.length ? whose : `${whose}, behind another`), html("em", {}, ways.includes("deliver") ? "Deliver" : ""));
-    const card = html("div", { class: "waiting" }, deliver);
-    if (others.length === 0) return card;
+    const card = html("div", { class: "card" }, deliver);
+    const waiting = html("div", { class: "waiting" }, card);
+    if (others.length === 0) return waiting;
     const menu = html("div", { class: "ways", hidden: true }, ...others.map((way) => button(wayText(way, to), () => this.act(`${way} ${id}`), { "data-way": way })));
     const more = button("…", () => open(menu.hidden), { class: "more", "aria-expanded": "false", "aria-label": `Other ways to deliver ${what}` });
     /** @param {boolean} isOpen */
@@ -74,6 +75,6 @@ export class Feet {
       more.focus();
     });
     card.append(more, menu);
-    return card;
+    return waiting;
   }
 }

@@ -115,7 +115,9 @@ impl Browser {
     pub fn click(&self, selector: &str) {
         let by = json!({ "using": "css selector", "value": selector });
         let found = self.ask(Method::POST, "/element", by);
-        let id = found.as_object().and_then(|found| found.values().next()?.as_str());
+        let id = found
+            .as_object()
+            .and_then(|found| found.values().next()?.as_str());
         let id = id.unwrap_or_else(|| panic!("{selector}: {found}"));
         let clicked = self.ask(Method::POST, &format!("/element/{id}/click"), json!({}));
         assert!(clicked.is_null(), "{selector}: {clicked}");
@@ -124,10 +126,11 @@ impl Browser {
     /// Presses keys, one after the other; special ones are characters like [`TAB`].
     #[track_caller]
     pub fn press(&self, keys: &str) {
-        let strokes = keys.chars().flat_map(|key| {
-            ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key }))
-        });
-        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes.collect::<Vec<_>>() });
+        let strokes = keys
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key })));
+        let keyboard =
+            json!({ "type": "key", "id": "keyboard", "actions": strokes.collect::<Vec<_>>() });
         let pressed = self.ask(Method::POST, "/actions", json!({ "actions": [keyboard] }));
         assert!(pressed.is_null(), "{keys:?}: {pressed}");
     }
@@ -138,7 +141,10 @@ impl Browser {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.command("Emulation.setDeviceMetricsOverride", &size);
         let scheme = json!({ "name": "prefers-color-scheme", "value": theme });
-        self.command("Emulation.setEmulatedMedia", &json!({ "features": [scheme] }));
+        self.command(
+            "Emulation.setEmulatedMedia",
+            &json!({ "features": [scheme] }),
+        );
     }
 
     /// Writes what is seen into a file, as PNG.

@@ -16,21 +16,33 @@ fn five_clicks_show_what_an_await_commits() {
     assert!(texts(&browser, "#code pre").contains("async fn increment_both()"));
 
     deliver(&browser, "That is a commit point");
-    assert_eq!(texts(&browser, "#stage .chip"), "get: 0\nget: 0\nget: 0 → 1");
+    assert_eq!(
+        texts(&browser, "#stage .chip"),
+        "get: 0\nget: 0\nget: 0 → 1"
+    );
     assert!(texts(&browser, "#code .ran").contains(".await"));
     assert!(!texts(&browser, "#code .ran").contains("Err("));
 
     deliver(&browser, "canister2 get answers 1 now (0 before)");
     assert!(texts(&browser, "#code .ran").contains("fn increment()"));
 
-    deliver(&browser, "An Err is a reply like any other: it undoes nothing.");
+    deliver(
+        &browser,
+        "An Err is a reply like any other: it undoes nothing.",
+    );
     assert!(texts(&browser, "#stage .answer").contains("Failed to complete the operation."));
     assert!(texts(&browser, "#code .ran").contains("Err("));
     assert!(!texts(&browser, "#code .ran").contains(".await"));
 
     browser.click("#hint button");
-    browser.wait_for(sentence, "That undoes all of this message, and nothing from before the await.");
-    assert_eq!(texts(&browser, "#stage .undone .struck"), "increment_both\nreplies");
+    browser.wait_for(
+        sentence,
+        "That undoes all of this message, and nothing from before the await.",
+    );
+    assert_eq!(
+        texts(&browser, "#stage .undone .struck"),
+        "increment_both\nreplies"
+    );
     assert_eq!(
         texts(&browser, "#stage .chip"),
         "get: 0\nget: 0\nget: 0 → 1\nget: 0 → 1",
@@ -59,9 +71,16 @@ fn going_back_keeps_what_came_after_until_another_way_is_taken() {
     browser.click("#back");
     browser.wait_for(place, "step 2 of 3");
 
-    deliver_by(&browser, "reject", "The system answers in place of canister2");
+    deliver_by(
+        &browser,
+        "reject",
+        "The system answers in place of canister2",
+    );
     browser.wait_for(place, "step 3 of 3");
-    assert_eq!(texts(&browser, "#stage .chip"), "get: 0\nget: 0\nget: 0 → 1");
+    assert_eq!(
+        texts(&browser, "#stage .chip"),
+        "get: 0\nget: 0\nget: 0 → 1"
+    );
     browser.evaluate("history.back()");
     browser.wait_for(crate::site::SENTENCE, "runs increment and replies");
 }
@@ -75,7 +94,10 @@ fn the_reader_is_asked_first_and_told_whether_it_was_right() {
     browser.click("#ask-panel summary");
     browser.click("#ask-first");
     browser.click(".deliver:enabled");
-    browser.wait_for("document.querySelector('#question')?.textContent", "What will be answered");
+    browser.wait_for(
+        "document.querySelector('#question')?.textContent",
+        "What will be answered",
+    );
     // The first answer is selected: what is typed takes its place.
     browser.press("1");
     browser.press(&browser::ENTER.to_string());
@@ -86,7 +108,10 @@ fn the_reader_is_asked_first_and_told_whether_it_was_right() {
         "document.querySelector('#judged')?.textContent",
         "Not quite: canister2 get answers 1.",
     );
-    browser.wait_for("document.querySelector('#ask')?.textContent", "3 of 4 as predicted.");
+    browser.wait_for(
+        "document.querySelector('#ask')?.textContent",
+        "3 of 4 as predicted.",
+    );
 }
 
 #[test]
@@ -94,9 +119,14 @@ fn a_call_is_made_with_the_argument_that_stands_there_and_bad_candid_loses_nothi
     let Some((_site, browser)) = visit("call", "") else {
         return;
     };
-    browser.wait_for("document.querySelector('#call .types')?.textContent", "Err : text");
+    browser.wait_for(
+        "document.querySelector('#call .types')?.textContent",
+        "Err : text",
+    );
     let set = |id: &str, value: &str| {
-        browser.evaluate(&format!("document.getElementById('{id}').value = '{value}'"));
+        browser.evaluate(&format!(
+            "document.getElementById('{id}').value = '{value}'"
+        ));
     };
     set("call-argument", "(x)");
     set("call-user", "2");
@@ -104,11 +134,23 @@ fn a_call_is_made_with_the_argument_that_stands_there_and_bad_candid_loses_nothi
     browser.wait_for(crate::site::FAULT, "canister1 increment_both takes ()");
     let argument = browser.evaluate("document.getElementById('call-argument').value");
     assert_eq!(argument, "(x)");
-    browser.wait_for("document.querySelector('#where')?.textContent", "step 1 of 1");
+    browser.wait_for(
+        "document.querySelector('#where')?.textContent",
+        "step 1 of 1",
+    );
 
     set("call-argument", "()");
     browser.click("#call .primary");
-    browser.wait_for(crate::site::SENTENCE, "User 2 calls canister1.increment_both");
-    assert_eq!(texts(&browser, "#stage .heads div"), "the user\nuser 2\ncanister1\ncanister2");
-    assert_eq!(browser.evaluate("document.querySelector('#fault').hidden"), true);
+    browser.wait_for(
+        crate::site::SENTENCE,
+        "User 2 calls canister1.increment_both",
+    );
+    assert_eq!(
+        texts(&browser, "#stage .heads div"),
+        "the user\nuser 2\ncanister1\ncanister2"
+    );
+    assert_eq!(
+        browser.evaluate("document.querySelector('#fault').hidden"),
+        true
+    );
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::site::{SENTENCE, deliver, target, texts, visit};
 
 /// What has the focus.
-const FOCUS: &str = "(document.activeElement?.getAttribute('aria-label') || document.activeElement?.textContent)";
+const FOCUS: &str =
+    "(document.activeElement?.getAttribute('aria-label') || document.activeElement?.textContent)";
 
 #[test]
 fn everything_is_done_by_keyboard_alone_and_the_focus_goes_on_with_the_story() {
@@ -20,7 +21,11 @@ fn everything_is_done_by_keyboard_alone_and_the_focus_goes_on_with_the_story() {
     let reach = |label: &str| {
         for _ in 0..60 {
             browser.press(&tab);
-            if browser.evaluate(FOCUS).as_str().is_some_and(|text| text.starts_with(label)) {
+            if browser
+                .evaluate(FOCUS)
+                .as_str()
+                .is_some_and(|text| text.starts_with(label))
+            {
                 return;
             }
         }
@@ -45,7 +50,10 @@ fn everything_is_done_by_keyboard_alone_and_the_focus_goes_on_with_the_story() {
     browser.wait_for(SENTENCE, "and traps");
     browser.wait_for(FOCUS, "Back");
     browser.press(&enter);
-    browser.wait_for("document.querySelector('#where').textContent", "step 3 of 4");
+    browser.wait_for(
+        "document.querySelector('#where').textContent",
+        "step 3 of 4",
+    );
     reach("Make the call");
     browser.press(&enter);
     browser.wait_for(SENTENCE, "The user calls canister1.increment_both");
@@ -72,7 +80,10 @@ fn a_screen_reader_hears_the_same_story_as_a_list() {
 
     browser.click("#as-list");
     browser.click("#stage .told li:first-child button");
-    browser.wait_for("document.querySelector('#where').textContent", "step 1 of 2");
+    browser.wait_for(
+        "document.querySelector('#where').textContent",
+        "step 1 of 2",
+    );
 }
 
 #[test]
@@ -84,13 +95,24 @@ fn two_thousand_events_draw_only_what_is_in_view() {
     let Some((_site, browser)) = visit("many", &format!("#scene=pair{}", steps.concat())) else {
         return;
     };
-    browser.wait_for("document.querySelector('#where')?.textContent", "step 2000 of 2000");
-    let drawn = || browser.evaluate("document.querySelectorAll('#stage svg *').length").as_u64().unwrap();
+    browser.wait_for(
+        "document.querySelector('#where')?.textContent",
+        "step 2000 of 2000",
+    );
+    let drawn = || {
+        browser
+            .evaluate("document.querySelectorAll('#stage svg *').length")
+            .as_u64()
+            .unwrap()
+    };
     assert!(drawn() < 1500, "{} elements are drawn", drawn());
     let last = format!("get: {} → {calls}", calls - 1);
     browser.wait_for("document.querySelector('#stage svg').textContent", &last);
     browser.evaluate("document.querySelector('#stage').scrollTo(0, 0)");
-    browser.wait_for("document.querySelector('#stage svg').textContent", "get: 0 → 1");
+    browser.wait_for(
+        "document.querySelector('#stage svg').textContent",
+        "get: 0 → 1",
+    );
     assert!(drawn() < 1500, "{} elements are drawn", drawn());
 }
 
@@ -109,7 +131,10 @@ fn it_asks_no_other_host_and_is_there_within_what_the_page_may_weigh() {
     let Value::String(loaded) = browser.evaluate(loaded) else {
         panic!("nothing was loaded");
     };
-    assert!(!loaded.contains("interleaving"), "lessons are loaded when asked for: {loaded}");
+    assert!(
+        !loaded.contains("interleaving"),
+        "lessons are loaded when asked for: {loaded}"
+    );
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -131,7 +156,10 @@ fn it_fits_both_themes_and_the_width_of_a_phone() {
         ("phone-dark", 390, 844, "dark"),
     ] {
         browser.screen(width, height, theme);
-        browser.wait_for("`${document.querySelector('#stage svg').getBoundingClientRect().width <= innerWidth}`", "true");
+        browser.wait_for(
+            "`${document.querySelector('#stage svg').getBoundingClientRect().width <= innerWidth}`",
+            "true",
+        );
         let overflow = "document.documentElement.scrollWidth > innerWidth";
         assert_eq!(browser.evaluate(overflow), false, "{name}");
         browser.evaluate("window.scrollTo(0, 0)");

@@ -74,7 +74,11 @@ fn answer(mut stream: TcpStream, folder: &Path) {
     let first = lines.next().and_then(Result::ok).unwrap_or_default();
     // The rest of the request says nothing that matters here.
     let _read = lines.find(|line| line.as_ref().map_or(true, String::is_empty));
-    let path = first.split(' ').nth(1).unwrap_or("/").trim_start_matches('/');
+    let path = first
+        .split(' ')
+        .nth(1)
+        .unwrap_or("/")
+        .trim_start_matches('/');
     let path = if path.is_empty() { "index.html" } else { path };
     let kind = match path.rsplit('.').next() {
         Some("html") => "text/html",
@@ -91,7 +95,9 @@ fn answer(mut stream: TcpStream, folder: &Path) {
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
     );
     // The browser may have gone away.
-    let _sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    let _sent = stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(&body));
 }
 
 #[test]
@@ -110,9 +116,15 @@ fn whatever_a_canister_says_is_text() {
         browser.click(&format!("{panel} summary"));
     }
     browser.click("#explore .primary");
-    browser.wait_for("document.querySelector('.found')?.textContent", "<img src=x");
+    browser.wait_for(
+        "document.querySelector('.found')?.textContent",
+        "<img src=x",
+    );
     browser.click("#compare button");
-    browser.wait_for("document.querySelector('#other .told')?.textContent", "<b>say</b>");
+    browser.wait_for(
+        "document.querySelector('#other .told')?.textContent",
+        "<b>say</b>",
+    );
     let markup = "[...document.querySelectorAll('img, b, script')].filter((one) => one.src !== \
                   new URL('main.js', location.href).href).length";
     assert_eq!(browser.evaluate(markup), 0);
@@ -135,5 +147,9 @@ fn a_script_in_the_page_and_a_request_elsewhere_are_refused_by_the_page_itself()
     );
     assert_eq!(browser.evaluate("window.hacked"), Value::Null);
     let complaints = browser.complaints().join("\n");
-    assert_eq!(complaints.matches("Content Security Policy").count(), 2, "{complaints}");
+    assert_eq!(
+        complaints.matches("Content Security Policy").count(),
+        2,
+        "{complaints}"
+    );
 }

@@ -13,7 +13,10 @@ fn two_withdrawals_that_check_before_either_charges_take_more_than_there_is() {
     browser.wait_for(waiting, "2");
     // The second call, before the answer to the first comes.
     browser.click(".deliver[aria-label*=\"call 2\"], .deliver[aria-label*=\"call 3\"]");
-    browser.wait_for("document.querySelector('#where')?.textContent", "step 6 of 6");
+    browser.wait_for(
+        "document.querySelector('#where')?.textContent",
+        "step 6 of 6",
+    );
     for step in 7..=10 {
         browser.click(".deliver:enabled");
         let place = format!("step {step} of {step}");
@@ -25,15 +28,30 @@ fn two_withdrawals_that_check_before_either_charges_take_more_than_there_is() {
 
     browser.click("#compare-panel summary");
     browser.click("#compare button");
-    browser.wait_for("document.querySelector('#compare')?.textContent", "So far both orders are the same.");
+    browser.wait_for(
+        "document.querySelector('#compare')?.textContent",
+        "So far both orders are the same.",
+    );
     // The other order: the first call goes to its end before the second begins.
     browser.evaluate("document.querySelector('#stage .told li:nth-child(5) button').click()");
-    browser.wait_for("document.querySelector('#where')?.textContent", "step 5 of 10");
+    browser.wait_for(
+        "document.querySelector('#where')?.textContent",
+        "step 5 of 10",
+    );
     browser.click(".deliver[aria-label*=\"pay\"]");
     browser.wait_for(SENTENCE, "interleaving_callee runs pay");
-    browser.wait_for("document.querySelector('#compare')?.textContent", "They differ first in step 6");
-    browser.wait_for("document.querySelector('#stage .differs')?.textContent", "here the orders differ");
-    browser.wait_for("document.querySelector('#other .differs')?.textContent", "here the orders differ");
+    browser.wait_for(
+        "document.querySelector('#compare')?.textContent",
+        "They differ first in step 6",
+    );
+    browser.wait_for(
+        "document.querySelector('#stage .differs')?.textContent",
+        "here the orders differ",
+    );
+    browser.wait_for(
+        "document.querySelector('#other .differs')?.textContent",
+        "here the orders differ",
+    );
     browser.click(".deliver[aria-label*=\"answer\"]");
     browser.wait_for(SENTENCE, "balance (0) answers opt 20 now");
     let said = "document.querySelector('#compare')?.textContent";
@@ -68,6 +86,12 @@ fn every_order_is_gone_through_and_what_fails_is_walked_through_and_compared() {
     browser.press(&browser::ENTER.to_string());
     browser.wait_for(place, "step 5 of ");
     browser.click(".failure button:nth-child(2)");
-    browser.wait_for("document.querySelector('#other .differs')?.textContent", "here the orders differ");
-    browser.wait_for("document.querySelector('#compare')?.textContent", "They differ first in step");
+    browser.wait_for(
+        "document.querySelector('#other .differs')?.textContent",
+        "here the orders differ",
+    );
+    browser.wait_for(
+        "document.querySelector('#compare')?.textContent",
+        "They differ first in step",
+    );
 }

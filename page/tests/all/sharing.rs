@@ -41,7 +41,10 @@ fn a_link_that_is_wrong_gets_a_clear_line_and_what_can_be_told_is() {
         "#scene=pair&step=call+canister1+increment_both+()&step=deliver+call+7&step=wait",
         "Step 2 can't be taken.",
     );
-    browser.wait_for("document.querySelector('#where')?.textContent", "step 1 of 3");
+    browser.wait_for(
+        "document.querySelector('#where')?.textContent",
+        "step 1 of 3",
+    );
     open("#scene=pair&look=canister1+nothing+()", "nothing");
     open("#scene=pair&step=dance", "'dance'");
 }
@@ -69,7 +72,12 @@ fn a_story_is_saved_as_svg_as_mermaid_and_as_a_trace() {
         text
     };
     let svg = saved(2, "</svg>");
-    for part in ["<style", "prefers-color-scheme", "commit point", "canister2"] {
+    for part in [
+        "<style",
+        "prefers-color-scheme",
+        "commit point",
+        "canister2",
+    ] {
         assert!(svg.contains(part), "{part}");
     }
     let valid = "new DOMParser().parseFromString(window.saved, 'image/svg+xml').querySelector('parsererror')";
