@@ -45,11 +45,11 @@ fn two_withdrawals_that_check_before_either_charges_take_more_than_there_is() {
         "They differ first in step 6",
     );
     browser.wait_for(
-        "document.querySelector('#stage .differs')?.textContent",
+        "document.querySelector('#stage .difference')?.textContent",
         "here the orders differ",
     );
     browser.wait_for(
-        "document.querySelector('#other .differs')?.textContent",
+        "document.querySelector('#other .difference')?.textContent",
         "here the orders differ",
     );
     browser.click(".deliver[aria-label*=\"answer\"]");
@@ -87,7 +87,7 @@ fn every_order_is_gone_through_and_what_fails_is_walked_through_and_compared() {
     browser.wait_for(place, "step 5 of ");
     browser.click(".failure button:nth-child(2)");
     browser.wait_for(
-        "document.querySelector('#other .differs')?.textContent",
+        "document.querySelector('#other .difference')?.textContent",
         "here the orders differ",
     );
     browser.wait_for(
