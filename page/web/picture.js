@@ -82,11 +82,12 @@ export class Picture {
  * @param {Layout} layout @param {string} style */
 export function toSvg(layout, style) {
   const root = svg("svg", { class: "picture", width: layout.width, height: layout.height + 34, viewBox: `0 -34 ${layout.width} ${layout.height + 34}` });
-  root.append(svg("style", {}, style));
   root.append(svg("rect", { x: 0, y: -34, width: layout.width, height: layout.height + 34, fill: "var(--ground)" }));
   for (const lane of layout.lanes) root.append(svg("text", { class: "name", x: (lane.left + lane.right) / 2, y: -14 }, lane.name));
   root.append(...parts(layout, { from: -Infinity, to: Infinity }, "picture", null));
-  return new XMLSerializer().serializeToString(root);
+  // As an element the page's own policy would refuse it.
+  const text = style.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return new XMLSerializer().serializeToString(root).replace(">", () => `><style>${text}</style>`);
 }
 
 /** @param {Layout} layout @param {{ from: number, to: number }} view @param {string} id @param {number | null} differs @param {(step: number) => void} [onStep] */
@@ -158,7 +159,8 @@ function drawBox(box, id, isLast, narrow, onStep) {
     line += 17;
   }
   for (const { text, kind, struck } of lines) {
-    group.append(svg("text", { class: `${kind}${struck ? " struck" : ""}`, x: left, y: line }, text));
+    // Lines are parts of one text: whoever copies them finds the words apart.
+    group.append(svg("text", { class: `${kind}${struck ? " struck" : ""}`, x: left, y: line }, `${text} `));
     line += 15;
   }
   if (foot) {

@@ -2,6 +2,12 @@
 
 use crate::site::{deliver, deliver_by, texts, visit};
 
+const CODE: &str = "document.querySelector('#code')?.textContent";
+
+/// The lines that are marked.
+const RAN: &str =
+    "[...document.querySelectorAll('#code .ran')].map((line) => line.textContent).join('')";
+
 #[test]
 fn five_clicks_show_what_an_await_commits() {
     let Some((_site, browser)) = visit("first", "") else {
@@ -13,25 +19,25 @@ fn five_clicks_show_what_an_await_commits() {
         "document.querySelector('#hint')?.textContent",
         "Click the message at the foot of its lane to deliver it.",
     );
-    assert!(texts(&browser, "#code pre").contains("async fn increment_both()"));
+    browser.wait_for(CODE, "async fn increment_both()");
 
     deliver(&browser, "That is a commit point");
     assert_eq!(
         texts(&browser, "#stage .chip"),
         "get: 0\nget: 0\nget: 0 → 1"
     );
-    assert!(texts(&browser, "#code .ran").contains(".await"));
+    browser.wait_for(RAN, ".await");
     assert!(!texts(&browser, "#code .ran").contains("Err("));
 
     deliver(&browser, "canister2 get answers 1 now (0 before)");
-    assert!(texts(&browser, "#code .ran").contains("fn increment()"));
+    browser.wait_for(RAN, "fn increment()");
 
     deliver(
         &browser,
         "An Err is a reply like any other: it undoes nothing.",
     );
     assert!(texts(&browser, "#stage .answer").contains("Failed to complete the operation."));
-    assert!(texts(&browser, "#code .ran").contains("Err("));
+    browser.wait_for(RAN, "Err(");
     assert!(!texts(&browser, "#code .ran").contains(".await"));
 
     browser.click("#hint button");
@@ -48,6 +54,7 @@ fn five_clicks_show_what_an_await_commits() {
         "get: 0\nget: 0\nget: 0 → 1\nget: 0 → 1",
         "what was committed stays"
     );
+    browser.wait_for(CODE, "The marked lines ran, and were undone.");
     assert!(texts(&browser, "#code .struck").contains("Err("));
     assert_eq!(browser.complaints(), [""; 0]);
 }
@@ -81,7 +88,10 @@ fn going_back_keeps_what_came_after_until_another_way_is_taken() {
         texts(&browser, "#stage .chip"),
         "get: 0\nget: 0\nget: 0 → 1"
     );
+    // Nothing is lost: the browser goes back to what stood there before.
     browser.evaluate("history.back()");
+    browser.wait_for(place, "step 2 of 3");
+    browser.click("#forward");
     browser.wait_for(crate::site::SENTENCE, "runs increment and replies");
 }
 

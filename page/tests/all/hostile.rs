@@ -15,7 +15,11 @@ use crate::site::{SENTENCE, deliver, target, texts};
 /// What would run, were it markup.
 const MARKUP: &str = "</text></svg><img src=x onerror=hacked=1><script>hacked=1</script>";
 
-/// A method whose name is markup, a trap and an answer with markup, and a query that answers with it.
+/// The name of a method.
+const NAME: &str = "<b>say</b>";
+
+/// A method whose name is markup, which another calls; a trap and an answer with markup, and a query that
+/// answers with it.
 fn hostile() -> Vec<u8> {
     let reply = format!("DIDL\\00\\01\\71\\{:02x}{MARKUP}", MARKUP.len());
     let (length, size) = (MARKUP.len(), 8 + MARKUP.len());
@@ -24,20 +28,34 @@ fn hostile() -> Vec<u8> {
             (import "ic0" "trap" (func $trap (param i32 i32)))
             (import "ic0" "msg_reply" (func $reply))
             (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+            (import "ic0" "canister_self_size" (func $size (result i32)))
+            (import "ic0" "canister_self_copy" (func $self (param i32 i32 i32)))
+            (import "ic0" "call_new" (func $new (param i32 i32 i32 i32 i32 i32 i32 i32)))
+            (import "ic0" "call_perform" (func $perform (result i32)))
             (memory 1)
+            (table funcref (elem $then))
             (data (i32.const 0) "{reply}")
+            (data (i32.const 1000) "{NAME}")
             (func $say (call $append (i32.const 0) (i32.const {size})) (call $reply))
+            (func $then (param i32) (call $say))
+            (func $ask
+                (call $self (i32.const 2000) (i32.const 0) (call $size))
+                (call $new (i32.const 2000) (call $size) (i32.const 1000) (i32.const {name})
+                    (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+                (drop (call $perform)))
             (func $die (call $trap (i32.const 8) (i32.const {length})))
-            (export "canister_update <b>say</b>" (func $say))
+            (export "canister_update {NAME}" (func $say))
+            (export "canister_update ask" (func $ask))
             (export "canister_update die" (func $die))
-            (export "canister_query look" (func $say)))"#
+            (export "canister_query look" (func $say)))"#,
+        name = NAME.len(),
     );
     wat::parse_str(text).unwrap()
 }
 
-/// The page's folder, with a scene of our own.
-fn folder() -> PathBuf {
-    let folder = target().join("page-tests/hostile");
+/// The page in a folder of this name, with a scene of our own.
+fn folder(name: &str) -> PathBuf {
+    let folder = target().join("page-tests").join(name);
     let built = Command::new(env!("CARGO_BIN_EXE_page"))
         .args(["--build", "--target"])
         .args([&target(), &folder])
@@ -50,7 +68,7 @@ fn folder() -> PathBuf {
         "title": MARKUP,
         "canisters": [{ "name": "hostile", "wasm": "hostile.wasm", "source": [] }],
         "looks": ["hostile look ()"],
-        "stories": [{ "title": MARKUP, "steps": [call("<b>say</b>"), call("die")], "properties": [] }],
+        "stories": [{ "title": MARKUP, "steps": [call("ask"), call("die")], "properties": [] }],
     }]);
     fs::write(folder.join("scenes.json"), scene.to_string()).unwrap();
     folder
@@ -106,12 +124,15 @@ fn whatever_a_canister_says_is_text() {
         return;
     };
     browser.screen(1280, 860, "light");
-    browser.visit(&serve(folder()));
+    browser.visit(&serve(folder("hostile")));
     browser.wait_for(SENTENCE, "The user calls hostile.die");
-    deliver(&browser, "The user gets");
-    assert!(texts(&browser, SENTENCE_PLACE).contains(MARKUP));
+    deliver(&browser, "which calls hostile.<b>say</b>");
+    assert!(texts(&browser, ".deliver strong").contains(NAME));
     deliver(&browser, "traps");
     assert!(texts(&browser, "#stage .undone .why").contains("</text></svg><img"));
+    deliver(&browser, "hostile runs <b>say</b> and replies");
+    deliver(&browser, MARKUP);
+    assert!(texts(&browser, "#stage .chip").contains("</text>"));
     for panel in ["#explore-panel", "#watch-panel", "#compare-panel"] {
         browser.click(&format!("{panel} summary"));
     }
@@ -132,14 +153,12 @@ fn whatever_a_canister_says_is_text() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
-const SENTENCE_PLACE: &str = "#stage .told";
-
 #[test]
 fn a_script_in_the_page_and_a_request_elsewhere_are_refused_by_the_page_itself() {
     let Some(browser) = Browser::open() else {
         return;
     };
-    browser.visit(&serve(folder()));
+    browser.visit(&serve(folder("policy")));
     browser.wait_for(SENTENCE, "The user calls hostile.die");
     browser.evaluate(
         "(() => { const script = document.createElement('script'); script.textContent = 'hacked = 1';

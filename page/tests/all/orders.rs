@@ -22,8 +22,12 @@ fn two_withdrawals_that_check_before_either_charges_take_more_than_there_is() {
         let place = format!("step {step} of {step}");
         browser.wait_for("document.querySelector('#where')?.textContent", &place);
     }
-    let boxes = texts(&browser, "#stage .answer");
-    assert_eq!(boxes.matches("variant { Ok }").count(), 2, "{boxes}");
+    let told = texts(&browser, "#stage .told");
+    assert_eq!(
+        told.matches("The user gets variant { Ok }.").count(),
+        2,
+        "{told}"
+    );
     browser.wait_for(SENTENCE, "balance (0) answers opt 0 now");
 
     browser.click("#compare-panel summary");

@@ -80,10 +80,10 @@ fn a_story_is_saved_as_svg_as_mermaid_and_as_a_trace() {
     ] {
         assert!(svg.contains(part), "{part}");
     }
+    assert_eq!(browser.complaints(), [""; 0]);
     let valid = "new DOMParser().parseFromString(window.saved, 'image/svg+xml').querySelector('parsererror')";
     assert_eq!(browser.evaluate(valid), Value::Null);
     assert!(saved(3, "sequenceDiagram").contains("TRAPS"));
     let trace: Value = serde_json::from_str(&saved(4, "traceEvents")).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().len() > 10);
-    assert_eq!(browser.complaints(), [""; 0]);
 }
