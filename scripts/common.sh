@@ -91,3 +91,19 @@ need_icp() {
   command -v icp >/dev/null && command -v ic-wasm >/dev/null ||
     fail "npm installed $packages, but icp or ic-wasm is not in it"
 }
+
+# The version of TypeScript that checks the types of the page.
+typescript_version=5.9.3
+
+# Checks the types of the page's modules; TypeScript is put into target/page-tools.
+check_types() {
+  local tools=$target/page-tools
+  local known
+  known=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$tools/node_modules/typescript/package.json" 2>/dev/null || true)
+  if [ "$known" != "$typescript_version" ]; then
+    say "Installing TypeScript $typescript_version in target/page-tools"
+    npm install --no-audit --no-fund --loglevel=error --prefix "$tools" "typescript@$typescript_version" >&2 ||
+      fail "npm could not install TypeScript"
+  fi
+  node "$tools/node_modules/typescript/bin/tsc" --project "$root/page/web/jsconfig.json"
+}

@@ -26,6 +26,10 @@ if ! command -v chromedriver >/dev/null && [ ! -x "${CHROMEWEBDRIVER-}/chromedri
 fi
 build_canisters -p canister1 -p canister2 -p lessons
 "$root/scripts/motoko.sh"
+say "The page"
+check_types
+node --test "$root"/page/web/*.test.js >"$target/page-tests.txt" || { cat "$target/page-tests.txt"; exit 1; }
+"$root/scripts/page.sh" --build
 say "Tests"
 project_cargo test --locked --workspace --all-features
 say "Tests of the replica, with memory kept as where it can't be mapped"

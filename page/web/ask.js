@@ -12,6 +12,8 @@ export class AskPanel {
   #isOn = false;
   #asked = 0;
   #right = 0;
+  /** What was told when the reader was asked last. @type {unknown} */
+  #before = null;
   #score = html("p", { class: "note", role: "status" });
 
   /** @param {Page} page @param {HTMLElement} root */
@@ -22,7 +24,8 @@ export class AskPanel {
   }
 
   render() {
-    byId("question").hidden = true;
+    // A question stands until the story goes on.
+    if (this.page.told !== this.#before) byId("question").hidden = true;
     this.#score.textContent = this.#asked ? `${this.#right} of ${this.#asked} as predicted.` : "";
   }
 
@@ -46,6 +49,7 @@ export class AskPanel {
       void this.#judge(step, fields.map((field) => field.value), labels);
     };
     form.hidden = false;
+    this.#before = told;
     fields[0]?.focus();
     fields[0]?.select();
     return true;

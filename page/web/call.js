@@ -36,7 +36,9 @@ export class CallPanel {
     if (known === this.#known) return;
     this.#known = known;
     const before = this.#canister.value;
-    this.#canister.replaceChildren(...canisters.map(({ id }) => new Option(names.of(id), id)));
+    // Those that tell their interface are those that somebody wrote for this.
+    const sorted = canisters.toSorted((one, other) => Number(other.described) - Number(one.described));
+    this.#canister.replaceChildren(...sorted.map(({ id }) => new Option(names.of(id), id)));
     if (canisters.some(({ id }) => id === before)) this.#canister.value = before;
     else this.#methods();
   }

@@ -19,6 +19,8 @@ export class ComparePanel {
   #said = html("div", { role: "status" });
   /** What was told of the order that is kept, and of which. @type {{ of: string, told: Told } | null} */
   #kept = null;
+  /** The difference that was shown last. @type {number | null} */
+  #seen = null;
 
   /** @param {Page} page @param {HTMLElement} root */
   constructor(page, root) {
@@ -64,7 +66,10 @@ export class ComparePanel {
     if (this.#kept?.of !== of) return void this.#tell(of, kept);
     const { told } = this.#kept;
     const { looks, ids } = this.page;
-    this.#picture.show(layOut(told, looks, ids, byId("other").clientWidth - 2), this.differs());
+    const differs = this.differs();
+    this.#picture.show(layOut(told, looks, ids, byId("other").clientWidth - 2), differs);
+    if (differs !== this.#seen) this.#picture.goToDifference();
+    this.#seen = differs;
     this.#list.show(sentences(told, looks, ids));
     this.#said.replaceChildren(...this.#words(told).map((text) => html("p", {}, text)));
   }
@@ -92,6 +97,6 @@ export class ComparePanel {
     const outcomes = looks.flatMap((look, n) =>
       now?.[n] === then?.[n] ? [] : [`${names.of(lookOwner(look, ids))} ${lookLabel(look)} answers ${plain(now?.[n] ?? "")} here, and ${plain(then?.[n] ?? "")} there.`],
     );
-    return [`They differ first in step ${place + 1}: here '${step(told)}', there '${step(other)}'.`, ...(outcomes.length ? outcomes : ["At the end of both the same is answered."])];
+    return [`They differ first in step ${place + 1}: here '${step(told)}', there '${step(other)}'.`, ...(outcomes.length ? outcomes : ["What is watched answers the same in both, so far."])];
   }
 }

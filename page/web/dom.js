@@ -39,3 +39,8 @@ export function byId(id) {
 export function button(text, act, attributes = {}) {
   return html("button", { type: "button", click: act, ...attributes }, text);
 }
+
+/** A name that may be parted where it has parts. @param {string} name */
+export function partable(name) {
+  return html("span", {}, ...name.split(/(?<=[_.])/).flatMap((part) => [part, html("wbr")]));
+}

@@ -42,9 +42,9 @@ const MADE = /** @type {Record<string, string>} */ ({
 
 /** A box for an event.
  * @param {Event} event @param {string} way how its message was delivered @param {Names} names @param {Map<string, string>} methods
- * @param {boolean} isFirst whether it is the first event of its step @param {string} [call] the user's call that it belongs to
+ * @param {boolean} isMain whether it is what the message itself ran @param {string} [call] the user's call that it belongs to
  * @returns {What} */
-export function boxOf(event, way, names, methods, isFirst, call = "") {
+export function boxOf(event, way, names, methods, isMain, call = "") {
   const { ending } = event;
   const undone = ending !== "committed";
   const title = titleOf(event, methods);
@@ -54,7 +54,7 @@ export function boxOf(event, way, names, methods, isFirst, call = "") {
   const lines = what ? [{ text: what, kind: "why", struck: false }] : [];
   const reject = typeof event.step === "object" && "callback" in event.step ? event.step.callback.reject : null;
   if (reject) lines.push({ text: `with reject ${reject.code}: ${names.in(reason(reject.message))}`, kind: "why", struck: false });
-  const made = isFirst ? MADE[way] : undefined;
+  const made = isMain ? MADE[way] : undefined;
   const isSystem = typeof event.step === "object" && "answered_by_system" in event.step;
   if (isSystem) lines.push({ text: "not executed: the system answers", kind: "", struck: false });
   for (const call of event.calls) lines.push({ text: `calls ${names.of(call.receiver)}.${clean(call.method)}`, kind: "", struck: undone });

@@ -4,7 +4,7 @@
 
 /** @import { Event, Told, ToldStep } from "./types.js" */
 
-import { boxOf } from "./labels.js";
+import { boxOf, reason } from "./labels.js";
 import { callOf, contextOf, Names, userName } from "./names.js";
 import { changedLooks, lookLabel, lookOwner } from "./looks.js";
 import { clean, plain, wrap } from "./text.js";
@@ -78,7 +78,7 @@ function place(lanes, width, narrow) {
   let left = 0;
   return lanes.map((lane) => {
     const laneWidth = lane.isUser ? userWidth : canisterWidth;
-    const gap = narrow ? 14 : lane.isUser ? 20 : 72;
+    const gap = narrow ? 14 : lane.isUser ? 20 : laneWidth < 260 ? 44 : 72;
     const placed = { ...lane, left, right: left + laneWidth, x: left + gap / 2, width: laneWidth - gap };
     left += laneWidth;
     return placed;
@@ -132,11 +132,12 @@ class Builder {
     let bottom = this.y;
     /** @type {string | null} */
     let arrived = null;
+    const main = step.events.findIndex((event) => event.step === "cleanup" || !("hook" in event.step || "management" in event.step));
     for (const [n, event] of step.events.entries()) {
       const made = this.calls.get(event.message ?? "");
       if (made) this.contexts.set(contextOf(event), made);
       const own = this.calls.size > 1 ? this.contexts.get(contextOf(event)) : undefined;
-      const what = boxOf(event, way, this.names, methods, n === 0, own);
+      const what = boxOf(event, way, this.names, methods, n === Math.max(0, main), own);
       const box = this.box(event.canister, place, what);
       if (event.message && event.message !== arrived) {
         arrived = event.message;
@@ -159,7 +160,7 @@ class Builder {
   box(key, step, what) {
     const place = this.lanes.get(key) ?? 0;
     const lane = /** @type {Lane} */ (this.layout.lanes[place]);
-    const small = this.layout.narrow ? 6 : 6.6;
+    const small = this.layout.narrow ? 6.2 : 6.6;
     const most = Math.floor((lane.width - 16) / small);
     const title = what.title ? wrap(what.title, Math.floor((lane.width - 16) / (small + 0.7)), 2) : [];
     const lines = what.lines.flatMap((line) => wrap(line.text, most, line.kind === "why" ? 3 : 2).map((text) => ({ ...line, text })));
@@ -196,7 +197,7 @@ class Builder {
       const key = lane?.isUser ? lane.key : answered ? this.names.of(answered.caller) : undefined;
       if (key === undefined) continue;
       this.y = Math.max(bottom, top - 2);
-      const said = isReject ? this.names.in(text) : /^reply/.test(text) ? text : `reply: ${plain(text)}`;
+      const said = isReject ? this.names.in(text.replace(/^(reject [^:]*: )(.*)$/s, (_, code, message) => code + reason(message))) : /^reply/.test(text) ? text : `reply: ${plain(text)}`;
       const box = this.box(key, place, { title: "", lines: [{ text: said, kind: "why", struck: false }], ending: "answer", foot: "" });
       bottom = box.y + box.height + ROW_GAP;
       if (from) this.arrow(from, box.lane, box.y + 12, isReject ? "reject" : "reply", "", "arrived");

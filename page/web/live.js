@@ -16,9 +16,15 @@ const PAUSE = 2000;
  * @param {Event[]} events @param {Live | null} live
  * @returns {Told} */
 export function asTold(events, live) {
-  const steps = events.map((event) => /** @type {ToldStep} */ ({ step: "", message: null, refused: null, events: [event], looks: [], answers: answersOf(event), time: event.time }));
-  const waiting = (live?.waiting ?? []).map(({ message, ways }) => ({ step: message.name, message, ways }));
+  const steps = events.filter(isOfInterest).map((event) => /** @type {ToldStep} */ ({ step: "", message: null, refused: null, events: [event], looks: [], answers: answersOf(event), time: event.time }));
+  const waiting = (live?.waiting ?? []).map(({ message, ways }) => ({ step: message.name, message, ways: ways.map((way) => (way === "normally" ? "deliver" : way)) }));
   return { looks: [], steps, fault: null, waiting, late: false, wait: false, time: live?.time ?? 0, users: {} };
+}
+
+/** Whether an event is more than a part of a deployment. @param {Event} event */
+function isOfInterest({ step, message }) {
+  if (step === "cleanup" || !("management" in step || "hook" in step)) return true;
+  return !message?.startsWith("ingress ");
 }
 
 /** The users' answers in an event: of a reply there is no text. @param {Event} event */
@@ -33,9 +39,11 @@ export class LiveView {
   /** @type {Live | null} */
   #now = null;
   #isLive = true;
+  #isLost = false;
   #hold = button("Hold messages", () => void this.#do(() => this.live.hold(!this.#now?.held)), { id: "hold" });
   #advance = button("Clock 60 s ahead", () => void this.#do(() => this.live.advance(60)));
-  #try = button("Try from here", () => void this.#fork(), { id: "try", class: "primary" });
+  #clear = button("Clear", () => this.#forget(), { title: "What happened so far is not shown any more" });
+  #try = button("Try from here", () => void this.#fork(), { id: "try" });
   #back = button("Live network", () => this.#show(true), { id: "live" });
 
   /** @param {Page} page @param {NonNullable<Source["live"]>} live @param {HTMLElement} root */
@@ -43,7 +51,7 @@ export class LiveView {
     this.page = page;
     this.live = live;
     root.hidden = false;
-    root.append(this.#back, this.#hold, this.#advance, this.#try);
+    root.append(this.#back, this.#hold, this.#advance, this.#clear, this.#try);
     // A link to a story shows the story.
     this.#isLive = !/[#&]step=/.test(location.hash);
     page.elsewhere = this.#isLive;
@@ -57,6 +65,7 @@ export class LiveView {
       try {
         await this.live.watch((live) => this.#add(live), new AbortController().signal);
       } catch (error) {
+        this.#isLost = true;
         this.page.fail(`The live network can't be seen: ${error instanceof Error ? error.message : error}`);
         await new Promise((resolve) => setTimeout(resolve, PAUSE));
         this.#events = [];
@@ -66,10 +75,17 @@ export class LiveView {
 
   /** @param {Live} live */
   #add(live) {
+    if (this.#isLost) this.page.fail(null);
+    this.#isLost = false;
     this.#now = live;
     this.#events.push(...live.events);
     this.#events.splice(0, this.#events.length - MOST);
     if (this.#isLive) this.render();
+  }
+
+  #forget() {
+    this.#events = [];
+    this.render();
   }
 
   /** @param {string} step */
@@ -103,7 +119,8 @@ export class LiveView {
     document.body.classList.toggle("live", this.#isLive);
     this.#back.setAttribute("aria-pressed", String(this.#isLive));
     this.#hold.setAttribute("aria-pressed", String(Boolean(this.#now?.held)));
-    this.#hold.hidden = this.#advance.hidden = !this.#isLive;
+    this.#hold.hidden = this.#advance.hidden = this.#clear.hidden = !this.#isLive;
+    this.#try.textContent = this.#isLive ? "Try from here" : "Begin again from the network as it is now";
     if (!this.#isLive) return;
     const told = asTold(this.#events, this.#now);
     const said = sentences(told, [], this.page.ids);

@@ -12,6 +12,7 @@ export class NamesPanel {
     this.page = page;
     this.root = root;
     byId("names-panel").hidden = false;
+    byId("names-panel").setAttribute("open", "");
   }
 
   render() {

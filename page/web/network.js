@@ -36,7 +36,8 @@ export class NetworkSource {
 
   /** @param {Story} story @returns {Promise<string>} */
   async mermaid(story) {
-    return (await this.#story("story/mermaid", story)).text();
+    const { mermaid } = await (await this.#story("story/mermaid", story)).json();
+    return mermaid;
   }
 
   /** @param {Story} story @param {Wanted} wanted @param {(progress: Progress) => void} onProgress @param {AbortSignal} signal

@@ -255,7 +255,7 @@ export class Page {
   fail(fault) {
     const place = byId("fault");
     place.hidden = !fault;
-    place.textContent = fault instanceof Error ? fault.message : String(fault ?? "");
+    place.textContent = this.names.in(fault instanceof Error ? fault.message : String(fault ?? ""));
   }
 
   /** Sees to it that the newest is in view, and that whoever uses the keyboard goes on from a sensible place.

@@ -2,7 +2,7 @@
 
 /** @import { Arrow, Box, Chip, Layout } from "./layout.js" */
 
-import { html, svg } from "./dom.js";
+import { html, partable, svg } from "./dom.js";
 
 /** How far beyond the view is drawn, in pixels. */
 const MARGIN = 900;
@@ -36,16 +36,21 @@ export class Picture {
     this.#differs = differs;
     this.#heads.replaceChildren(
       ...layout.lanes.map((lane) => {
-        // A long name is parted where it has parts.
-        const parts = lane.name.split(/(?<=_)/).flatMap((part) => [part, html("wbr")]);
-        const head = html("div", { class: lane.isUser ? "user" : "canister", title: lane.key }, ...parts);
+        const head = html("div", { class: lane.isUser ? "user" : "canister", title: lane.key }, partable(lane.name));
         head.style.width = `${lane.right - lane.left}px`;
         return head;
       }),
     );
+    this.#svg.classList.toggle("narrow", layout.narrow);
     this.#svg.setAttribute("width", String(layout.width));
     this.#svg.setAttribute("height", String(layout.height));
     this.#draw();
+  }
+
+  /** Scrolls to where the orders differ. */
+  goToDifference() {
+    const mark = this.#differs === null ? undefined : this.#layout?.rows[this.#differs];
+    if (mark) this.root.scrollTop = mark.y - 40;
   }
 
   /** Draws what came into view, if it is not drawn yet. */
@@ -77,11 +82,12 @@ export class Picture {
  * @param {Layout} layout @param {string} style */
 export function toSvg(layout, style) {
   const root = svg("svg", { class: "picture", width: layout.width, height: layout.height + 34, viewBox: `0 -34 ${layout.width} ${layout.height + 34}` });
-  root.append(svg("style", {}, style));
   root.append(svg("rect", { x: 0, y: -34, width: layout.width, height: layout.height + 34, fill: "var(--ground)" }));
   for (const lane of layout.lanes) root.append(svg("text", { class: "name", x: (lane.left + lane.right) / 2, y: -14 }, lane.name));
   root.append(...parts(layout, { from: -Infinity, to: Infinity }, "picture", null));
-  return new XMLSerializer().serializeToString(root);
+  // As an element the page's own policy would refuse it.
+  const text = style.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return new XMLSerializer().serializeToString(root).replace(">", () => `><style>${text}</style>`);
 }
 
 /** @param {Layout} layout @param {{ from: number, to: number }} view @param {string} id @param {number | null} differs @param {(step: number) => void} [onStep] */
@@ -93,8 +99,7 @@ function parts(layout, view, id, differs, onStep) {
   const nodes = [defs(id)];
   const mark = differs === null ? undefined : rows[differs];
   if (mark) {
-    const text = svg("text", { x: layout.width - 6, y: mark.y + 8, "text-anchor": "end" }, "here the orders differ");
-    nodes.push(svg("g", { class: "differs" }, svg("rect", { x: 0, y: mark.y - 8, width: layout.width, height: mark.height, rx: 6 }), text));
+    nodes.push(svg("g", { class: "differs" }, svg("rect", { x: 0, y: mark.y - 8, width: layout.width, height: mark.height, rx: 6 })));
   }
   for (const { left, right } of lanes) nodes.push(svg("line", { class: "life", x1: (left + right) / 2, x2: (left + right) / 2, y1: from, y2: to }));
   for (const { y, text } of layout.dividers) {
@@ -106,6 +111,7 @@ function parts(layout, view, id, differs, onStep) {
   const last = layout.boxes.at(-1)?.step;
   for (const box of layout.boxes) if (inView(box.y, box.y + box.height)) nodes.push(drawBox(box, id, box.step === last, layout.narrow, onStep));
   nodes.push(...arrows.filter((arrow) => arrow.label).map((arrow) => drawLabel(arrow, layout.narrow)));
+  if (mark) nodes.push(svg("text", { class: "difference", x: 8, y: mark.y + 6 }, "here the orders differ"));
   for (const chip of layout.chips) if (inView(chip.y, chip.y + 20)) nodes.push(drawChip(chip));
   return nodes;
 }
@@ -153,7 +159,8 @@ function drawBox(box, id, isLast, narrow, onStep) {
     line += 17;
   }
   for (const { text, kind, struck } of lines) {
-    group.append(svg("text", { class: `${kind}${struck ? " struck" : ""}`, x: left, y: line }, text));
+    // Lines are parts of one text: whoever copies them finds the words apart.
+    group.append(svg("text", { class: `${kind}${struck ? " struck" : ""}`, x: left, y: line }, `${text} `));
     line += 15;
   }
   if (foot) {

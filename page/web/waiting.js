@@ -4,7 +4,7 @@
 /** @import { Message } from "./types.js" */
 /** @import { Names } from "./names.js" */
 
-import { button, html } from "./dom.js";
+import { button, html, partable } from "./dom.js";
 import { clean } from "./text.js";
 
 /** @typedef {{ id: string, message: Message, ways: string[] }} One */
@@ -57,9 +57,10 @@ export class Feet {
       disabled: !ways.includes("deliver"),
       "aria-label": ways.length ? `Deliver ${what}, ${whose}` : `${what}, ${whose}: it waits until a message before it is delivered`,
     });
-    deliver.append(html("strong", {}, what), html("span", {}, ways.length ? whose : `${whose}, behind another`), html("em", {}, ways.includes("deliver") ? "Deliver" : ""));
-    const card = html("div", { class: "waiting" }, deliver);
-    if (others.length === 0) return card;
+    deliver.append(html("strong", {}, partable(what)), html("span", {}, ways.length ? whose : `${whose}, behind another`), html("em", {}, ways.includes("deliver") ? "Deliver" : ""));
+    const card = html("div", { class: "card" }, deliver);
+    const waiting = html("div", { class: "waiting" }, card);
+    if (others.length === 0) return waiting;
     const menu = html("div", { class: "ways", hidden: true }, ...others.map((way) => button(wayText(way, to), () => this.act(`${way} ${id}`), { "data-way": way })));
     const more = button("…", () => open(menu.hidden), { class: "more", "aria-expanded": "false", "aria-label": `Other ways to deliver ${what}` });
     /** @param {boolean} isOpen */
@@ -74,6 +75,6 @@ export class Feet {
       more.focus();
     });
     card.append(more, menu);
-    return card;
+    return waiting;
   }
 }

@@ -105,6 +105,8 @@ function answered(step, names) {
     const caller = step.events.find((event) => event.answered.includes(message))?.caller;
     const who = capital(caller ? names.of(caller) : "the user");
     if (/^reject/.test(text)) return `${who} gets ${names.in(text).split(":")[0]}.`;
+    // Of a call that was not made here the reply is not known.
+    if (text === "reply") return `${who} gets a reply.`;
     const isErr = /^\(?\s*variant\s*\{\s*"?Err\b/.test(text);
     return `${who} gets ${plain(text)}.${isErr ? " An Err is a reply like any other: it undoes nothing." : ""}`;
   });

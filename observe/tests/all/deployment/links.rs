@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::browser::Browser;
+use browser::Browser;
+
 use super::terminal::Terminal;
 
 /// The link that `icp deploy` printed for a canister.

@@ -2,7 +2,6 @@
 //! on the local replica `icp` does everything that a user does at the terminal. The links that it
 //! prints open in a browser.
 
-mod browser;
 mod links;
 mod project;
 mod story;
