@@ -4,5 +4,6 @@ mod first_visit;
 mod for_everybody;
 mod hostile;
 mod orders;
+mod scenes;
 mod sharing;
 mod site;

@@ -31,23 +31,23 @@ fn deploy(scene: &Scene) -> (Desk, Value) {
     (desk, names)
 }
 
-/// Delivers what waits, the oldest first, until nothing does.
-fn play(desk: &mut Desk, story: &mut Value) -> Value {
+/// Delivers what waits, the oldest first, until nothing does; nothing, if that takes too long.
+fn play(desk: &mut Desk, story: &mut Value) -> Option<Value> {
     for _ in 0..100 {
         let told = ask(desk, &json!({ "tell": story }), b"");
         assert_eq!(told["fault"], Value::Null);
         let waiting = told["waiting"].as_array().unwrap();
         let Some(next) = waiting.iter().find(|w| w["ways"] != json!([])) else {
-            return told;
+            return Some(told);
         };
         let step = format!("deliver {}", next["step"].as_str().unwrap());
         story["steps"].as_array_mut().unwrap().push(step.into());
     }
-    panic!("it does not end: {story}");
+    None
 }
 
 #[test]
-fn every_story_of_every_scene_can_be_told_to_its_end() {
+fn every_story_of_every_scene_goes_as_its_title_says() {
     let scenes = scenes::all(&root()).unwrap();
     assert!(scenes.len() > 10);
     for scene in &scenes {
@@ -56,6 +56,9 @@ fn every_story_of_every_scene_can_be_told_to_its_end() {
             let mut story =
                 json!({ "steps": beginning.steps, "looks": scene.looks, "names": names });
             let told = play(&mut desk, &mut story);
+            let ends = !beginning.title.contains("never ends");
+            assert_eq!(told.is_some(), ends, "{}: {story}", beginning.title);
+            let Some(told) = told else { continue };
             let looks = told["steps"].as_array().unwrap().last().unwrap()["looks"].to_string();
             assert!(!looks.contains("reject"), "{}: {looks}", beginning.title);
             if beginning.properties.is_empty() {
