@@ -13,7 +13,7 @@ use local_replica::exploring::{Teller, describe};
 use local_replica::message::Cycles;
 use local_replica::{Config, Replica};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What each canister gets to begin with.
 const CYCLES: Cycles = 100_000_000_000_000;
@@ -69,23 +69,23 @@ impl Desk {
         let read = serde_json::from_slice(head).map_err(|error| format!("no request: {error}"));
         let done =
             read.and_then(|request| self.do_it(request, bytes.get(1..).unwrap_or(&[]), watch));
-        let answer = match done {
-            Ok(value) => json!({ "ok": value }),
-            Err(fault) => json!({ "error": fault }),
-        };
-        answer.to_string().into_bytes()
+        match done {
+            Ok(answer) => format!("{{\"ok\":{answer}}}").into_bytes(),
+            Err(fault) => json!({ "error": fault }).to_string().into_bytes(),
+        }
     }
 
+    /// What a request asks for, as JSON.
     fn do_it(
         &mut self,
         request: Request,
         bytes: &[u8],
         watch: &mut dyn FnMut(Progress) -> bool,
-    ) -> Result<Value, String> {
+    ) -> Result<String, String> {
         match request {
             Request::Begin => {
                 *self = Desk::default();
-                Ok(Value::Null)
+                Ok("null".to_owned())
             }
             Request::Create(names) => {
                 let created = self.create(names)?;
@@ -104,7 +104,7 @@ impl Desk {
                     },
                 )?;
                 self.changed();
-                Ok(Value::Null)
+                Ok("null".to_owned())
             }
             Request::Canisters => to_json(&describe(&self.replica)),
             Request::Tell(story) => to_json(&self.teller.tell(&story)?),
@@ -166,6 +166,6 @@ impl Desk {
     }
 }
 
-fn to_json(value: &impl Serialize) -> Result<Value, String> {
-    serde_json::to_value(value).map_err(|error| error.to_string())
+fn to_json(value: &impl Serialize) -> Result<String, String> {
+    serde_json::to_string(value).map_err(|error| error.to_string())
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::run::{can_wait, take, ways};
 use super::schedule::{Fault, Step};
 use crate::hold::WaitingMessage;
+#[cfg(feature = "exploring")]
+use crate::instances::Instances;
 use crate::message::{CanisterId, Message, Time};
 use crate::replica::Replica;
 use crate::timeline::Event;
@@ -58,6 +60,12 @@ impl Walk {
             replica,
             stopped: self.stopped.clone(),
         }
+    }
+
+    /// Exchanges where canisters run. A walk that goes nowhere any more needs none.
+    #[cfg(feature = "exploring")]
+    pub(crate) fn exchange_instances(&mut self, instances: &mut Instances) {
+        std::mem::swap(&mut self.replica.environment.instances, instances);
     }
 
     /// The replica as it is now.

@@ -15,6 +15,7 @@ use super::wire::{Call, Case, Progress, Step};
 use super::words;
 use crate::explore::{self, Walk};
 use crate::hold::WaitingMessage;
+use crate::instances::Instances;
 use crate::message::{IngressId, Reject};
 use crate::message_name::MessageName;
 use crate::replica::{IngressStatus, Replica};
@@ -34,8 +35,12 @@ pub struct Teller {
     start: Replica,
     /// The story that was told last, as far as it went.
     known: Vec<Point>,
+    /// The calls that it made.
+    calls: Calls,
     /// What was looked at.
     looks: Vec<Call>,
+    /// Where canisters run: in one walk after the other.
+    instances: Instances,
 }
 
 /// Where a story was after a step.
@@ -43,7 +48,8 @@ struct Point {
     /// The step as it was asked for, with ids in place of names.
     asked: Asked,
     walk: Walk,
-    calls: Calls,
+    /// How many calls were made.
+    calls: usize,
     taken: Taken,
 }
 
@@ -56,7 +62,7 @@ enum Asked {
 }
 
 /// The calls that a story has made.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Calls {
     made: Vec<Result<IngressId, Reject>>,
     called: Vec<(Call, Method)>,
@@ -68,7 +74,9 @@ impl Teller {
         Teller {
             start: replica.fork(),
             known: Vec::new(),
+            calls: Calls::default(),
             looks: Vec::new(),
+            instances: Instances::default(),
         }
     }
 
@@ -89,7 +97,7 @@ impl Teller {
         }
         let queries: Vec<Call> = looks.iter().map(|(call, _)| call.clone()).collect();
         if queries != self.looks {
-            self.known.clear();
+            self.forget(0);
             self.looks = queries;
         }
         let mut fault = None;
@@ -98,7 +106,7 @@ impl Teller {
             let went = read(text, story).and_then(|asked| match self.known.get(taken) {
                 Some(point) if point.asked == asked => Ok(()),
                 _ => {
-                    self.known.truncate(taken);
+                    self.forget(taken);
                     let point = self.take(asked, &looks)?;
                     self.known.push(point);
                     Ok(())
@@ -115,15 +123,18 @@ impl Teller {
             .map(|p| p.taken.clone())
             .collect();
         let mut first = Walk::from(&self.start);
-        let none = Calls::default();
-        let (walk, calls) = match taken.checked_sub(1) {
-            Some(last) => (&self.known[last].walk, &self.known[last].calls),
-            None => (&first, &none),
+        first.exchange_instances(&mut self.instances);
+        let first_looks = look(&mut first, &looks);
+        first.exchange_instances(&mut self.instances);
+        let walk = match taken.checked_sub(1) {
+            Some(last) => &self.known[last].walk,
+            None => &first,
         };
-        let numbers = Numbers::new(&self.start, &calls.made);
+        let calls = self.calls_after(taken);
+        let numbers = Numbers::new(&self.start, &self.calls.made[..calls]);
         let waiting = walk.waiting().into_iter();
         let waiting = waiting.map(|waiting| told_waiting(&numbers, waiting));
-        let users = calls.called.iter().map(|(call, _)| call.user);
+        let users = self.calls.called[..calls].iter().map(|(call, _)| call.user);
         let names = given_names(story);
         let users: BTreeSet<_> = users.collect();
         Ok(Told {
@@ -136,7 +147,7 @@ impl Teller {
                 .map(|user| user.principal())
                 .map(|principal| (principal, names.who(&principal, &users)))
                 .collect(),
-            looks: look(&mut first, &looks),
+            looks: first_looks,
             steps,
             fault,
         })
@@ -153,12 +164,8 @@ impl Teller {
             return Err(fault);
         }
         let steps: Vec<Step> = told.steps.into_iter().map(|taken| taken.step).collect();
-        let called = self.known.last().map(|point| point.calls.called.iter());
-        let calls: Vec<Call> = called
-            .into_iter()
-            .flatten()
-            .map(|(call, _)| call.clone())
-            .collect();
+        let called = self.calls.called[..self.calls_after(steps.len())].iter();
+        let calls: Vec<Call> = called.map(|(call, _)| call.clone()).collect();
         Ok(draw(&steps, &calls, &given_names(story)))
     }
 
@@ -183,10 +190,7 @@ impl Teller {
         if let Some(fault) = told.fault {
             return Err(fault);
         }
-        let made = match before.checked_sub(1) {
-            Some(last) => self.known[last].calls.made.clone(),
-            None => Vec::new(),
-        };
+        let made = self.calls.made[..self.calls_after(before)].to_vec();
         let mut walk = match before.checked_sub(1) {
             Some(last) => self.known[last].walk.fork(),
             None => Walk::from(&self.start),
@@ -266,15 +270,32 @@ impl Teller {
     }
 
     /// Takes a step after those that are known.
-    fn take(&self, asked: Asked, looks: &[(Call, Method)]) -> Result<Point, String> {
-        let (mut walk, mut calls) = match self.known.last() {
-            Some(point) => (point.walk.fork(), point.calls.clone()),
-            None => (Walk::from(&self.start), Calls::default()),
+    fn take(&mut self, asked: Asked, looks: &[(Call, Method)]) -> Result<Point, String> {
+        let mut walk = match self.known.last() {
+            Some(point) => point.walk.fork(),
+            None => Walk::from(&self.start),
         };
+        walk.exchange_instances(&mut self.instances);
+        let taken = self.act(&mut walk, &asked, looks);
+        walk.exchange_instances(&mut self.instances);
+        Ok(Point {
+            asked,
+            walk,
+            calls: self.calls.made.len(),
+            taken: taken?,
+        })
+    }
+
+    fn act(
+        &mut self,
+        walk: &mut Walk,
+        asked: &Asked,
+        looks: &[(Call, Method)],
+    ) -> Result<Taken, String> {
         let mut refused = None;
-        let step = match &asked {
+        let step = match asked {
             Asked::Call(call) => {
-                let (message, why) = calls.make(call, walk.replica())?;
+                let (message, why) = self.calls.make(call, walk.replica())?;
                 refused = why;
                 Step {
                     step: format!("call {}", words::write_call(call, &call.canister.to_text())),
@@ -291,7 +312,7 @@ impl Teller {
                 }
             }
             Asked::Scheduled(text) => {
-                let numbers = Numbers::new(&self.start, &calls.made);
+                let numbers = Numbers::new(&self.start, &self.calls.made);
                 let told = walk.take(numbers.read(text)?)?;
                 Step {
                     step: numbers.write(told.step),
@@ -300,19 +321,28 @@ impl Teller {
                 }
             }
         };
-        let taken = Taken {
-            answers: calls.answers(&step, walk.replica()),
-            looks: look(&mut walk, looks),
+        Ok(Taken {
+            answers: self.calls.answers(&step, walk.replica()),
+            looks: look(walk, looks),
             time: walk.time(),
             step,
             refused,
-        };
-        Ok(Point {
-            asked,
-            walk,
-            calls,
-            taken,
         })
+    }
+
+    /// Forgets what comes after so many steps.
+    fn forget(&mut self, steps: usize) {
+        self.known.truncate(steps);
+        let calls = self.known.last().map_or(0, |point| point.calls);
+        self.calls.made.truncate(calls);
+        self.calls.called.truncate(calls);
+    }
+
+    /// How many calls the first steps made.
+    fn calls_after(&self, steps: usize) -> usize {
+        steps
+            .checked_sub(1)
+            .map_or(0, |last| self.known[last].calls)
     }
 }
 
