@@ -163,7 +163,7 @@ class Builder {
     const small = this.layout.narrow ? 6.2 : 6.6;
     const most = Math.floor((lane.width - 16) / small);
     const title = what.title ? wrap(what.title, Math.floor((lane.width - 16) / (small + 0.7)), 2) : [];
-    const lines = what.lines.flatMap((line) => wrap(line.text, most, line.kind === "why" ? 3 : 2).map((text) => ({ ...line, text })));
+    const lines = what.lines.flatMap((line) => wrap(line.text, most, what.ending === "answer" ? 5 : line.kind === "why" ? 3 : 2).map((text) => ({ ...line, text })));
     const height = 10 + title.length * TITLE + lines.length * LINE + (what.foot ? FOOT : 2);
     const box = { ...what, title, lines, lane: place, x: lane.x, y: this.y, width: lane.width, height, step };
     this.layout.boxes.push(box);
