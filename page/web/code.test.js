@@ -31,6 +31,12 @@ test("a helper that awaits one call is one commit point", () => {
   assert.equal(find(interleaving, "withdraw").awaits.length, 1);
 });
 
+test("a call in a variable is known to be one", () => {
+  const source = read("async fn f(call: Call<'_, '_>) {\n  call.await;\n  let other = Call::unbounded_wait(a, b);\n  match other.with_args(&(1, 2)).await {}\n  some.await;\n}\n");
+  assert.equal(find(source, "f").awaits, null, "some is unknown");
+  assert.equal(find(read(source.lines.filter((line) => !line.includes("some")).join("\n")), "f").awaits.length, 2);
+});
+
 test("an await that sends nothing is no commit point", () => {
   assert.deepEqual(find(rollback, "increment_then_await_nothing_then_trap").awaits, []);
   const trapped = event(0, begins.step, { ending: { undone: {} } });
@@ -40,7 +46,7 @@ test("an await that sends nothing is no commit point", () => {
 });
 
 test("where an await is in a loop, all of the function is marked, and that is said", () => {
-  const ran = piece(retries, [begins], begins, "increment_without_id");
+  const ran = piece(retries, [begins], begins, "add_point_without_id");
   assert.equal(ran.known, false);
   assert.equal(ran.last, ran.func.last);
 });

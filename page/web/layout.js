@@ -259,8 +259,10 @@ class Builder {
       const y = top + (depth.get(place) ?? 0) * CHIP;
       depth.set(place, (depth.get(place) ?? 0) + 1);
       const most = Math.max(6, Math.floor((lane.width - 20) / (this.layout.narrow ? 6.3 : 6.6)));
-      const cut = (/** @type {string} */ said) => wrap(said, Math.max(4, Math.floor(most / (before && !this.layout.narrow ? 3 : 2))), 1)[0] ?? "";
-      const [label, from, to] = [cut(lookLabel(text)), before && !this.layout.narrow ? cut(plain(before)) : "", cut(plain(now))];
+      const cut = (/** @type {string} */ said, /** @type {number} */ letters) => wrap(said, Math.max(4, Math.floor(letters)), 1)[0] ?? "";
+      const from = before && !this.layout.narrow ? cut(plain(before), most / 3) : "";
+      const to = cut(plain(now), from ? most / 3 : most * 0.6);
+      const label = cut(lookLabel(text), most - to.length - (from ? from.length + 3 : 0) - 2);
       const letters = label.length + to.length + (from ? from.length + 3 : 0) + 3;
       this.layout.chips.push({ x: lane.x, y, width: Math.min(lane.width, letters * 6.8 + 14), label, before: from, now: to });
       bottom = Math.max(bottom, y + CHIP);

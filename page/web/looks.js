@@ -9,10 +9,11 @@ export function lookOwner(look, ids) {
   return ids[name] ?? name;
 }
 
-/** What a look asks, without the canister and without an argument that says nothing.
+/** What a look asks, without the canister and without what of the argument says nothing.
  * @param {string} look */
 export function lookLabel(look) {
-  const { method, argument } = partsOf(look);
+  const { method, ...parts } = partsOf(look);
+  const argument = parts.argument.replace(/principal "([^"]*)"/g, "$1");
   return clean(argument === "()" || !argument ? method : `${method} ${argument}`);
 }
 
