@@ -74,7 +74,17 @@ function locate(source, name) {
   let first = nameLine;
   while (first > 0 && /^\s*(\/\/[/!]|#\[)|^\s*\)\]/.test(lines[first - 1] ?? "")) first--;
   const gives = /->\s*([^{]*)$/.exec(code.slice(begin, brace))?.[1] ?? "";
-  return { first, name: nameLine, last: lineAt(source, to), awaits: null, begin, from: brace, to, isAsync: Boolean(found[1]), gives };
+  return {
+    first,
+    name: nameLine,
+    last: lineAt(source, to),
+    awaits: null,
+    begin,
+    from: brace,
+    to,
+    isAsync: Boolean(found[1]),
+    gives,
+  };
 }
 
 /** A function, with the awaits of it that end a message.
@@ -123,7 +133,9 @@ function inRepeated(before) {
     } else if (c === ";") head = i + 1;
   }
   // The first block is the function itself.
-  return blocks.slice(1).some((block) => /\b(for|while|loop|fn|async)\b|\|[^|]*\|\s*(async\s*(move\s*)?)?$/.test(block));
+  return blocks
+    .slice(1)
+    .some((block) => /\b(for|while|loop|fn|async)\b|\|[^|]*\|\s*(async\s*(move\s*)?)?$/.test(block));
 }
 
 /** How many calls the awaited expression sends, which stands at the end of `before`; nothing if that can't be known.
@@ -134,7 +146,11 @@ function sendsOf(source, before, within) {
   if (/\bCall\s*::\s*(un)?bounded_wait\b/.test(expression)) return 1;
   // A variable that holds a call: a parameter, or one that was made before.
   const variable = /^(\w+)\s*(?:\.|$)/.exec(expression)?.[1];
-  if (variable && new RegExp(`\\b${variable}\\s*:\\s*Call\\b|\\blet\\s+(mut\\s+)?${variable}\\s*=\\s*Call\\s*::`).test(before)) return 1;
+  if (
+    variable &&
+    new RegExp(`\\b${variable}\\s*:\\s*Call\\b|\\blet\\s+(mut\\s+)?${variable}\\s*=\\s*Call\\s*::`).test(before)
+  )
+    return 1;
   const name = /^(?:\w+\s*::\s*)*(\w+)\s*\(/.exec(expression)?.[1];
   if (!name || within.includes(name)) return null;
   const helper = locate(source, name);
@@ -182,7 +198,8 @@ export function piece(source, events, event, method) {
   const before = events.filter((other) => other.number < event.number && contextOf(other) === contextOf(event));
   // Each message of the call context ended at one await, if it sent one call at a time.
   if (before.some((other) => other.calls.length > 1) || event.calls.length > 1) return whole;
-  const part = before.filter((other) => typeof other.step === "object" && "callback" in other.step).length + (isCallback ? 1 : 0);
+  const part =
+    before.filter((other) => typeof other.step === "object" && "callback" in other.step).length + (isCallback ? 1 : 0);
   const begin = func.awaits[part - 1];
   const undone = event.ending !== "committed";
   const toItsEnd = Boolean(event.response) || (!undone && event.calls.length === 0);

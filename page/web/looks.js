@@ -26,5 +26,7 @@ function partsOf(look) {
 
 /** The looks whose answers changed. @param {string[]} before @param {string[]} now */
 export function changedLooks(before, now) {
-  return now.flatMap((answer, look) => (answer === before[look] ? [] : [{ look, before: before[look] ?? "", now: answer }]));
+  return now.flatMap((answer, look) =>
+    answer === before[look] ? [] : [{ look, before: before[look] ?? "", now: answer }],
+  );
 }
