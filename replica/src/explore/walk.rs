@@ -60,6 +60,13 @@ impl Walk {
         }
     }
 
+    /// Goes on from where another walk is, and runs canisters where they ran before. A fork that only keeps
+    /// a state has no place where they run, and costs little for as long as it stays so.
+    pub fn return_to(&mut self, fork: &Walk) {
+        self.replica.return_to(&fork.replica);
+        self.stopped = fork.stopped.clone();
+    }
+
     /// The replica as it is now.
     pub fn replica(&mut self) -> &mut Replica {
         &mut self.replica

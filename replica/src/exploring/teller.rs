@@ -32,6 +32,10 @@ const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 /// it is not executed again.
 pub struct Teller {
     start: Replica,
+    /// Where stories begin.
+    first: Walk,
+    /// What takes all steps. The others keep states, and nothing runs in them.
+    runner: Walk,
     /// The story that was told last, as far as it went.
     known: Vec<Point>,
     /// What was looked at.
@@ -67,6 +71,8 @@ impl Teller {
     pub fn new(replica: &Replica) -> Self {
         Teller {
             start: replica.fork(),
+            first: Walk::from(replica),
+            runner: Walk::from(replica),
             known: Vec::new(),
             looks: Vec::new(),
         }
@@ -114,11 +120,12 @@ impl Teller {
             .iter()
             .map(|p| p.taken.clone())
             .collect();
-        let mut first = Walk::from(&self.start);
+        self.runner.return_to(&self.first);
+        let first_looks = look(&mut self.runner, &looks);
         let none = Calls::default();
         let (walk, calls) = match taken.checked_sub(1) {
             Some(last) => (&self.known[last].walk, &self.known[last].calls),
-            None => (&first, &none),
+            None => (&self.first, &none),
         };
         let numbers = Numbers::new(&self.start, &calls.made);
         let waiting = walk.waiting().into_iter();
@@ -136,7 +143,7 @@ impl Teller {
                 .map(|user| user.principal())
                 .map(|principal| (principal, names.who(&principal, &users)))
                 .collect(),
-            looks: look(&mut first, &looks),
+            looks: first_looks,
             steps,
             fault,
         })
@@ -189,7 +196,7 @@ impl Teller {
         };
         let mut walk = match before.checked_sub(1) {
             Some(last) => self.known[last].walk.fork(),
-            None => Walk::from(&self.start),
+            None => self.first.fork(),
         };
         let prepared = Prepared::later(self.start.fork(), made, walk.replica(), &case)?;
         let report = prepared.run(watch);
@@ -266,11 +273,13 @@ impl Teller {
     }
 
     /// Takes a step after those that are known.
-    fn take(&self, asked: Asked, looks: &[(Call, Method)]) -> Result<Point, String> {
-        let (mut walk, mut calls) = match self.known.last() {
-            Some(point) => (point.walk.fork(), point.calls.clone()),
-            None => (Walk::from(&self.start), Calls::default()),
+    fn take(&mut self, asked: Asked, looks: &[(Call, Method)]) -> Result<Point, String> {
+        let (here, mut calls) = match self.known.last() {
+            Some(point) => (&point.walk, point.calls.clone()),
+            None => (&self.first, Calls::default()),
         };
+        let walk = &mut self.runner;
+        walk.return_to(here);
         let mut refused = None;
         let step = match &asked {
             Asked::Call(call) => {
@@ -302,14 +311,14 @@ impl Teller {
         };
         let taken = Taken {
             answers: calls.answers(&step, walk.replica()),
-            looks: look(&mut walk, looks),
+            looks: look(walk, looks),
             time: walk.time(),
             step,
             refused,
         };
         Ok(Point {
             asked,
-            walk,
+            walk: walk.fork(),
             calls,
             taken,
         })
