@@ -8,6 +8,9 @@ import { find, piece, read } from "./code.js";
 import { html } from "./dom.js";
 import { contextOf, methodsOf } from "./names.js";
 
+/** How much of what stands above the marked lines is seen, in pixels. */
+const ABOVE = 120;
+
 /** @typedef {{ name: string, sources: Source[] }} Known a canister and the files with its code */
 
 export class CodeView {
@@ -24,7 +27,11 @@ export class CodeView {
   render() {
     const turn = ++this.#turn;
     void this.#content().then((content) => {
-      if (turn === this.#turn) this.root.replaceChildren(...content);
+      if (turn !== this.#turn) return;
+      this.root.replaceChildren(...content);
+      const [code, ran] = [this.root.querySelector("pre"), this.root.querySelector(".ran")];
+      // What ran is in view, with a little of what stands above it.
+      if (code && ran) code.scrollTop = ran.getBoundingClientRect().top - code.getBoundingClientRect().top - ABOVE;
     });
   }
 

@@ -84,7 +84,8 @@ export function reason(message) {
   return first
     .replace(/^IC\d+: /, "")
     .replace(/^Error from Canister \S+: /, "")
-    .replace(/^Canister called `ic0\.trap` with message: /, "");
+    .replace(/^Canister called `ic0\.trap` with message: /, "")
+    .replace(/ Consider [^\n]*https:\/\/internetcomputer\.org\/docs\S*$/, "");
 }
 
 /** What a user does who makes a call, in full.
