@@ -20,7 +20,10 @@ export class AskPanel {
   constructor(page, root) {
     this.page = page;
     const check = html("input", { type: "checkbox", id: "ask-first", change: () => (this.#isOn = check.checked) });
-    root.append(html("label", { class: "check" }, check, " Before each delivery, ask me what will be answered then"), this.#score);
+    root.append(
+      html("label", { class: "check" }, check, " Before each delivery, ask me what will be answered then"),
+      this.#score,
+    );
   }
 
   render() {
@@ -36,7 +39,9 @@ export class AskPanel {
     if (!this.#isOn || looks.length === 0 || callOf(step)) return false;
     const before = told.steps.at(-1)?.looks ?? told.looks;
     const labels = looks.map((look) => `${this.page.names.of(lookOwner(look, this.page.ids))} ${lookLabel(look)}`);
-    const fields = labels.map((_, place) => html("input", { value: plain(before[place] ?? ""), autocomplete: "off", class: "short", name: `look${place}` }));
+    const fields = labels.map((_, place) =>
+      html("input", { value: plain(before[place] ?? ""), autocomplete: "off", class: "short", name: `look${place}` }),
+    );
     const form = /** @type {HTMLFormElement} */ (byId("question"));
     form.replaceChildren(
       html("p", {}, "What will be answered after that? Now it is what stands here."),
@@ -46,7 +51,11 @@ export class AskPanel {
     );
     form.onsubmit = (event) => {
       event.preventDefault();
-      void this.#judge(step, fields.map((field) => field.value), labels);
+      void this.#judge(
+        step,
+        fields.map((field) => field.value),
+        labels,
+      );
     };
     form.hidden = false;
     this.#before = told;

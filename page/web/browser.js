@@ -19,7 +19,8 @@ class Stage {
       if ("error" in answer) asked?.reject(new Error(answer.error));
       else asked?.resolve(answer.ok);
     };
-    this.#worker.onerror = ({ message }) => this.#fail(`The replica can't be loaded: ${message || "its worker failed"}`);
+    this.#worker.onerror = ({ message }) =>
+      this.#fail(`The replica can't be loaded: ${message || "its worker failed"}`);
   }
 
   /** @param {unknown} request @param {ArrayBuffer} [bytes] @returns {Promise<any>} */

@@ -49,8 +49,13 @@ export class CallPanel {
 
   #methods() {
     const methods = (this.#chosen()?.methods ?? []).filter(({ kind }) => kind !== "composite_query");
-    const sorted = [...methods.filter(({ kind }) => kind === "update"), ...methods.filter(({ kind }) => kind !== "update")];
-    this.#method.replaceChildren(...sorted.map(({ name, kind }) => new Option(clean(name) + (kind === "update" ? "" : " (query)"), name)));
+    const sorted = [
+      ...methods.filter(({ kind }) => kind === "update"),
+      ...methods.filter(({ kind }) => kind !== "update"),
+    ];
+    this.#method.replaceChildren(
+      ...sorted.map(({ name, kind }) => new Option(clean(name) + (kind === "update" ? "" : " (query)"), name)),
+    );
     // What the scene begins with is what a reader looks for.
     const start = this.page.scene?.stories[0]?.steps.join(" ") ?? "";
     const first = sorted.find(({ name }) => start.includes(` ${name} `));
@@ -62,7 +67,9 @@ export class CallPanel {
     const method = this.#chosen()?.methods.find(({ name }) => name === this.#method.value);
     this.#text.value = method?.argument ?? "()";
     const { takes = "", gives = "" } = method ?? {};
-    this.#types.textContent = takes ? clean(`${takes} → ${gives}`) : "The canister doesn't tell its types: the argument is Candid, or bytes as 0x…";
+    this.#types.textContent = takes
+      ? clean(`${takes} → ${gives}`)
+      : "The canister doesn't tell its types: the argument is Candid, or bytes as 0x…";
   }
 
   /** @param {Event} event */

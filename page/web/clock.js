@@ -37,5 +37,10 @@ export class ClockPanel {
 /** A time in UTC. @param {number} nanoseconds since 1970 */
 export function clock(nanoseconds) {
   const time = new Date(nanoseconds / 1e6);
-  return Number.isNaN(time.getTime()) ? "unknown" : time.toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
+  return Number.isNaN(time.getTime())
+    ? "unknown"
+    : time
+        .toISOString()
+        .replace("T", " ")
+        .replace(/\.\d+Z$/, " UTC");
 }

@@ -60,7 +60,7 @@ function endOf(code, place) {
 
 /** The function of this name, as far as it stands in the source.
  * @param {Source} source @param {string} name
- * @returns {(Func & { from: number, to: number, isAsync: boolean, gives: string }) | null} */
+ * @returns {(Func & { begin: number, from: number, to: number, isAsync: boolean, gives: string }) | null} */
 function locate(source, name) {
   const { code, lines } = source;
   if (!/^\w+$/.test(name)) return null;
@@ -74,7 +74,17 @@ function locate(source, name) {
   let first = nameLine;
   while (first > 0 && /^\s*(\/\/[/!]|#\[)|^\s*\)\]/.test(lines[first - 1] ?? "")) first--;
   const gives = /->\s*([^{]*)$/.exec(code.slice(begin, brace))?.[1] ?? "";
-  return { first, name: nameLine, last: lineAt(source, to), awaits: null, from: brace, to, isAsync: Boolean(found[1]), gives };
+  return {
+    first,
+    name: nameLine,
+    last: lineAt(source, to),
+    awaits: null,
+    begin,
+    from: brace,
+    to,
+    isAsync: Boolean(found[1]),
+    gives,
+  };
 }
 
 /** A function, with the awaits of it that end a message.
@@ -90,13 +100,14 @@ export function find(source, name) {
 /** @param {Source} source @param {NonNullable<ReturnType<typeof locate>>} func @param {string[]} within
  * @returns {Await[] | null} */
 function awaitsOf(source, func, within) {
+  const head = source.code.slice(func.begin, func.from);
   const body = source.code.slice(func.from, func.to);
   const awaits = [];
   for (const found of body.matchAll(/\.await\b/g)) {
     const before = body.slice(0, found.index);
     // In a loop, a closure or an inner block of its own nobody knows how often it is reached.
     if (inRepeated(before)) return null;
-    const sends = sendsOf(source, before, within);
+    const sends = sendsOf(source, head + before, within);
     if (sends === null) return null;
     const place = func.from + found.index;
     const line = lineAt(source, place);
@@ -122,7 +133,9 @@ function inRepeated(before) {
     } else if (c === ";") head = i + 1;
   }
   // The first block is the function itself.
-  return blocks.slice(1).some((block) => /\b(for|while|loop|fn|async)\b|\|[^|]*\|\s*(async\s*(move\s*)?)?$/.test(block));
+  return blocks
+    .slice(1)
+    .some((block) => /\b(for|while|loop|fn|async)\b|\|[^|]*\|\s*(async\s*(move\s*)?)?$/.test(block));
 }
 
 /** How many calls the awaited expression sends, which stands at the end of `before`; nothing if that can't be known.
@@ -131,6 +144,13 @@ function inRepeated(before) {
 function sendsOf(source, before, within) {
   const expression = lastExpression(before);
   if (/\bCall\s*::\s*(un)?bounded_wait\b/.test(expression)) return 1;
+  // A variable that holds a call: a parameter, or one that was made before.
+  const variable = /^(\w+)\s*(?:\.|$)/.exec(expression)?.[1];
+  if (
+    variable &&
+    new RegExp(`\\b${variable}\\s*:\\s*Call\\b|\\blet\\s+(mut\\s+)?${variable}\\s*=\\s*Call\\s*::`).test(before)
+  )
+    return 1;
   const name = /^(?:\w+\s*::\s*)*(\w+)\s*\(/.exec(expression)?.[1];
   if (!name || within.includes(name)) return null;
   const helper = locate(source, name);
@@ -146,6 +166,8 @@ function lastExpression(before) {
   let i = before.length - 1;
   for (; i >= 0; i--) {
     const c = before.charAt(i);
+    // A block that ends before a word was a statement of its own.
+    if (c === "}" && open === 0 && /^\s*\w/.test(before.slice(i + 1))) break;
     if (")}]".includes(c)) open++;
     else if ("({[".includes(c) && --open < 0) break;
     else if (open === 0 && (";,".includes(c) || (c === "=" && !"=<>!".includes(before.charAt(i - 1))))) break;
@@ -176,7 +198,8 @@ export function piece(source, events, event, method) {
   const before = events.filter((other) => other.number < event.number && contextOf(other) === contextOf(event));
   // Each message of the call context ended at one await, if it sent one call at a time.
   if (before.some((other) => other.calls.length > 1) || event.calls.length > 1) return whole;
-  const part = before.filter((other) => typeof other.step === "object" && "callback" in other.step).length + (isCallback ? 1 : 0);
+  const part =
+    before.filter((other) => typeof other.step === "object" && "callback" in other.step).length + (isCallback ? 1 : 0);
   const begin = func.awaits[part - 1];
   const undone = event.ending !== "committed";
   const toItsEnd = Boolean(event.response) || (!undone && event.calls.length === 0);

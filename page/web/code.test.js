@@ -10,16 +10,42 @@ const interleaving = file("lessons/03-interleaving/caller.rs");
 const retries = file("lessons/08-retries/caller.rs");
 
 const CALL = { receiver: "b", method: "increment", cycles: 0 };
-const event = (number, step, more) => ({ number, canister: "a", call_context: 1, step, ending: "committed", calls: [], response: null, ...more });
+const event = (number, step, more) => ({
+  number,
+  canister: "a",
+  call_context: 1,
+  step,
+  ending: "committed",
+  calls: [],
+  response: null,
+  ...more,
+});
 const begins = event(0, { method: { kind: "update", name: "m" } }, { calls: [CALL] });
-const ends = event(1, { callback: { from: "b", method: "increment", reject: null } }, { response: { reply: { size: 0 } } });
-const marked = (source, { first, last }) => source.lines.slice(first, last + 1).map((line) => line.trim()).filter((line) => line && !line.startsWith("//"));
+const ends = event(
+  1,
+  { callback: { from: "b", method: "increment", reject: null } },
+  { response: { reply: { size: 0 } } },
+);
+const marked = (source, { first, last }) =>
+  source.lines
+    .slice(first, last + 1)
+    .map((line) => line.trim())
+    .filter((line) => line && !line.startsWith("//"));
 
 test("the first message runs up to the await, and the next from there to the end", () => {
   const first = piece(lib, [begins], begins, "increment_both");
-  assert.deepEqual(marked(lib, first), ["async fn increment_both() -> Result<(), String> {", "add_one();", 'Call::unbounded_wait(canister2(), "increment")', ".await"]);
+  assert.deepEqual(marked(lib, first), [
+    "async fn increment_both() -> Result<(), String> {",
+    "add_one();",
+    'Call::unbounded_wait(canister2(), "increment")',
+    ".await",
+  ]);
   const second = piece(lib, [begins, ends], ends, "increment_both");
-  assert.deepEqual(marked(lib, second), [".map_err(|error| format!(\"canister2 did not confirm: {error}\"))?;", 'Err("Failed to complete the operation.".to_string())', "}"]);
+  assert.deepEqual(marked(lib, second), [
+    '.map_err(|error| format!("canister2 did not confirm: {error}"))?;',
+    'Err("Failed to complete the operation.".to_string())',
+    "}",
+  ]);
 });
 
 test("a helper that awaits one call is one commit point", () => {
@@ -27,8 +53,19 @@ test("a helper that awaits one call is one commit point", () => {
   assert.equal(awaits.length, 2);
   const middle = event(1, ends.step, { calls: [CALL] });
   const ran = piece(rollback, [begins, middle], middle, "increment_both_twice_then_trap");
-  assert.deepEqual(marked(rollback, ran), ["add_one();", "increment_canister2().await; // COMMIT POINT: the second 1 is kept."]);
+  assert.deepEqual(marked(rollback, ran), [
+    "add_one();",
+    "increment_canister2().await; // COMMIT POINT: the second 1 is kept.",
+  ]);
   assert.equal(find(interleaving, "withdraw").awaits.length, 1);
+});
+
+test("a call in a variable is known to be one", () => {
+  const source = read(
+    "async fn f(call: Call<'_, '_>) {\n  call.await;\n  let other = Call::unbounded_wait(a, b);\n  match other.with_args(&(1, 2)).await {}\n  some.await;\n}\n",
+  );
+  assert.equal(find(source, "f").awaits, null, "some is unknown");
+  assert.equal(find(read(source.lines.filter((line) => !line.includes("some")).join("\n")), "f").awaits.length, 2);
 });
 
 test("an await that sends nothing is no commit point", () => {
@@ -40,13 +77,13 @@ test("an await that sends nothing is no commit point", () => {
 });
 
 test("where an await is in a loop, all of the function is marked, and that is said", () => {
-  const ran = piece(retries, [begins], begins, "increment_without_id");
+  const ran = piece(retries, [begins], begins, "add_point_without_id");
   assert.equal(ran.known, false);
   assert.equal(ran.last, ran.func.last);
 });
 
 test("brackets, awaits and names in comments and texts are not code", () => {
-  const source = read('fn f() {\n  // } .await\n  let s = "} fn g() {"; let c = \'}\';\n}\nfn g() {}\n');
+  const source = read("fn f() {\n  // } .await\n  let s = \"} fn g() {\"; let c = '}';\n}\nfn g() {}\n");
   assert.equal(find(source, "f").last, 3);
   assert.deepEqual(find(source, "f").awaits, []);
   assert.equal(find(source, "g").first, 4);

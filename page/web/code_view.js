@@ -8,6 +8,9 @@ import { find, piece, read } from "./code.js";
 import { html } from "./dom.js";
 import { contextOf, methodsOf } from "./names.js";
 
+/** How much of what stands above the marked lines is seen, in pixels. */
+const ABOVE = 120;
+
 /** @typedef {{ name: string, sources: Source[] }} Known a canister and the files with its code */
 
 export class CodeView {
@@ -24,7 +27,11 @@ export class CodeView {
   render() {
     const turn = ++this.#turn;
     void this.#content().then((content) => {
-      if (turn === this.#turn) this.root.replaceChildren(...content);
+      if (turn !== this.#turn) return;
+      this.root.replaceChildren(...content);
+      const [code, ran] = [this.root.querySelector("pre"), this.root.querySelector(".ran")];
+      // What ran is in view, with a little of what stands above it.
+      if (code && ran) code.scrollTop = ran.getBoundingClientRect().top - code.getBoundingClientRect().top - ABOVE;
     });
   }
 
@@ -78,15 +85,31 @@ function draw(name, source, { func, first, last, known }, event) {
     const comment = commentAt(source, line);
     const kind = marked ? (undone ? "ran struck" : "ran") : "";
     const indent = text.length - text.trimStart().length;
-    const row = html("span", { class: `row ${kind}` }, text.slice(0, indent), html("span", {}, text.slice(indent, comment), html("i", {}, text.slice(Math.max(indent, comment)))), "\n");
+    const row = html(
+      "span",
+      { class: `row ${kind}` },
+      text.slice(0, indent),
+      html("span", {}, text.slice(indent, comment), html("i", {}, text.slice(Math.max(indent, comment)))),
+      "\n",
+    );
     // A line that is too long goes on a little to the right of where it begins.
     row.style.paddingLeft = `calc(17px + ${indent + 2}ch)`;
     row.style.textIndent = `${-indent - 2}ch`;
     lines.push(row);
   }
-  const what = event === null ? "It waits to run." : undone ? "The marked lines ran, and were undone." : "The marked lines ran: up to the commit point.";
-  const unsure = "Which part of it ran can't be told from the text: awaits in loops or in other functions. All of it is marked.";
-  return [html("h2", {}, name), html("p", { class: "note" }, known ? what : unsure), html("pre", { tabindex: "0", "aria-label": `Code in ${name}` }, html("code", {}, ...lines))];
+  const what =
+    event === null
+      ? "It waits to run."
+      : undone
+        ? "The marked lines ran, and were undone."
+        : "The marked lines ran: up to the commit point.";
+  const unsure =
+    "Which part of it ran can't be told from the text: awaits in loops or in other functions. All of it is marked.";
+  return [
+    html("h2", {}, name),
+    html("p", { class: "note" }, known ? what : unsure),
+    html("pre", { tabindex: "0", "aria-label": `Code in ${name}` }, html("code", {}, ...lines)),
+  ];
 }
 
 /** Where a line's comment begins. @param {Source} source @param {number} line */
@@ -95,7 +118,8 @@ function commentAt(source, line) {
   const start = source.starts[line] ?? 0;
   for (let place = text.indexOf("//"); place >= 0; place = text.indexOf("//", place + 1)) {
     // In a text in quotes these are blank, too, but a quote stands before them.
-    if (source.code.slice(start + place, start + text.length).trim() === "" && !text.slice(place).includes('"')) return place;
+    if (source.code.slice(start + place, start + text.length).trim() === "" && !text.slice(place).includes('"'))
+      return place;
   }
   return text.length;
 }

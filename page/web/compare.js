@@ -59,7 +59,13 @@ export class ComparePanel {
     this.keep.disabled = this.page.told.steps.length === 0;
     if (!kept) {
       this.#kept = null;
-      this.#said.replaceChildren(html("p", { class: "note" }, "Keep an order, go back and take another: both stand side by side, and the first difference is marked."));
+      this.#said.replaceChildren(
+        html(
+          "p",
+          { class: "note" },
+          "Keep an order, go back and take another: both stand side by side, and the first difference is marked.",
+        ),
+      );
       return;
     }
     const of = JSON.stringify([kept, this.page.looks, this.page.ids]);
@@ -95,8 +101,15 @@ export class ComparePanel {
     const step = (/** @type {Told} */ one) => names.inStep(one.steps[place]?.step ?? "");
     const [now, then] = [told, other].map((one) => one.steps.at(-1)?.looks ?? one.looks);
     const outcomes = looks.flatMap((look, n) =>
-      now?.[n] === then?.[n] ? [] : [`${names.of(lookOwner(look, ids))} ${lookLabel(look)} answers ${plain(now?.[n] ?? "")} here, and ${plain(then?.[n] ?? "")} there.`],
+      now?.[n] === then?.[n]
+        ? []
+        : [
+            `${names.of(lookOwner(look, ids))} ${lookLabel(look)} answers ${plain(now?.[n] ?? "")} here, and ${plain(then?.[n] ?? "")} there.`,
+          ],
     );
-    return [`They differ first in step ${place + 1}: here '${step(told)}', there '${step(other)}'.`, ...(outcomes.length ? outcomes : ["What is watched answers the same in both, so far."])];
+    return [
+      `They differ first in step ${place + 1}: here '${step(told)}', there '${step(other)}'.`,
+      ...(outcomes.length ? outcomes : ["What is watched answers the same in both, so far."]),
+    ];
   }
 }

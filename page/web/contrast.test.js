@@ -3,7 +3,11 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const style = readFileSync(new URL("picture.css", import.meta.url), "utf8");
-const themes = style.split("prefers-color-scheme: dark").map((part) => Object.fromEntries([...part.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, colour]) => [name, colour])));
+const themes = style
+  .split("prefers-color-scheme: dark")
+  .map((part) =>
+    Object.fromEntries([...part.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, colour]) => [name, colour])),
+  );
 
 /** Of two colours, as WCAG 2 defines it. */
 function contrast(one, other) {
@@ -19,7 +23,12 @@ function contrast(one, other) {
 test("texts have the contrast of WCAG AA in both themes", () => {
   for (const theme of themes) {
     for (const ground of ["ground", "card", "accent-soft", "undone-soft"]) {
-      for (const text of ["ink", "dim", ...(ground === "undone-soft" ? [] : ["accent"]), ...(ground === "accent-soft" ? [] : ["undone"])]) {
+      for (const text of [
+        "ink",
+        "dim",
+        ...(ground === "undone-soft" ? [] : ["accent"]),
+        ...(ground === "accent-soft" ? [] : ["undone"]),
+      ]) {
         const ratio = contrast(theme[text], theme[ground]);
         assert.ok(ratio >= 4.5, `${text} on ${ground}: ${ratio.toFixed(2)}`);
       }

@@ -11,7 +11,13 @@ import { plain } from "./text.js";
 const FAULTS = ["trap", "reject", "lose", "stop", "upgrade", "late"];
 
 export class ExplorePanel {
-  #properties = html("textarea", { id: "explore-properties", rows: "4", spellcheck: "false", class: "code", placeholder: "always canister2 get () <= 1" });
+  #properties = html("textarea", {
+    id: "explore-properties",
+    rows: "4",
+    spellcheck: "false",
+    class: "code",
+    placeholder: "always canister2 get () <= 1",
+  });
   #most = html("input", { id: "explore-most", type: "number", min: "0", value: "1", class: "short" });
   #faults = FAULTS.map((fault) => html("input", { type: "checkbox", value: fault }));
   #go = html("button", { class: "primary" }, "Go through every order");
@@ -27,9 +33,42 @@ export class ExplorePanel {
   /** @param {Page} page @param {HTMLElement} root */
   constructor(page, root) {
     this.page = page;
-    const faults = html("fieldset", {}, html("legend", {}, "Faults that may happen"), ...this.#faults.map((box) => html("label", { class: "check" }, box, ` ${box.value}`)));
-    const properties = html("label", {}, html("span", {}, "What must hold, one a line: ", html("code", {}, "always"), ", ", html("code", {}, "at-end"), " or ", html("code", {}, "sometimes"), " and a query with its value; ", html("code", {}, "all-answered"), ", ", html("code", {}, "no-traps"), ", ", html("code", {}, "cycles-conserved")), this.#properties);
-    const form = html("form", { class: "form", submit: (/** @type {Event} */ event) => this.#explore(event) }, this.#what, properties, faults, row("Faults at most", this.#most), html("div", { class: "in-line" }, this.#go, this.#cancel));
+    const faults = html(
+      "fieldset",
+      {},
+      html("legend", {}, "Faults that may happen"),
+      ...this.#faults.map((box) => html("label", { class: "check" }, box, ` ${box.value}`)),
+    );
+    const properties = html(
+      "label",
+      {},
+      html(
+        "span",
+        {},
+        "What must hold, one a line: ",
+        html("code", {}, "always"),
+        ", ",
+        html("code", {}, "at-end"),
+        " or ",
+        html("code", {}, "sometimes"),
+        " and a query with its value; ",
+        html("code", {}, "all-answered"),
+        ", ",
+        html("code", {}, "no-traps"),
+        ", ",
+        html("code", {}, "cycles-conserved"),
+      ),
+      this.#properties,
+    );
+    const form = html(
+      "form",
+      { class: "form", submit: (/** @type {Event} */ event) => this.#explore(event) },
+      this.#what,
+      properties,
+      faults,
+      row("Faults at most", this.#most),
+      html("div", { class: "in-line" }, this.#go, this.#cancel),
+    );
     root.append(form, this.#progress, this.#found);
   }
 
@@ -42,7 +81,9 @@ export class ExplorePanel {
     }
     const calls = this.#steps().filter((_, place, steps) => steps.slice(place).every((step) => callOf(step)));
     const said = calls.map((step) => step.replace(/^call /, "")).join(", and ");
-    this.#what.textContent = calls.length ? `Made at the same time: ${said}.` : "Make the calls first; deliver nothing after them.";
+    this.#what.textContent = calls.length
+      ? `Made at the same time: ${said}.`
+      : "Make the calls first; deliver nothing after them.";
   }
 
   /** The story up to its last call: the calls at its end are made at the same time. */
@@ -60,7 +101,10 @@ export class ExplorePanel {
     const { signal } = this.#ended;
     const most = Number(this.#most.value);
     const wanted = {
-      properties: this.#properties.value.split("\n").map((line) => line.trim()).filter(Boolean),
+      properties: this.#properties.value
+        .split("\n")
+        .map((line) => line.trim())
+        .filter(Boolean),
       faults: this.#faults.filter(({ checked }) => checked).map(({ value }) => value),
       max_faults: this.#faults.some(({ checked }) => checked) && Number.isInteger(most) && most >= 0 ? most : null,
       limit: null,
@@ -69,10 +113,19 @@ export class ExplorePanel {
     this.#wait(true);
     this.#found.replaceChildren();
     try {
-      const found = await this.page.source.explore(story, wanted, ({ deliveries }) => (this.#progress.textContent = `${deliveries.toLocaleString("en")} messages delivered …`), signal);
+      const found = await this.page.source.explore(
+        story,
+        wanted,
+        ({ deliveries }) => (this.#progress.textContent = `${deliveries.toLocaleString("en")} messages delivered …`),
+        signal,
+      );
       this.#show(found);
     } catch (error) {
-      this.#progress.textContent = signal.aborted ? "It was cancelled." : error instanceof Error ? error.message : String(error);
+      this.#progress.textContent = signal.aborted
+        ? "It was cancelled."
+        : error instanceof Error
+          ? error.message
+          : String(error);
     } finally {
       this.#ended = null;
       this.#wait(false);
@@ -91,25 +144,58 @@ export class ExplorePanel {
     const { number, more } = report.orders;
     const orders = `${more ? "more than " : ""}${number.toLocaleString("en")} ${number === 1 ? "order" : "orders"}`;
     const all = report.exhaustive ? "all were gone through" : "not all were gone through";
-    const verdict = this.#properties.value.trim() === "" ? "" : report.holds ? "Everything holds. " : "Not everything holds. ";
+    const verdict =
+      this.#properties.value.trim() === "" ? "" : report.holds ? "Everything holds. " : "Not everything holds. ";
     this.#progress.textContent = `${verdict}There are ${orders}; ${all}. ${count(report.distinct_outcomes, "outcome")}.`;
     const failures = sentences.map((sentence, place) => {
       const [story, good] = [stories.failures[place] ?? [], stories.nearest[place]];
       const nearest = good && button("Compare with the nearest good one", () => this.#walk(story, good));
-      return html("li", { class: "failure" }, html("p", {}, html("strong", {}, report.failures[place]?.property ?? ""), " fails. ", this.page.names.in(sentence)), html("div", { class: "in-line" }, button("Walk through it", () => this.#walk(story)), nearest));
+      return html(
+        "li",
+        { class: "failure" },
+        html(
+          "p",
+          {},
+          html("strong", {}, report.failures[place]?.property ?? ""),
+          " fails. ",
+          this.page.names.in(sentence),
+        ),
+        html(
+          "div",
+          { class: "in-line" },
+          button("Walk through it", () => this.#walk(story)),
+          nearest,
+        ),
+      );
     });
-    const never = report.never.map((name) => html("li", { class: "failure" }, html("strong", {}, name), " never holds."));
-    const outcomes = report.outcomes.map(({ seen, orders }, place) =>
-      html("li", {}, html("p", {}, this.#seen(seen, report.looks), ` In ${count(orders.number, "order")}.`), button("Walk through it", () => this.#walk(stories.outcomes[place] ?? []))),
+    const never = report.never.map((name) =>
+      html("li", { class: "failure" }, html("strong", {}, name), " never holds."),
     );
-    this.#found.replaceChildren(...(failures.length + never.length ? [html("ol", {}, ...failures, ...never)] : []), html("h3", {}, "What can come out"), html("ol", {}, ...outcomes));
+    const outcomes = report.outcomes.map(({ seen, orders }, place) =>
+      html(
+        "li",
+        {},
+        html("p", {}, this.#seen(seen, report.looks), ` In ${count(orders.number, "order")}.`),
+        button("Walk through it", () => this.#walk(stories.outcomes[place] ?? [])),
+      ),
+    );
+    this.#found.replaceChildren(
+      ...(failures.length + never.length ? [html("ol", {}, ...failures, ...never)] : []),
+      html("h3", {}, "What can come out"),
+      html("ol", {}, ...outcomes),
+    );
   }
 
   /** @param {Seen} seen @param {import("./types.js").Call[]} looks */
   #seen(seen, looks) {
     const { names } = this.page;
-    const answers = looks.map(({ canister, method, argument }, place) => `${names.of(canister)} ${method}${argument === "()" ? "" : ` ${argument}`} answers ${plain(seen.looks[place] ?? "")}`);
-    const users = seen.answers.map((answer, place) => `call ${place + 1}: ${answer === null ? "no answer" : names.in(plain(answer)).split("\n")[0]}`);
+    const answers = looks.map(
+      ({ canister, method, argument }, place) =>
+        `${names.of(canister)} ${method}${argument === "()" ? "" : ` ${argument}`} answers ${plain(seen.looks[place] ?? "")}`,
+    );
+    const users = seen.answers.map(
+      (answer, place) => `call ${place + 1}: ${answer === null ? "no answer" : names.in(plain(answer)).split("\n")[0]}`,
+    );
     return `${[...answers, ...users].join("; ")}.`;
   }
 

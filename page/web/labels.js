@@ -53,31 +53,51 @@ export function boxOf(event, way, names, methods, isMain, call = "") {
   /** @type {Line[]} */
   const lines = what ? [{ text: what, kind: "why", struck: false }] : [];
   const reject = typeof event.step === "object" && "callback" in event.step ? event.step.callback.reject : null;
-  if (reject) lines.push({ text: `with reject ${reject.code}: ${names.in(reason(reject.message))}`, kind: "why", struck: false });
+  if (reject)
+    lines.push({ text: `with reject ${reject.code}: ${names.in(reason(reject.message))}`, kind: "why", struck: false });
   const made = isMain ? MADE[way] : undefined;
   const isSystem = typeof event.step === "object" && "answered_by_system" in event.step;
   if (isSystem) lines.push({ text: "not executed: the system answers", kind: "", struck: false });
-  for (const call of event.calls) lines.push({ text: `calls ${names.of(call.receiver)}.${clean(call.method)}`, kind: "", struck: undone });
+  for (const call of event.calls)
+    lines.push({ text: `calls ${names.of(call.receiver)}.${clean(call.method)}`, kind: "", struck: undone });
   if (event.response && "reply" in event.response) lines.push({ text: "replies", kind: "", struck: undone });
   if (event.response && "reject" in event.response) {
     const { code, message } = event.response.reject;
     lines.push({ text: `rejects with code ${code}: ${names.in(reason(message))}`, kind: "why", struck: undone });
   }
   if (made && !isSystem) lines.push({ text: made, kind: "tag", struck: false });
-  if (undone && !(made && way === "trap")) lines.push({ text: `trap: ${names.in(reason(ending.undone.message))}`, kind: "why", struck: false });
+  if (undone && !(made && way === "trap"))
+    lines.push({ text: `trap: ${names.in(reason(ending.undone.message))}`, kind: "why", struck: false });
   if (isSystem) return { title, lines, ending: "system", foot: "" };
-  return { title, lines, ending: undone ? "undone" : "commit", foot: undone ? "all of this is undone" : "commit point" };
+  return {
+    title,
+    lines,
+    ending: undone ? "undone" : "commit",
+    foot: undone ? "all of this is undone" : "commit point",
+  };
 }
 
 /** A reject's text without its beginning, which is always the same, and without what stands below: a backtrace and advice.
  * @param {string} message */
 export function reason(message) {
   const first = message.split("\n")[0] ?? "";
-  return first.replace(/^IC\d+: /, "").replace(/^Error from Canister \S+: /, "").replace(/^Canister called `ic0\.trap` with message: /, "");
+  return first
+    .replace(/^IC\d+: /, "")
+    .replace(/^Error from Canister \S+: /, "")
+    .replace(/^Canister called `ic0\.trap` with message: /, "")
+    .replace(/ Consider [^\n]*https:\/\/internetcomputer\.org\/docs\S*$/, "");
 }
 
 /** What a user does who makes a call, in full.
  * @param {{ canister: string, method: string, argument: string }} call @param {Names} names */
 export function callText({ canister, method, argument }, names) {
   return `calls ${names.of(canister)}.${clean(method)}${argument === "()" ? "" : ` ${names.in(argument)}`}`;
+}
+
+/** What a step of the clock says. @param {string} step */
+export function clockText(step) {
+  const [way, seconds] = step.split(" ");
+  if (way === "late") return "the clock moves to the next deadline or timer";
+  if (way === "wait") return "nothing can be delivered: time passes";
+  return `the clock moves ahead by ${seconds} ${seconds === "1" ? "second" : "seconds"}`;
 }

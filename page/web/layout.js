@@ -4,8 +4,9 @@
 
 /** @import { Event, Told, ToldStep } from "./types.js" */
 
-import { boxOf, reason } from "./labels.js";
+import { boxOf, clockText, reason } from "./labels.js";
 import { callOf, contextOf, Names, userName } from "./names.js";
+import { lanesOf, place } from "./lanes.js";
 import { changedLooks, lookLabel, lookOwner } from "./looks.js";
 import { clean, plain, wrap } from "./text.js";
 
@@ -33,56 +34,19 @@ export function layOut(told, looks, ids, width) {
   const narrow = width < 560;
   const lanes = place(lanesOf(told, looks, ids, names), width, narrow);
   /** @type {Layout} */
-  const layout = { lanes, boxes: [], arrows: [], chips: [], dividers: [], rows: [], width: lanes.at(-1)?.right ?? width, height: 0, narrow };
+  const layout = {
+    lanes,
+    boxes: [],
+    arrows: [],
+    chips: [],
+    dividers: [],
+    rows: [],
+    width: lanes.at(-1)?.right ?? width,
+    height: 0,
+    narrow,
+  };
   new Builder(layout, names, looks, ids).build(told);
   return layout;
-}
-
-/** Users stand left of canisters, callers mostly left of those whom they call.
- * @param {Told} told @param {string[]} looks @param {Record<string, string>} ids @param {Names} names */
-function lanesOf(told, looks, ids, names) {
-  /** @type {Set<string>} */
-  const users = new Set();
-  /** @type {Set<string>} */
-  const canisters = new Set(looks.map((look) => lookOwner(look, ids)));
-  // Of a scene all canisters are there from the beginning.
-  for (const id of Object.values(ids)) canisters.add(id);
-  for (const { step, message, events } of told.steps) {
-    const call = callOf(step);
-    if (call) users.add(userName(call.user));
-    if (message && message.kind !== "ingress") canisters.add(message.from);
-    if (message) canisters.add(message.to);
-    for (const event of events) {
-      if (event.message?.startsWith("ingress ")) users.add(names.of(event.caller));
-      canisters.add(event.canister);
-    }
-  }
-  for (const { message } of told.waiting) {
-    if (message.kind === "ingress") users.add(names.of(message.from));
-    canisters.add(message.to);
-  }
-  if (users.size === 0) users.add("the user");
-  return [
-    ...[...users].map((key) => ({ key, name: key, isUser: true })),
-    ...[...canisters].map((key) => ({ key, name: names.of(key), isUser: false })),
-  ];
-}
-
-/** @param {{ key: string, name: string, isUser: boolean }[]} lanes @param {number} width @param {boolean} narrow
- * @returns {Lane[]} */
-function place(lanes, width, narrow) {
-  const users = lanes.filter((lane) => lane.isUser).length;
-  const userWidth = narrow ? 96 : Math.min(210, Math.max(140, width * 0.2));
-  const room = (width - users * userWidth) / Math.max(1, lanes.length - users);
-  const canisterWidth = Math.min(380, Math.max(narrow ? 128 : 200, Math.floor(room)));
-  let left = 0;
-  return lanes.map((lane) => {
-    const laneWidth = lane.isUser ? userWidth : canisterWidth;
-    const gap = narrow ? 14 : lane.isUser ? 20 : laneWidth < 260 ? 44 : 72;
-    const placed = { ...lane, left, right: left + laneWidth, x: left + gap / 2, width: laneWidth - gap };
-    left += laneWidth;
-    return placed;
-  });
 }
 
 /** Builds a layout from above to below. */
@@ -107,7 +71,10 @@ class Builder {
 
   /** @param {Told} told */
   build(told) {
-    this.chips(this.looks.map((_, look) => ({ look, before: "", now: told.looks[look] ?? "" })), this.y);
+    this.chips(
+      this.looks.map((_, look) => ({ look, before: "", now: told.looks[look] ?? "" })),
+      this.y,
+    );
     this.y += 8;
     const methods = new Map();
     told.steps.forEach((step, place) => {
@@ -132,7 +99,9 @@ class Builder {
     let bottom = this.y;
     /** @type {string | null} */
     let arrived = null;
-    const main = step.events.findIndex((event) => event.step === "cleanup" || !("hook" in event.step || "management" in event.step));
+    const main = step.events.findIndex(
+      (event) => event.step === "cleanup" || !("hook" in event.step || "management" in event.step),
+    );
     for (const [n, event] of step.events.entries()) {
       const made = this.calls.get(event.message ?? "");
       if (made) this.contexts.set(contextOf(event), made);
@@ -141,7 +110,14 @@ class Builder {
       const box = this.box(event.canister, place, what);
       if (event.message && event.message !== arrived) {
         arrived = event.message;
-        this.arrive(event.message, event.canister, box.y + 12, event.message.startsWith("ingress ") ? this.names.of(event.caller) : "", "arrived", event);
+        this.arrive(
+          event.message,
+          event.canister,
+          box.y + 12,
+          event.message.startsWith("ingress ") ? this.names.of(event.caller) : "",
+          "arrived",
+          event,
+        );
       }
       const at = { lane: box.lane, y: box.y + box.height - 4 };
       for (const name of event.sent) this.sent.set(name, at);
@@ -163,7 +139,12 @@ class Builder {
     const small = this.layout.narrow ? 6.2 : 6.6;
     const most = Math.floor((lane.width - 16) / small);
     const title = what.title ? wrap(what.title, Math.floor((lane.width - 16) / (small + 0.7)), 2) : [];
-    const lines = what.lines.flatMap((line) => wrap(line.text, most, line.kind === "why" ? 3 : 2).map((text) => ({ ...line, text })));
+    const lines = what.lines.flatMap((line) =>
+      wrap(line.text, most, what.ending === "answer" ? 5 : line.kind === "why" ? 3 : 2).map((text) => ({
+        ...line,
+        text,
+      })),
+    );
     const height = 10 + title.length * TITLE + lines.length * LINE + (what.foot ? FOOT : 2);
     const box = { ...what, title, lines, lane: place, x: lane.x, y: this.y, width: lane.width, height, step };
     this.layout.boxes.push(box);
@@ -172,11 +153,20 @@ class Builder {
 
   /** @param {ToldStep} step @param {number} place @param {NonNullable<ReturnType<typeof callOf>>} call */
   call(step, place, call) {
-    const refused = step.refused ? [{ text: `not taken in: ${this.names.in(step.refused)}`, kind: /** @type {const} */ ("why"), struck: false }] : [];
+    const refused = step.refused
+      ? [{ text: `not taken in: ${this.names.in(step.refused)}`, kind: /** @type {const} */ ("why"), struck: false }]
+      : [];
     const name = `call ${++this.made}`;
     const box = this.box(userName(call.user), place, {
       title: name,
-      lines: [{ text: this.names.in(`${call.method}${call.argument === "()" ? "" : ` ${call.argument}`}`), kind: "", struck: Boolean(step.refused) }, ...refused],
+      lines: [
+        {
+          text: this.names.in(`${call.method}${call.argument === "()" ? "" : ` ${call.argument}`}`),
+          kind: "",
+          struck: Boolean(step.refused),
+        },
+        ...refused,
+      ],
       ending: step.refused ? "refused" : "call",
       foot: "",
     });
@@ -197,8 +187,17 @@ class Builder {
       const key = lane?.isUser ? lane.key : answered ? this.names.of(answered.caller) : undefined;
       if (key === undefined) continue;
       this.y = Math.max(bottom, top - 2);
-      const said = isReject ? this.names.in(text.replace(/^(reject [^:]*: )(.*)$/s, (_, code, message) => code + reason(message))) : /^reply/.test(text) ? text : `reply: ${plain(text)}`;
-      const box = this.box(key, place, { title: "", lines: [{ text: said, kind: "why", struck: false }], ending: "answer", foot: "" });
+      const said = isReject
+        ? this.names.in(text.replace(/^(reject [^:]*: )(.*)$/s, (_, code, message) => code + reason(message)))
+        : /^reply/.test(text)
+          ? text
+          : `reply: ${plain(text)}`;
+      const box = this.box(key, place, {
+        title: "",
+        lines: [{ text: said, kind: "why", struck: false }],
+        ending: "answer",
+        foot: "",
+      });
       bottom = box.y + box.height + ROW_GAP;
       if (from) this.arrow(from, box.lane, box.y + 12, isReject ? "reject" : "reply", "", "arrived");
     }
@@ -259,21 +258,23 @@ class Builder {
       const y = top + (depth.get(place) ?? 0) * CHIP;
       depth.set(place, (depth.get(place) ?? 0) + 1);
       const most = Math.max(6, Math.floor((lane.width - 20) / (this.layout.narrow ? 6.3 : 6.6)));
-      const cut = (/** @type {string} */ said) => wrap(said, Math.max(4, Math.floor(most / (before && !this.layout.narrow ? 3 : 2))), 1)[0] ?? "";
-      const [label, from, to] = [cut(lookLabel(text)), before && !this.layout.narrow ? cut(plain(before)) : "", cut(plain(now))];
+      const cut = (/** @type {string} */ said, /** @type {number} */ letters) =>
+        wrap(said, Math.max(4, Math.floor(letters)), 1)[0] ?? "";
+      const from = before && !this.layout.narrow ? cut(plain(before), most / 3) : "";
+      const to = cut(plain(now), from ? most / 3 : most * 0.6);
+      const label = cut(lookLabel(text), most - to.length - (from ? from.length + 3 : 0) - 2);
       const letters = label.length + to.length + (from ? from.length + 3 : 0) + 3;
-      this.layout.chips.push({ x: lane.x, y, width: Math.min(lane.width, letters * 6.8 + 14), label, before: from, now: to });
+      this.layout.chips.push({
+        x: lane.x,
+        y,
+        width: Math.min(lane.width, letters * 6.8 + 14),
+        label,
+        before: from,
+        now: to,
+      });
       bottom = Math.max(bottom, y + CHIP);
     }
     this.y = Math.max(this.y, bottom);
     return bottom;
   }
-}
-
-/** What a step of the clock says. @param {string} step */
-export function clockText(step) {
-  const [way, seconds] = step.split(" ");
-  if (way === "late") return "the clock moves to the next deadline or timer";
-  if (way === "wait") return "nothing can be delivered: time passes";
-  return `the clock moves ahead by ${seconds} ${seconds === "1" ? "second" : "seconds"}`;
 }

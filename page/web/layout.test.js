@@ -11,30 +11,48 @@ const at = (layout, arrow) => {
 };
 
 test("users stand left of canisters, and canisters in the order of the scene", () => {
-  assert.deepEqual(lay("err").lanes.map(({ name }) => name), ["the user", "canister1", "canister2"]);
-  assert.deepEqual(lay("two_users").lanes.map(({ name }) => name), ["user 1", "user 2", "canister1", "canister2"]);
+  assert.deepEqual(
+    lay("err").lanes.map(({ name }) => name),
+    ["the user", "canister1", "canister2"],
+  );
+  assert.deepEqual(
+    lay("two_users").lanes.map(({ name }) => name),
+    ["user 1", "user 2", "canister1", "canister2"],
+  );
 });
 
 test("an arrow goes from where a message was sent to where it was executed", () => {
   const layout = lay("err");
-  assert.deepEqual(layout.arrows.map((arrow) => at(layout, arrow)), [
-    "the user request canister1",
-    "canister1 request canister2",
-    "canister2 reply canister1",
-    "canister1 reply the user",
-  ]);
+  assert.deepEqual(
+    layout.arrows.map((arrow) => at(layout, arrow)),
+    [
+      "the user request canister1",
+      "canister1 request canister2",
+      "canister2 reply canister1",
+      "canister1 reply the user",
+    ],
+  );
   for (const { y1, y2 } of layout.arrows) assert.ok(y1 < y2, "time goes down");
 });
 
 test("an execution ends at its commit point, or in what is undone", () => {
   const ends = (name) => lay(name).boxes.map(({ title, ending }) => `${title.join("")} ${ending}`);
-  assert.deepEqual(ends("err"), ["call 1 call", "increment_both commit", "increment commit", "increment_both commit", " answer"]);
+  assert.deepEqual(ends("err"), [
+    "call 1 call",
+    "increment_both commit",
+    "increment commit",
+    "increment_both commit",
+    " answer",
+  ]);
   assert.deepEqual(ends("trap").slice(3), ["increment_both undone", "cleanup commit", " answer"]);
 });
 
 test("what a trap took back stays, struck out", () => {
   const undone = lay("trap").boxes.find(({ ending }) => ending === "undone");
-  assert.deepEqual(undone.lines.filter(({ struck }) => struck).map(({ text }) => text), ["replies"]);
+  assert.deepEqual(
+    undone.lines.filter(({ struck }) => struck).map(({ text }) => text),
+    ["replies"],
+  );
   assert.equal(undone.foot, "all of this is undone");
 });
 
@@ -50,7 +68,10 @@ test("an answer that changed stands in the lane of the canister that was asked",
 test("a message that waits has its arrow to the foot of its lane", () => {
   const layout = lay("waits");
   const waiting = layout.arrows.filter(({ state }) => state === "waiting");
-  assert.deepEqual(waiting.map((arrow) => at(layout, arrow)), ["canister1 request canister2"]);
+  assert.deepEqual(
+    waiting.map((arrow) => at(layout, arrow)),
+    ["canister1 request canister2"],
+  );
   assert.equal(waiting[0].y2, layout.height);
 });
 
@@ -68,7 +89,10 @@ test("a request that the system rejects is not executed", () => {
 
 test("calls that go on at the same time are told apart", () => {
   const boxes = lay("two_users").boxes.filter(({ ending }) => ending === "commit");
-  assert.deepEqual(boxes.map(({ lines }) => lines[0].text), ["call 2", "call 1"]);
+  assert.deepEqual(
+    boxes.map(({ lines }) => lines[0].text),
+    ["call 2", "call 1"],
+  );
 });
 
 test("boxes of a lane never overlap", () => {
@@ -87,7 +111,10 @@ test("boxes of a lane never overlap", () => {
 });
 
 test("the clock's steps are said across all lanes", () => {
-  assert.deepEqual(lay("upgraded").dividers.map(({ text }) => text), ["the clock moves ahead by 60 seconds"]);
+  assert.deepEqual(
+    lay("upgraded").dividers.map(({ text }) => text),
+    ["the clock moves ahead by 60 seconds"],
+  );
 });
 
 test("nothing is too long: a canister that says a megabyte has a box of a few lines", () => {

@@ -19,7 +19,14 @@ export class List {
     sentences.forEach((text, place) => {
       let item = items[place];
       if (!item) {
-        item = html("li", {}, this.onGo ? button(`${place + 1}`, () => this.onGo?.(place + 1), { "aria-label": `Go to step ${place + 1}` }) : null, html("span"));
+        item = html(
+          "li",
+          {},
+          this.onGo
+            ? button(`${place + 1}`, () => this.onGo?.(place + 1), { "aria-label": `Go to step ${place + 1}` })
+            : null,
+          html("span"),
+        );
         this.#list.append(item);
       }
       const said = item.querySelector("span");

@@ -16,8 +16,23 @@ const PAUSE = 2000;
  * @param {Event[]} events @param {Live | null} live
  * @returns {Told} */
 export function asTold(events, live) {
-  const steps = events.filter(isOfInterest).map((event) => /** @type {ToldStep} */ ({ step: "", message: null, refused: null, events: [event], looks: [], answers: answersOf(event), time: event.time }));
-  const waiting = (live?.waiting ?? []).map(({ message, ways }) => ({ step: message.name, message, ways: ways.map((way) => (way === "normally" ? "deliver" : way)) }));
+  const steps = events.filter(isOfInterest).map(
+    (event) =>
+      /** @type {ToldStep} */ ({
+        step: "",
+        message: null,
+        refused: null,
+        events: [event],
+        looks: [],
+        answers: answersOf(event),
+        time: event.time,
+      }),
+  );
+  const waiting = (live?.waiting ?? []).map(({ message, ways }) => ({
+    step: message.name,
+    message,
+    ways: ways.map((way) => (way === "normally" ? "deliver" : way)),
+  }));
   return { looks: [], steps, fault: null, waiting, late: false, wait: false, time: live?.time ?? 0, users: {} };
 }
 
@@ -30,7 +45,10 @@ function isOfInterest({ step, message }) {
 /** The users' answers in an event: of a reply there is no text. @param {Event} event */
 function answersOf({ answered, response, ending }) {
   const reject = ending !== "committed" ? ending.undone : response && "reject" in response ? response.reject : null;
-  return answered.map((message) => ({ message, text: reject ? `reject ${reject.code}, ${reject.error_code}: ${reject.message}` : "reply" }));
+  return answered.map((message) => ({
+    message,
+    text: reject ? `reject ${reject.code}, ${reject.error_code}: ${reject.message}` : "reply",
+  }));
 }
 
 export class LiveView {
@@ -125,7 +143,11 @@ export class LiveView {
     const told = asTold(this.#events, this.#now);
     const said = sentences(told, [], this.page.ids);
     this.page.draw(told, []);
-    this.page.feet.show(this.page.layout, told.waiting.map((one) => ({ ...one, id: one.step })), this.page.namesIn(told));
+    this.page.feet.show(
+      this.page.layout,
+      told.waiting.map((one) => ({ ...one, id: one.step })),
+      this.page.namesIn(told),
+    );
     this.page.list.show(said);
     byId("sentence").textContent = said.at(-1) ?? "Nothing has happened on this network yet.";
     byId("hint").replaceChildren(hintOf(this.#now));
@@ -137,5 +159,11 @@ export class LiveView {
 function hintOf(live) {
   if (!live) return html("span", {}, "Connecting …");
   if (live.waiting.length) return html("span", {}, "Click a message at the foot of its lane to deliver it.");
-  return html("span", {}, live.held ? "Messages are held: the next call waits here." : "Make a call with icp or dfx, and it appears here. Hold messages to deliver them yourself.");
+  return html(
+    "span",
+    {},
+    live.held
+      ? "Messages are held: the next call waits here."
+      : "Make a call with icp or dfx, and it appears here. Hold messages to deliver them yourself.",
+  );
 }

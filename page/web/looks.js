@@ -9,10 +9,11 @@ export function lookOwner(look, ids) {
   return ids[name] ?? name;
 }
 
-/** What a look asks, without the canister and without an argument that says nothing.
+/** What a look asks, without the canister and without what of the argument says nothing.
  * @param {string} look */
 export function lookLabel(look) {
-  const { method, argument } = partsOf(look);
+  const { method, ...parts } = partsOf(look);
+  const argument = parts.argument.replace(/principal "([^"]*)"/g, "$1");
   return clean(argument === "()" || !argument ? method : `${method} ${argument}`);
 }
 
@@ -25,5 +26,7 @@ function partsOf(look) {
 
 /** The looks whose answers changed. @param {string[]} before @param {string[]} now */
 export function changedLooks(before, now) {
-  return now.flatMap((answer, look) => (answer === before[look] ? [] : [{ look, before: before[look] ?? "", now: answer }]));
+  return now.flatMap((answer, look) =>
+    answer === before[look] ? [] : [{ look, before: before[look] ?? "", now: answer }],
+  );
 }

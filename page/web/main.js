@@ -50,7 +50,8 @@ try {
     new ExplorePanel(page, byId("explore")),
     new SavePanel(page, byId("save")),
   );
-  if (page.source.live) page.views.push(new NamesPanel(page, byId("names")), new LiveView(page, page.source.live, byId("live-choice")));
+  if (page.source.live)
+    page.views.push(new NamesPanel(page, byId("names")), new LiveView(page, page.source.live, byId("live-choice")));
   await page.open(location.hash);
 } catch (error) {
   byId("sentence").textContent = `The page can't begin: ${error instanceof Error ? error.message : error}`;

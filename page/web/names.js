@@ -62,7 +62,8 @@ export class Names {
    * @param {string} step */
   inStep(step) {
     const words = step.split(" ");
-    const place = words[0] === "call" ? (words[1] === "user" ? 3 : 1) : words.length - (/^\d+$/.test(words.at(-1) ?? "") ? 2 : 1);
+    const place =
+      words[0] === "call" ? (words[1] === "user" ? 3 : 1) : words.length - (/^\d+$/.test(words.at(-1) ?? "") ? 2 : 1);
     const name = this.#canisters.get(words[place] ?? "");
     if (name && words[place] !== MANAGEMENT) words[place] = name;
     return words.join(" ");
@@ -89,7 +90,8 @@ export function methodsOf(events) {
   const methods = new Map();
   for (const event of events) {
     if (typeof event.step === "object" && "method" in event.step) methods.set(contextOf(event), event.step.method.name);
-    if (typeof event.step === "object" && "system_task" in event.step) methods.set(contextOf(event), taskName(event.step.system_task));
+    if (typeof event.step === "object" && "system_task" in event.step)
+      methods.set(contextOf(event), taskName(event.step.system_task));
   }
   return methods;
 }

@@ -22,7 +22,13 @@ export class NamesPanel {
     this.#known = known;
     const given = new Map(Object.entries(story.names).map(([name, id]) => [id, name]));
     const fields = canisters.map(({ id }) => {
-      const field = html("input", { value: given.get(id) ?? "", autocomplete: "off", spellcheck: "false", pattern: "[A-Za-z][A-Za-z0-9_\\-]*", title: "Letters, digits, - and _" });
+      const field = html("input", {
+        value: given.get(id) ?? "",
+        autocomplete: "off",
+        spellcheck: "false",
+        pattern: "[A-Za-z][A-Za-z0-9_\\-]*",
+        title: "Letters, digits, - and _",
+      });
       return { id, field, label: html("label", {}, html("code", {}, id), field) };
     });
     const form = html(
@@ -33,7 +39,8 @@ export class NamesPanel {
           event.preventDefault();
           const names = fields.flatMap(({ id, field }) => (field.value.trim() ? [[field.value.trim(), id]] : []));
           const unique = Object.fromEntries(names);
-          if (Object.keys(unique).length < names.length) return this.page.fail("Two canisters can't have the same name.");
+          if (Object.keys(unique).length < names.length)
+            return this.page.fail("Two canisters can't have the same name.");
           void this.page.rename(unique);
         },
       },

@@ -67,7 +67,8 @@ export class NetworkSource {
     /** @param {boolean} hold */
     hold: async (hold) => void (await this.#ask("hold", { hold })),
     /** @param {string} message @param {string} how */
-    deliver: async (message, how) => void (await this.#ask("deliver", { message, how: how === "deliver" ? "normally" : how })),
+    deliver: async (message, how) =>
+      void (await this.#ask("deliver", { message, how: how === "deliver" ? "normally" : how })),
     /** @param {number} seconds */
     advance: async (seconds) => void (await this.#ask("advance_time", { seconds })),
   };
@@ -87,8 +88,16 @@ export class NetworkSource {
     /** @type {Record<string, string>} */
     const headers = this.token ? { authorization: `Bearer ${this.token}` } : {};
     if (body) headers["content-type"] = "application/json";
-    const answer = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal });
-    if (answer.status === 410) throw new Gone("The replica no longer has the state that this story begins with. The next step begins with what it has now.");
+    const answer = await fetch(path, {
+      method: body ? "POST" : "GET",
+      headers,
+      body: body && JSON.stringify(body),
+      signal,
+    });
+    if (answer.status === 410)
+      throw new Gone(
+        "The replica no longer has the state that this story begins with. The next step begins with what it has now.",
+      );
     if (!answer.ok) throw new Error((await answer.text()).trim() || `HTTP status ${answer.status}`);
     return answer;
   }

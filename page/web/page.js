@@ -3,6 +3,7 @@
 /** @import { Canister, Scene, Source, Told } from "./types.js" */
 
 import { button, byId } from "./dom.js";
+import { focusHeld, settleFocus } from "./focus.js";
 import { layOut } from "./layout.js";
 import { List } from "./list.js";
 import { Names } from "./names.js";
@@ -14,7 +15,16 @@ import { hint, sentences } from "./words.js";
 /** @typedef {import("./story.js").Told} Shown */
 /** @typedef {{ render(): void, asks?(step: string): boolean, differs?(): number | null }} View `asks` if the reader is asked something before the step */
 
-const NOTHING = /** @type {Told} */ ({ looks: [], steps: [], fault: null, waiting: [], late: false, wait: false, time: 0, users: {} });
+const NOTHING = /** @type {Told} */ ({
+  looks: [],
+  steps: [],
+  fault: null,
+  waiting: [],
+  late: false,
+  wait: false,
+  time: 0,
+  users: {},
+});
 
 export class Page {
   /** @type {View[]} */
@@ -30,6 +40,8 @@ export class Page {
   /** The scene's canisters: their ids by their names. @type {Record<string, string>} */
   #ids = {};
   #busy = false;
+  /** @type {import("./layout.js").Layout} */
+  layout = { lanes: [], boxes: [], arrows: [], chips: [], dividers: [], rows: [], width: 0, height: 0, narrow: false };
   /** Whether another view has the stage. */
   elsewhere = false;
 
@@ -47,7 +59,10 @@ export class Page {
     byId("back").onclick = () => void this.go(this.story.at - 1);
     byId("forward").onclick = () => void this.go(this.story.at + 1);
     byId("again").onclick = () => void this.go(this.#beginning());
-    for (const [id, list] of /** @type {const} */ ([["as-picture", false], ["as-list", true]])) {
+    for (const [id, list] of /** @type {const} */ ([
+      ["as-picture", false],
+      ["as-list", true],
+    ])) {
       byId(id).onclick = () => {
         document.body.classList.toggle("list", list);
         byId("as-picture").setAttribute("aria-pressed", String(!list));
@@ -79,7 +94,9 @@ export class Page {
   /** The beginning that the story has, of those that the scene offers. */
   get beginning() {
     const { steps } = this.story;
-    const mine = (this.scene?.stories ?? []).filter((story) => story.steps.every((step, place) => steps[place] === step));
+    const mine = (this.scene?.stories ?? []).filter((story) =>
+      story.steps.every((step, place) => steps[place] === step),
+    );
     return mine.toSorted((one, other) => other.steps.length - one.steps.length)[0] ?? null;
   }
 
@@ -118,7 +135,8 @@ export class Page {
     const wanted = read?.told.scene;
     const scene = scenes.find(({ name }) => name === wanted) ?? scenes[0] ?? null;
     let fault = read?.fault ?? null;
-    if (wanted && scenes.length && scene?.name !== wanted) fault = `There is no scene '${wanted.slice(0, 60)}'; this is another one.`;
+    if (wanted && scenes.length && scene?.name !== wanted)
+      fault = `There is no scene '${wanted.slice(0, 60)}'; this is another one.`;
     try {
       await this.#begin(scene);
     } catch (error) {
@@ -141,7 +159,10 @@ export class Page {
     this.canisters = await this.source.canisters();
     /** @type {HTMLSelectElement} */
     const stories = byId("story");
-    stories.replaceChildren(new Option("another one", "-1"), ...(scene?.stories ?? []).map(({ title }, place) => new Option(title, String(place))));
+    stories.replaceChildren(
+      new Option("another one", "-1"),
+      ...(scene?.stories ?? []).map(({ title }, place) => new Option(title, String(place))),
+    );
     byId("story-choice").hidden = !scene?.stories.length;
     if (scene) /** @type {HTMLSelectElement} */ (byId("scene")).value = scene.name;
   }
@@ -180,7 +201,11 @@ export class Page {
     try {
       const before = this.story;
       const looks = story.looks ?? this.scene?.looks ?? [];
-      const told = await this.source.tell({ steps: story.steps.slice(0, story.at), looks, names: { ...this.#ids, ...story.names } });
+      const told = await this.source.tell({
+        steps: story.steps.slice(0, story.at),
+        looks,
+        names: { ...this.#ids, ...story.names },
+      });
       if (told.fault && isChoice) {
         this.fail(told.fault);
         return false;
@@ -192,9 +217,9 @@ export class Page {
       else history.replaceState(null, "", address);
       this.fail(told.fault && `Step ${told.steps.length + 1} can't be taken. ${told.fault}`);
       byId("judged").hidden = true;
-      const held = holder();
+      const held = focusHeld();
       this.render();
-      this.#settle(held, story.at > before.at || isChoice);
+      settleFocus(held, story.at > before.at || isChoice);
       return true;
     } catch (error) {
       this.fail(error);
@@ -211,14 +236,26 @@ export class Page {
     const { told, story, looks, ids } = this;
     const said = sentences(told, looks, ids);
     this.draw(told, looks, this.differs());
-    this.feet.show(this.layout, told.waiting.map((one) => ({ ...one, id: one.step })), this.names);
+    this.feet.show(
+      this.layout,
+      told.waiting.map((one) => ({ ...one, id: one.step })),
+      this.names,
+    );
     this.list.show(said);
     const next = hint(told);
     const start = told.steps.length ? said.at(-1) : "Nothing has happened yet.";
     setText(byId("sentence"), start ?? "");
     byId("hint").replaceChildren(next.text);
-    if (next.again) byId("hint").append(" ", button("Go back a step and let it trap", () => this.#instead(next.again ?? "")));
-    if (told.wait) byId("hint").append(" ", button("Let time pass", () => void this.take("wait")));
+    if (next.again)
+      byId("hint").append(
+        " ",
+        button("Go back a step and let it trap", () => this.#instead(next.again ?? "")),
+      );
+    if (told.wait)
+      byId("hint").append(
+        " ",
+        button("Let time pass", () => void this.take("wait")),
+      );
     byId("where").textContent = `step ${story.at} of ${story.steps.length}`;
     set("back", story.at === 0);
     set("forward", story.at >= story.steps.length);
@@ -227,7 +264,9 @@ export class Page {
   }
 
   #chooseBeginning() {
-    /** @type {HTMLSelectElement} */ (byId("story")).value = String(this.scene?.stories.findIndex((one) => one === this.beginning) ?? "");
+    /** @type {HTMLSelectElement} */ (byId("story")).value = String(
+      this.scene?.stories.findIndex((one) => one === this.beginning) ?? "",
+    );
   }
 
   /** @param {Told} told @param {string[]} looks @param {number | null} [differs] */
@@ -242,9 +281,6 @@ export class Page {
     return this.views.map((view) => view.differs?.()).find((place) => typeof place === "number") ?? null;
   }
 
-  /** @type {import("./layout.js").Layout} */
-  layout = { lanes: [], boxes: [], arrows: [], chips: [], dividers: [], rows: [], width: 0, height: 0, narrow: false };
-
   /** Another step in place of the last. @param {string} step */
   async #instead(step) {
     const back = { ...this.story, at: this.story.at - 1 };
@@ -257,23 +293,6 @@ export class Page {
     place.hidden = !fault;
     place.textContent = this.names.in(fault instanceof Error ? fault.message : String(fault ?? ""));
   }
-
-  /** Sees to it that the newest is in view, and that whoever uses the keyboard goes on from a sensible place.
-   * @param {string | null} held where the focus was @param {boolean} isForward */
-  #settle(held, isForward) {
-    if (isForward) byId("stage").querySelector(".feet")?.scrollIntoView({ block: "nearest" });
-    if (held === null || (held === "moves" && document.activeElement !== document.body)) return;
-    const next = /** @type {HTMLElement | null} */ (byId("stage").querySelector(".deliver:not(:disabled)"));
-    const other = /** @type {HTMLElement | null} */ (byId("hint").querySelector("button"));
-    (next ?? other ?? /** @type {HTMLElement} */ (byId("back"))).focus({ preventScroll: true });
-  }
-}
-
-/** Where the focus is, of the places that change with a step. */
-function holder() {
-  const { activeElement } = document;
-  if (activeElement?.closest(".feet, #hint, #question, .told")) return "stage";
-  return activeElement?.closest("#moves") ? "moves" : null;
 }
 
 /** @param {HTMLElement} element @param {string} text */

@@ -32,14 +32,28 @@ export function toPerfetto(told, ids) {
     const [way = ""] = step.step.split(" ");
     if (call) {
       const tid = track(userName(call.user));
-      events.push({ ph: "X", pid: 1, tid, ts: time, dur: STEP, name: callText(call, names), args: { step: step.step } });
+      events.push({
+        ph: "X",
+        pid: 1,
+        tid,
+        ts: time,
+        dur: STEP,
+        name: callText(call, names),
+        args: { step: step.step },
+      });
       if (step.message) events.push(flow("s", step.message.name, tid, time + STEP / 2));
       time += 2 * STEP;
     }
     step.events.forEach((event, place) => {
       const { title, lines, foot } = boxOf(event, way, names, methods, place === 0);
       const tid = track(names.of(event.canister));
-      const args = { step: step.step, what: lines.map(({ text }) => text), ending: foot, instructions: event.instructions, clock: event.time };
+      const args = {
+        step: step.step,
+        what: lines.map(({ text }) => text),
+        ending: foot,
+        instructions: event.instructions,
+        clock: event.time,
+      };
       events.push({ ph: "X", pid: 1, tid, ts: time, dur: STEP, name: title, args });
       if (event.message && place === 0) events.push(flow("f", event.message, tid, time + STEP / 4));
       for (const name of event.sent) events.push(flow("s", name, tid, time + (STEP * 3) / 4));
@@ -47,7 +61,15 @@ export function toPerfetto(told, ids) {
         const answer = step.answers.find(({ message }) => message === name);
         const user = track(names.of(event.caller));
         events.push(flow("s", `answer ${name}`, tid, time + (STEP * 3) / 4));
-        events.push({ ph: "X", pid: 1, tid: user, ts: time + 2 * STEP, dur: STEP, name: "answer", args: { text: answer?.text ?? "" } });
+        events.push({
+          ph: "X",
+          pid: 1,
+          tid: user,
+          ts: time + 2 * STEP,
+          dur: STEP,
+          name: "answer",
+          args: { text: answer?.text ?? "" },
+        });
         events.push(flow("f", `answer ${name}`, user, time + (STEP * 9) / 4));
       }
       time += 2 * STEP;

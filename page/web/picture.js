@@ -81,9 +81,15 @@ export class Picture {
 /** The whole picture as the text of an SVG file.
  * @param {Layout} layout @param {string} style */
 export function toSvg(layout, style) {
-  const root = svg("svg", { class: "picture", width: layout.width, height: layout.height + 34, viewBox: `0 -34 ${layout.width} ${layout.height + 34}` });
+  const root = svg("svg", {
+    class: "picture",
+    width: layout.width,
+    height: layout.height + 34,
+    viewBox: `0 -34 ${layout.width} ${layout.height + 34}`,
+  });
   root.append(svg("rect", { x: 0, y: -34, width: layout.width, height: layout.height + 34, fill: "var(--ground)" }));
-  for (const lane of layout.lanes) root.append(svg("text", { class: "name", x: (lane.left + lane.right) / 2, y: -14 }, lane.name));
+  for (const lane of layout.lanes)
+    root.append(svg("text", { class: "name", x: (lane.left + lane.right) / 2, y: -14 }, lane.name));
   root.append(...parts(layout, { from: -Infinity, to: Infinity }, "picture", null));
   // As an element the page's own policy would refuse it.
   const text = style.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
@@ -99,17 +105,34 @@ function parts(layout, view, id, differs, onStep) {
   const nodes = [defs(id)];
   const mark = differs === null ? undefined : rows[differs];
   if (mark) {
-    nodes.push(svg("g", { class: "differs" }, svg("rect", { x: 0, y: mark.y - 8, width: layout.width, height: mark.height, rx: 6 })));
+    nodes.push(
+      svg(
+        "g",
+        { class: "differs" },
+        svg("rect", { x: 0, y: mark.y - 8, width: layout.width, height: mark.height, rx: 6 }),
+      ),
+    );
   }
-  for (const { left, right } of lanes) nodes.push(svg("line", { class: "life", x1: (left + right) / 2, x2: (left + right) / 2, y1: from, y2: to }));
+  for (const { left, right } of lanes)
+    nodes.push(svg("line", { class: "life", x1: (left + right) / 2, x2: (left + right) / 2, y1: from, y2: to }));
   for (const { y, text } of layout.dividers) {
     if (!inView(y - 10, y + 10)) continue;
-    nodes.push(svg("g", { class: "time" }, svg("line", { x1: 0, x2: layout.width, y1: y, y2: y }), svg("text", { x: layout.width / 2, y: y + 4 }, text)));
+    nodes.push(
+      svg(
+        "g",
+        { class: "time" },
+        svg("line", { x1: 0, x2: layout.width, y1: y, y2: y }),
+        svg("text", { x: layout.width / 2, y: y + 4 }, text),
+      ),
+    );
   }
-  const arrows = layout.arrows.filter((arrow) => inView(Math.min(arrow.y1, arrow.y2) - 10, Math.max(arrow.y1, arrow.y2) + 10));
+  const arrows = layout.arrows.filter((arrow) =>
+    inView(Math.min(arrow.y1, arrow.y2) - 10, Math.max(arrow.y1, arrow.y2) + 10),
+  );
   nodes.push(...arrows.map((arrow) => drawArrow(arrow, id)));
   const last = layout.boxes.at(-1)?.step;
-  for (const box of layout.boxes) if (inView(box.y, box.y + box.height)) nodes.push(drawBox(box, id, box.step === last, layout.narrow, onStep));
+  for (const box of layout.boxes)
+    if (inView(box.y, box.y + box.height)) nodes.push(drawBox(box, id, box.step === last, layout.narrow, onStep));
   nodes.push(...arrows.filter((arrow) => arrow.label).map((arrow) => drawLabel(arrow, layout.narrow)));
   if (mark) nodes.push(svg("text", { class: "difference", x: 8, y: mark.y + 6 }, "here the orders differ"));
   for (const chip of layout.chips) if (inView(chip.y, chip.y + 20)) nodes.push(drawChip(chip));
@@ -119,8 +142,25 @@ function parts(layout, view, id, differs, onStep) {
 /** @param {string} id */
 function defs(id) {
   const head = (/** @type {string} */ kind) =>
-    svg("marker", { id: `${id}-${kind}`, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" }, svg("path", { class: `head ${kind}`, d: "M0 0.5 10 5 0 9.5z" }));
-  const hatch = svg("pattern", { id: `${id}-hatch`, width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 8 }));
+    svg(
+      "marker",
+      {
+        id: `${id}-${kind}`,
+        viewBox: "0 0 10 10",
+        refX: 9,
+        refY: 5,
+        markerWidth: 9,
+        markerHeight: 9,
+        markerUnits: "userSpaceOnUse",
+        orient: "auto",
+      },
+      svg("path", { class: `head ${kind}`, d: "M0 0.5 10 5 0 9.5z" }),
+    );
+  const hatch = svg(
+    "pattern",
+    { id: `${id}-hatch`, width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    svg("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 8 }),
+  );
   return svg("defs", {}, head("request"), head("reply"), head("reject"), head("waiting"), hatch);
 }
 
@@ -141,8 +181,19 @@ function drawLabel({ x1, y1, x2, y2, kind, state, label, loop }, narrow) {
   if (state === "lost") return svg("text", { class: "label lost", x: x2, y: y2 + 18, "text-anchor": "middle" }, label);
   // On a long way it stands near the end, where it arrives; always above the line.
   const share = Math.abs(y2 - y1) > 80 ? 0.5 : 0.42;
-  const [x, y] = loop ? [x1 + 36, (y1 + y2) / 2 + 4] : [x2 + (x1 - x2) * share, y2 + (y1 - y2) * Math.min(share, 40 / Math.abs(y2 - y1 || 1)) - 4];
-  return svg("text", { class: `label ${kind}`, x: x2 < x1 && !loop ? x - 4 : x + 4, y, "text-anchor": x2 < x1 && !loop ? "end" : "start" }, label);
+  const [x, y] = loop
+    ? [x1 + 36, (y1 + y2) / 2 + 4]
+    : [x2 + (x1 - x2) * share, y2 + (y1 - y2) * Math.min(share, 40 / Math.abs(y2 - y1 || 1)) - 4];
+  return svg(
+    "text",
+    {
+      class: `label ${kind}`,
+      x: x2 < x1 && !loop ? x - 4 : x + 4,
+      y,
+      "text-anchor": x2 < x1 && !loop ? "end" : "start",
+    },
+    label,
+  );
 }
 
 /** @param {Box} box @param {string} id @param {boolean} isLast @param {boolean} narrow @param {((step: number) => void)} [onStep] */

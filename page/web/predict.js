@@ -21,6 +21,8 @@ function bare(text) {
 
 /** What to say of a prediction. @param {boolean[]} right @param {string[]} labels @param {string[]} answers */
 export function verdict(right, labels, answers) {
-  const wrong = right.flatMap((isRight, place) => (isRight ? [] : [`${labels[place]} answers ${plain(answers[place] ?? "")}`]));
+  const wrong = right.flatMap((isRight, place) =>
+    isRight ? [] : [`${labels[place]} answers ${plain(answers[place] ?? "")}`],
+  );
   return wrong.length === 0 ? "Right." : `Not quite: ${wrong.join(", and ")}.`;
 }

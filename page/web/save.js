@@ -16,13 +16,20 @@ export class SavePanel {
     button("Copy the link", () => void this.#copy()),
     button("SVG", () => void this.#save("story.svg", "image/svg+xml", () => this.#svg())),
     button("Mermaid", () => void this.#save("story.mmd", "text/plain", () => this.#mermaid())),
-    button("Perfetto trace", () => void this.#save("story.perfetto.json", "application/json", () => toPerfetto(this.page.told, this.page.ids))),
+    button(
+      "Perfetto trace",
+      () => void this.#save("story.perfetto.json", "application/json", () => toPerfetto(this.page.told, this.page.ids)),
+    ),
   ];
 
   /** @param {Page} page @param {HTMLElement} root */
   constructor(page, root) {
     this.page = page;
-    root.append(html("p", { class: "note" }, "The address of this page holds the whole story. A trace opens in ui.perfetto.dev."), html("div", { class: "in-line" }, ...this.#buttons), this.#said);
+    root.append(
+      html("p", { class: "note" }, "The address of this page holds the whole story. A trace opens in ui.perfetto.dev."),
+      html("div", { class: "in-line" }, ...this.#buttons),
+      this.#said,
+    );
   }
 
   render() {

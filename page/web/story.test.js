@@ -20,7 +20,10 @@ test("the address holds the whole story", () => {
 
 test("a person can read the address", () => {
   const steps = ["call canister1 withdraw (0, 80)", "deliver call 1"];
-  assert.equal(toAddress({ ...told, steps, at: 2, looks: null, names: {}, kept: null }), "#scene=pair&step=call+canister1+withdraw+(0,+80)&step=deliver+call+1");
+  assert.equal(
+    toAddress({ ...told, steps, at: 2, looks: null, names: {}, kept: null }),
+    "#scene=pair&step=call+canister1+withdraw+(0,+80)&step=deliver+call+1",
+  );
 });
 
 test("a link that is wrong gets a clear line and loses nothing that can be read", () => {

@@ -3,8 +3,9 @@
 /** A text in which nothing hides or turns the direction of reading: such characters are written out.
  * @param {string} text */
 export function clean(text) {
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g, (c) =>
-    c === "\t" ? " " : `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`,
+  return text.replace(
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g,
+    (c) => (c === "\t" ? " " : `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`),
   );
 }
 
@@ -12,7 +13,13 @@ export function clean(text) {
  * @param {string} answer */
 export function plain(answer) {
   const parts = answer.trim().split(/("(?:[^"\\]|\\.)*")/);
-  const bare = parts.map((part, place) => (place % 2 ? part : part.replace(/\((-?[\w.+-]+) : (?:nat|int|float)\d*\)/g, "$1").replace(/ : (?:nat|int|float)\d*\b/g, ""))).join("");
+  const bare = parts
+    .map((part, place) =>
+      place % 2
+        ? part
+        : part.replace(/\((-?[\w.+-]+) : (?:nat|int|float)\d*\)/g, "$1").replace(/ : (?:nat|int|float)\d*\b/g, ""),
+    )
+    .join("");
   const one = /^\(([\s\S]*)\)$/.exec(bare);
   if (one?.[1] === undefined || !isOne(one[1])) return clean(bare);
   return clean(one[1] || "()");

@@ -28,14 +28,27 @@ test("a long text is parted at blanks, or in names where they have parts, and cu
 });
 
 test("a prediction is right however its number is written", () => {
-  assert.deepEqual(judge(["1", "opt 80", "1000", "2"], ["(1 : nat)", "(opt (80 : nat64))", "(1_000 : nat)", "(1 : nat)"]), [true, true, true, false]);
+  assert.deepEqual(
+    judge(["1", "opt 80", "1000", "2"], ["(1 : nat)", "(opt (80 : nat64))", "(1_000 : nat)", "(1 : nat)"]),
+    [true, true, true, false],
+  );
   assert.equal(verdict([true, false], ["a", "b"], ["(1 : nat)", "(2 : nat)"]), "Not quite: b answers 2.");
   assert.equal(verdict([true], ["a"], ["(1 : nat)"]), "Right.");
 });
 
 test("a call's parts are known, also with a user in front", () => {
-  assert.deepEqual(callOf('call user 2: canister1 say ("a b")'), { user: "2", canister: "canister1", method: "say", argument: '("a b")' });
-  assert.deepEqual(callOf("call canister1 get"), { user: "anonymous", canister: "canister1", method: "get", argument: "()" });
+  assert.deepEqual(callOf('call user 2: canister1 say ("a b")'), {
+    user: "2",
+    canister: "canister1",
+    method: "say",
+    argument: '("a b")',
+  });
+  assert.deepEqual(callOf("call canister1 get"), {
+    user: "anonymous",
+    canister: "canister1",
+    method: "get",
+    argument: "()",
+  });
   assert.equal(callOf("deliver call 1"), null);
 });
 
@@ -49,8 +62,12 @@ test("a step has the canister's name where it has its id", () => {
 });
 
 test("of a trap's text the reason is left", () => {
-  const text = "Error from Canister bnz7o-iuaaa-aaaaa-qaaaa-cai: Canister called `ic0.trap` with message: 'no'.\nBacktrace:\n…";
+  const text =
+    "Error from Canister bnz7o-iuaaa-aaaaa-qaaaa-cai: Canister called `ic0.trap` with message: 'no'.\nBacktrace:\n…";
   assert.equal(reason(text), "'no'.");
+  const advised = "Canister called `ic0.trap` with message: 'no'. Consider this. See: https://internetcomputer.org/docs/a#b";
+  assert.equal(reason(advised), "'no'.");
+  assert.equal(reason("Consider my own words."), "Consider my own words.");
 });
 
 test("a trace for Perfetto has a track for everybody, and both ends of each arrow", () => {

@@ -50,19 +50,38 @@ export class Feet {
     const { kind, method } = message;
     const [from, to] = [names.of(message.from), names.of(message.to)];
     const what = kind === "response" ? `answer of ${from}.${clean(method)}` : clean(method);
-    const whose = kind === "response" ? `to ${to}` : kind === "task" ? `task of ${to}` : `${kind === "ingress" && id.startsWith("call ") ? id : "call"} by ${from}`;
+    const whose =
+      kind === "response"
+        ? `to ${to}`
+        : kind === "task"
+          ? `task of ${to}`
+          : `${kind === "ingress" && id.startsWith("call ") ? id : "call"} by ${from}`;
     const others = ways.filter((way) => way !== "deliver");
     const deliver = button("", () => this.act(`deliver ${id}`), {
       class: "deliver",
       disabled: !ways.includes("deliver"),
-      "aria-label": ways.length ? `Deliver ${what}, ${whose}` : `${what}, ${whose}: it waits until a message before it is delivered`,
+      "aria-label": ways.length
+        ? `Deliver ${what}, ${whose}`
+        : `${what}, ${whose}: it waits until a message before it is delivered`,
     });
-    deliver.append(html("strong", {}, partable(what)), html("span", {}, ways.length ? whose : `${whose}, behind another`), html("em", {}, ways.includes("deliver") ? "Deliver" : ""));
+    deliver.append(
+      html("strong", {}, partable(what)),
+      html("span", {}, ways.length ? whose : `${whose}, behind another`),
+      html("em", {}, ways.includes("deliver") ? "Deliver" : ""),
+    );
     const card = html("div", { class: "card" }, deliver);
     const waiting = html("div", { class: "waiting" }, card);
     if (others.length === 0) return waiting;
-    const menu = html("div", { class: "ways", hidden: true }, ...others.map((way) => button(wayText(way, to), () => this.act(`${way} ${id}`), { "data-way": way })));
-    const more = button("…", () => open(menu.hidden), { class: "more", "aria-expanded": "false", "aria-label": `Other ways to deliver ${what}` });
+    const menu = html(
+      "div",
+      { class: "ways", hidden: true },
+      ...others.map((way) => button(wayText(way, to), () => this.act(`${way} ${id}`), { "data-way": way })),
+    );
+    const more = button("…", () => open(menu.hidden), {
+      class: "more",
+      "aria-expanded": "false",
+      "aria-label": `Other ways to deliver ${what}`,
+    });
     /** @param {boolean} isOpen */
     const open = (isOpen) => {
       menu.hidden = !isOpen;

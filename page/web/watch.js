@@ -16,11 +16,19 @@ export class WatchPanel {
         class: "form",
         submit: (/** @type {Event} */ event) => {
           event.preventDefault();
-          const looks = this.#text.value.split("\n").map((line) => line.trim()).filter(Boolean);
+          const looks = this.#text.value
+            .split("\n")
+            .map((line) => line.trim())
+            .filter(Boolean);
           void page.show({ ...page.story, looks }, true);
         },
       },
-      html("label", {}, html("span", {}, "Queries, one a line, such as ", html("code", {}, "canister1 get ()")), this.#text),
+      html(
+        "label",
+        {},
+        html("span", {}, "Queries, one a line, such as ", html("code", {}, "canister1 get ()")),
+        this.#text,
+      ),
       html("button", {}, "Watch these"),
     );
     root.append(form);

@@ -4,8 +4,7 @@
 
 /** @import { Event, Told, ToldStep } from "./types.js" */
 
-import { callText, reason } from "./labels.js";
-import { clockText } from "./layout.js";
+import { callText, clockText, reason } from "./labels.js";
 import { changedLooks, lookLabel, lookOwner } from "./looks.js";
 import { callOf, contextOf, Names, taskName, userName } from "./names.js";
 import { clean, plain } from "./text.js";
@@ -17,7 +16,10 @@ export function sentences(told, looks, ids) {
   const methods = new Map();
   return told.steps.map((step, place) => {
     const before = told.steps[place - 1]?.looks ?? told.looks;
-    const said = [...beginning(step, names), ...step.events.map((event) => ofEvent(event, step.step.split(" ")[0] ?? "", names, methods))];
+    const said = [
+      ...beginning(step, names),
+      ...step.events.map((event) => ofEvent(event, step.step.split(" ")[0] ?? "", names, methods)),
+    ];
     return [...said, ...seen(before, step.looks, looks, ids, names), ...answered(step, names)].join(" ");
   });
 }
@@ -28,13 +30,18 @@ function beginning({ step, message, refused }, names) {
   const [way = ""] = step.split(" ");
   if (call) {
     const made = `${capital(userName(call.user))} ${callText(call, names)}.`;
-    return [refused ? `${made} It is not taken in: ${names.in(refused)}.` : `${made} The message waits; it has not run yet.`];
+    return [
+      refused ? `${made} It is not taken in: ${names.in(refused)}.` : `${made} The message waits; it has not run yet.`,
+    ];
   }
   if (["late", "wait", "clock"].includes(way)) return [`${capital(clockText(step))}.`];
   if (!message) return [];
   const [from, to, method] = [names.of(message.from), names.of(message.to), clean(message.method)];
   if (way === "lose") {
-    const what = message.kind === "response" ? `The answer of ${from}.${method} to ${to}` : `The call of ${to}.${method} by ${from}`;
+    const what =
+      message.kind === "response"
+        ? `The answer of ${from}.${method} to ${to}`
+        : `The call of ${to}.${method} by ${from}`;
     const caller = message.kind === "response" ? to : from;
     return [`${what} gets lost on its way. ${capital(caller)} is told nothing until its deadline.`];
   }
@@ -50,9 +57,12 @@ function ofEvent(event, way, names, methods) {
   const { step, ending, calls, response } = event;
   const undone = ending !== "committed";
   if (step === "cleanup") {
-    return undone ? `Then ${here} cleans up and traps there, too: that is undone as well.` : `Then ${here} cleans up, and what it does there is kept.`;
+    return undone
+      ? `Then ${here} cleans up and traps there, too: that is undone as well.`
+      : `Then ${here} cleans up, and what it does there is kept.`;
   }
-  if ("answered_by_system" in step) return `The system answers in place of ${here}: ${clean(step.answered_by_system)} is not executed.`;
+  if ("answered_by_system" in step)
+    return `The system answers in place of ${here}: ${clean(step.answered_by_system)} is not executed.`;
   if ("management" in step) return `${capital(here)} executes ${clean(step.management)}.`;
   const what = deed(event, names, methods);
   if (undone) {
@@ -63,7 +73,9 @@ function ofEvent(event, way, names, methods) {
   if (called && !response) {
     return `${what} up to its ${"method" in step ? "" : "next "}await, which calls ${called}. That is a commit point: what it did so far is final.`;
   }
-  const acts = [called && `calls ${called}`, response && ("reply" in response ? "replies" : "rejects the call")].filter(Boolean);
+  const acts = [called && `calls ${called}`, response && ("reply" in response ? "replies" : "rejects the call")].filter(
+    Boolean,
+  );
   return `${[what, ...acts].join(" and ")}. Its end is a commit point: what it did is final.`;
 }
 
@@ -126,13 +138,22 @@ export function hint(told) {
   const delivered = steps.filter((step) => step.message && !callOf(step.step));
   const last = steps.at(-1);
   if (waiting.some((one) => one.ways.includes("deliver"))) {
-    return { text: delivered.length === 0 ? "Click the message at the foot of its lane to deliver it." : "Deliver what waits, in any order you like.", again: null };
+    return {
+      text:
+        delivered.length === 0
+          ? "Click the message at the foot of its lane to deliver it."
+          : "Deliver what waits, in any order you like.",
+      again: null,
+    };
   }
   if (wait) return { text: "Nothing can be delivered now. Let time pass.", again: null };
   if (steps.length === 0) return { text: "Make a call.", again: null };
   const trapped = steps.some((step) => step.events.some((event) => event.ending !== "committed"));
   if (!trapped && last?.message?.kind === "response" && last.step.startsWith("deliver ")) {
-    return { text: "All is done, and nothing was undone. What if the last message had trapped?", again: last.step.replace(/^deliver/, "trap") };
+    return {
+      text: "All is done, and nothing was undone. What if the last message had trapped?",
+      again: last.step.replace(/^deliver/, "trap"),
+    };
   }
   return { text: "Make another call, or go back and try another order.", again: null };
 }

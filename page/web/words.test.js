@@ -28,7 +28,10 @@ test("what the canister said when it trapped is told, and what cleanup changed i
 });
 
 test("a message that is lost, rejected or comes after an upgrade is said to be", () => {
-  assert.match(say("lost")[2], /^The call of retries_callee\.increment by retries_caller gets lost on its way\. retries_caller is told nothing until its deadline\.$/);
+  assert.match(
+    say("lost")[2],
+    /^The call of retries_callee\.increment by retries_caller gets lost on its way\. retries_caller is told nothing until its deadline\.$/,
+  );
   assert.match(say("rejected")[2], /The system answers in place of canister2: increment is not executed\./);
   assert.match(say("upgraded")[2], /^canister2 is upgraded just before\./);
 });

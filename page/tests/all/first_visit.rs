@@ -47,7 +47,7 @@ fn five_clicks_show_what_an_await_commits() {
     );
     assert_eq!(
         texts(&browser, "#stage .undone .struck"),
-        "increment_both\nreplies"
+        "increment_both\nreplies "
     );
     assert_eq!(
         texts(&browser, "#stage .chip"),

@@ -6,8 +6,6 @@ use std::time::Duration;
 use super::run::{can_wait, take, ways};
 use super::schedule::{Fault, Step};
 use crate::hold::WaitingMessage;
-#[cfg(feature = "exploring")]
-use crate::instances::Instances;
 use crate::message::{CanisterId, Message, Time};
 use crate::replica::Replica;
 use crate::timeline::Event;
@@ -62,10 +60,11 @@ impl Walk {
         }
     }
 
-    /// Exchanges where canisters run. A walk that goes nowhere any more needs none.
-    #[cfg(feature = "exploring")]
-    pub(crate) fn exchange_instances(&mut self, instances: &mut Instances) {
-        std::mem::swap(&mut self.replica.environment.instances, instances);
+    /// Goes on from where another walk is, and runs canisters where they ran before. A fork that only keeps
+    /// a state has no place where they run, and costs little for as long as it stays so.
+    pub fn return_to(&mut self, fork: &Walk) {
+        self.replica.return_to(&fork.replica);
+        self.stopped = fork.stopped.clone();
     }
 
     /// The replica as it is now.

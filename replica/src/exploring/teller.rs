@@ -15,7 +15,6 @@ use super::wire::{Call, Case, Progress, Step};
 use super::words;
 use crate::explore::{self, Walk};
 use crate::hold::WaitingMessage;
-use crate::instances::Instances;
 use crate::message::{IngressId, Reject};
 use crate::message_name::MessageName;
 use crate::replica::{IngressStatus, Replica};
@@ -33,14 +32,16 @@ const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 /// it is not executed again.
 pub struct Teller {
     start: Replica,
+    /// Where stories begin.
+    first: Walk,
+    /// What takes all steps. The others keep states, and nothing runs in them.
+    runner: Walk,
     /// The story that was told last, as far as it went.
     known: Vec<Point>,
     /// The calls that it made.
     calls: Calls,
     /// What was looked at.
     looks: Vec<Call>,
-    /// Where canisters run: in one walk after the other.
-    instances: Instances,
 }
 
 /// Where a story was after a step.
@@ -73,10 +74,11 @@ impl Teller {
     pub fn new(replica: &Replica) -> Self {
         Teller {
             start: replica.fork(),
+            first: Walk::from(replica),
+            runner: Walk::from(replica),
             known: Vec::new(),
             calls: Calls::default(),
             looks: Vec::new(),
-            instances: Instances::default(),
         }
     }
 
@@ -122,13 +124,11 @@ impl Teller {
             .iter()
             .map(|p| p.taken.clone())
             .collect();
-        let mut first = Walk::from(&self.start);
-        first.exchange_instances(&mut self.instances);
-        let first_looks = look(&mut first, &looks);
-        first.exchange_instances(&mut self.instances);
+        self.runner.return_to(&self.first);
+        let first_looks = look(&mut self.runner, &looks);
         let walk = match taken.checked_sub(1) {
             Some(last) => &self.known[last].walk,
-            None => &first,
+            None => &self.first,
         };
         let calls = self.calls_after(taken);
         let numbers = Numbers::new(&self.start, &self.calls.made[..calls]);
@@ -193,7 +193,7 @@ impl Teller {
         let made = self.calls.made[..self.calls_after(before)].to_vec();
         let mut walk = match before.checked_sub(1) {
             Some(last) => self.known[last].walk.fork(),
-            None => Walk::from(&self.start),
+            None => self.first.fork(),
         };
         let prepared = Prepared::later(self.start.fork(), made, walk.replica(), &case)?;
         let report = prepared.run(watch);
@@ -271,27 +271,19 @@ impl Teller {
 
     /// Takes a step after those that are known.
     fn take(&mut self, asked: Asked, looks: &[(Call, Method)]) -> Result<Point, String> {
-        let mut walk = match self.known.last() {
-            Some(point) => point.walk.fork(),
-            None => Walk::from(&self.start),
-        };
-        walk.exchange_instances(&mut self.instances);
-        let taken = self.act(&mut walk, &asked, looks);
-        walk.exchange_instances(&mut self.instances);
+        let here = self.known.last().map_or(&self.first, |point| &point.walk);
+        self.runner.return_to(here);
+        let taken = self.act(&asked, looks)?;
         Ok(Point {
             asked,
-            walk,
+            walk: self.runner.fork(),
             calls: self.calls.made.len(),
-            taken: taken?,
+            taken,
         })
     }
 
-    fn act(
-        &mut self,
-        walk: &mut Walk,
-        asked: &Asked,
-        looks: &[(Call, Method)],
-    ) -> Result<Taken, String> {
+    fn act(&mut self, asked: &Asked, looks: &[(Call, Method)]) -> Result<Taken, String> {
+        let walk = &mut self.runner;
         let mut refused = None;
         let step = match asked {
             Asked::Call(call) => {
