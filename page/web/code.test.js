@@ -40,7 +40,7 @@ test("an await that sends nothing is no commit point", () => {
 });
 
 test("where an await is in a loop, all of the function is marked, and that is said", () => {
-  const ran = piece(retries, [begins], begins, "increment_without_id");
+  const ran = piece(retries, [begins], begins, "add_point_without_id");
   assert.equal(ran.known, false);
   assert.equal(ran.last, ran.func.last);
 });
