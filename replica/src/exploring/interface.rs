@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candid::types::{Function, Type};
-use candid::{IDLArgs, TypeEnv};
+use candid::{DecoderConfig, IDLArgs, TypeEnv};
 use candid_parser::utils::CandidSource;
 use candid_parser::{parse_idl_args, parse_idl_value};
 
@@ -168,15 +168,20 @@ impl Method {
         }
     }
 
-    /// A reply, read; nothing if it isn't what the interface says.
+    /// A reply, read; nothing if it isn't what the interface says, or takes too much work and memory to
+    /// read: in 22 bytes there may be four billion values.
     pub(super) fn read(&self, reply: &[u8]) -> Option<IDLArgs> {
-        let declared = self.declared();
-        match &declared {
+        let work = 1_000_000 + 64 * reply.len();
+        let mut limits = DecoderConfig::new();
+        limits.set_decoding_quota(work).set_skipping_quota(work);
+        let read = match &self.declared() {
             Some((env, function)) => {
-                IDLArgs::from_bytes_with_types(reply, env, &function.rets).ok()
+                let types = &function.rets;
+                IDLArgs::from_bytes_with_types_with_config(reply, env, types, &limits)
             }
-            None => IDLArgs::from_bytes(reply).ok(),
-        }
+            None => IDLArgs::from_bytes_with_config(reply, &limits),
+        };
+        read.ok()
     }
 
     /// An answer as text.
@@ -280,4 +285,19 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
 fn to_hex(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("0x{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_of_22_bytes_with_four_billion_values_is_not_read() {
+        let bomb = b"DIDL\x01\x6d\x7f\x02\x71\0\x06Isabel\xff\xff\xff\xff\x0f";
+        for interface in [None, Some("service : { name : () -> (text) query }".into())] {
+            let name = "name".to_owned();
+            let method = Method { name, interface };
+            assert_eq!(method.read(bomb), None);
+        }
+    }
 }

@@ -5,12 +5,8 @@ use candid::Principal;
 use ic_management_canister_types::StopCanisterArgs;
 
 use super::NameReply;
-use crate::exploration::{Exploration, Fault, Plan, finds, holds};
+use crate::exploration::{Exploration, FAULTS, Fault, Plan, finds, holds};
 use crate::stage::Stage;
-
-/// What a callee and the network can do to a call. A trap in the caller's own callback, and an upgrade
-/// while it waits, are subjects of other lessons.
-const OUTSIDE: &[Fault] = &[Fault::Reject, Fault::Lose, Fault::Stop];
 
 pub fn all() -> Vec<Exploration> {
     vec![
@@ -29,7 +25,7 @@ pub fn all() -> Vec<Exploration> {
         finds(
             "ask_trusting",
             "a callee that replies with a number for a name",
-            "leave the account waiting for ever",
+            "leave the account waiting",
             |stage| ask(stage, "ask_trusting", NameReply::WrongType),
         ),
         careful("a callee that replies with a name", NameReply::Honest),
@@ -55,7 +51,7 @@ fn stop_meanwhile(stage: &mut Stage, method: &str) -> Result<Plan> {
 fn careful(what: &'static str, reply: NameReply) -> Exploration {
     let free = "the account waits no more";
     holds("ask_careful", what, free, move |stage| {
-        Ok(ask(stage, "ask_careful", reply)?.faults(OUTSIDE, 2))
+        Ok(ask(stage, "ask_careful", reply)?.faults(FAULTS, 2))
     })
 }
 
