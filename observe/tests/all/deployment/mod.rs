@@ -3,6 +3,8 @@
 //! prints open in a browser.
 
 mod browser;
+#[path = "../../../../replica/tests/support/icp.rs"]
+mod icp;
 mod links;
 mod project;
 mod story;
