@@ -43,6 +43,21 @@ pub fn all() -> Vec<Exploration> {
             "the list has all of them, or none",
             |stage| Ok(append(stage, "append_as_a_batch")?.faults(FAULTS, 2)),
         ),
+        holds(
+            "append_as_a_batch",
+            "3 entries with one call, and two of others at the same time",
+            "nothing comes between the entries of the batch",
+            |stage| {
+                let mut plan = appending(stage, "append_as_a_batch")?;
+                for other in [8u64, 9] {
+                    plan = plan.call(stage.callee, "append", (stage.user(), other))?;
+                }
+                Ok(plan.at_end(|seen| {
+                    let list = list(seen)?;
+                    Ok(list.len() == 5 && list.windows(3).any(|part| part == [1, 2, 3]))
+                }))
+            },
+        ),
     ]
 }
 
@@ -62,15 +77,19 @@ fn told(seen: &Seen<'_>) -> Result<Vec<Vec<(String, u64)>>> {
     Ok(replies.into_iter().flatten().collect())
 }
 
-/// An empty list of the user's, to which 1, 2, 3 are appended.
 fn append(stage: &mut Stage, method: &str) -> Result<Plan> {
+    let plan =
+        appending(stage, method)?.sometimes("all are appended", |seen| Ok(list(seen)?.len() == 3));
+    Ok(plan.at_end(|seen| Ok(matches!(list(seen)?[..], [] | [1, 2, 3]))))
+}
+
+/// An empty list of the user's, to which 1, 2, 3 are appended.
+fn appending(stage: &mut Stage, method: &str) -> Result<Plan> {
     let opened: Result<(), String> = stage.reply(stage.callee, "open_list", (stage.caller,))?;
     opened.map_err(Error::msg)?;
-    let plan = Plan::from(stage)?
+    Plan::from(stage)?
         .call(stage.caller, method, (COUNT,))?
-        .look(stage.callee, "list", (stage.user(),))?
-        .sometimes("all are appended", |seen| Ok(list(seen)?.len() == 3));
-    Ok(plan.at_end(|seen| Ok(matches!(list(seen)?[..], [] | [1, 2, 3]))))
+        .look(stage.callee, "list", (stage.user(),))
 }
 
 fn list(seen: &Seen<'_>) -> Result<Vec<u64>> {
