@@ -54,6 +54,7 @@
 
 mod built_in;
 mod follow;
+mod nearest;
 mod orders;
 mod parallel;
 mod path;

@@ -1,9 +1,7 @@
 //! The lesson `interleaving`: that the mistakes pay too much, that the guard does not let them, and
 //! what it cannot do.
 
-use crate::support::{
-    assert_questions_can_be_answered, found, in_every_order, observe, stage, text,
-};
+use crate::support::{assert_questions_can_be_answered, found, observe, stage, text};
 use observe::answer::Got;
 use observe::lessons::interleaving::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
@@ -199,55 +197,6 @@ fn nobody_holds_a_place_of_all_for_a_withdrawal_of_nothing() {
     stage.release().unwrap();
     let refused = withdraw(&mut stage, "withdraw_charge_first", account, 0);
     assert_err(&refused, "more than 0");
-}
-
-#[test]
-fn in_no_order_of_messages_do_withdrawals_and_a_settlement_pay_or_charge_twice() {
-    let mut stage = stage(&LESSON);
-    stage.hold().unwrap();
-    let orders = in_every_order(
-        &mut stage,
-        |stage| {
-            let account = open(stage);
-            send_withdrawal(stage, account);
-            stage.deliver_call("withdraw").unwrap();
-            send_settlement(stage, account);
-            stage.deliver_call("settle").unwrap();
-            send_withdrawal(stage, account);
-            account
-        },
-        |stage, account| {
-            assert_eq!(paid(stage, account), 80);
-            assert_eq!(balance(stage, account), Some(20));
-        },
-    );
-    println!("{orders} orders");
-    assert!(orders > 5, "only {orders} orders");
-}
-
-#[test]
-fn in_no_order_of_messages_do_two_settlements_harm_a_withdrawal() {
-    let mut stage = stage(&LESSON);
-    stage.hold().unwrap();
-    let orders = in_every_order(
-        &mut stage,
-        |stage| {
-            let account = open(stage);
-            send_withdrawal(stage, account);
-            stage.deliver_call("withdraw").unwrap();
-            for _ in 0..2 {
-                send_settlement(stage, account);
-                stage.deliver_call("settle").unwrap();
-            }
-            account
-        },
-        |stage, account| {
-            assert_eq!(paid(stage, account), 80);
-            assert_eq!(balance(stage, account), Some(20));
-        },
-    );
-    println!("{orders} orders");
-    assert!(orders > 5, "only {orders} orders");
 }
 
 #[test]

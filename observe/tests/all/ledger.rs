@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{
-    assert_questions_can_be_answered, found, in_every_order, observe, stage, text,
-};
+use crate::support::{assert_questions_can_be_answered, found, observe, stage, text};
 use candid::{Nat, Principal};
 use observe::lessons::ledger::LESSON;
 use observe::lessons::ledger::interface::{
@@ -159,37 +157,6 @@ fn without_a_time_or_with_a_new_one_or_believing_too_old_the_canister_pays_what_
 }
 
 // ---- Whatever fails ------------------------------------------------------------------------------
-
-#[test]
-fn in_no_order_of_messages_is_one_withdrawal_paid_twice_or_given_back_and_paid() {
-    let mut stage = with_deposit();
-    stage.hold().unwrap();
-    // Each time another withdrawal, of 1.
-    let number = std::cell::Cell::new(1u64);
-    let orders = in_every_order(
-        &mut stage,
-        |stage| {
-            number.set(number.get() + 1);
-            let before = books(stage);
-            for _ in 0..2 {
-                let arguments = (number.get(), nat(1));
-                stage.send(stage.caller, "withdraw", arguments).unwrap();
-            }
-            before
-        },
-        |stage, before| {
-            let [owed, has, tokens] = books(stage);
-            assert!(is_done(&progress(stage, number.get())));
-            assert_eq!(owed, has);
-            assert_eq!(
-                [owed + nat(11), tokens],
-                [before[0].clone(), before[2].clone() + nat(1)]
-            );
-        },
-    );
-    println!("{orders} orders");
-    assert!(orders > 5, "only {orders} orders");
-}
 
 #[test]
 fn an_open_withdrawal_survives_an_upgrade_of_both_and_is_paid_once() {

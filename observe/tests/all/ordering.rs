@@ -1,8 +1,6 @@
 //! The lesson `ordering`: what its experiments show, and what they don't: bad arguments, upgrades.
 
-use std::collections::BTreeSet;
-
-use crate::support::{assert_questions_can_be_answered, in_every_order, observe, stage, text};
+use crate::support::{assert_questions_can_be_answered, observe, stage, text};
 use candid::Principal;
 use observe::answer::Got;
 use observe::lessons::ordering::LESSON;
@@ -79,34 +77,6 @@ fn parallel_calls_arrive_in_order_whatever_the_order_of_the_responses() {
     stage.release().unwrap();
     assert_eq!(Got::read(&stage.answer(&sent).unwrap()), Got::ReplyOk);
     assert_eq!(items(&mut stage), Some(vec![1, 2, 3, 4, 5]));
-}
-
-#[test]
-fn in_no_order_of_messages_does_another_message_come_between_the_items_of_a_batch() {
-    let mut stage = stage(&LESSON);
-    stage.hold().unwrap();
-    let mut seen = BTreeSet::new();
-    let orders = in_every_order(
-        &mut stage,
-        |stage| {
-            open_basket(stage).unwrap();
-            let batch = "put_as_a_batch";
-            stage.send(stage.caller, batch, (2u64,)).unwrap();
-            stage.deliver_call(batch).unwrap();
-            for item in [8u64, 9] {
-                let put = (stage.user(), item);
-                stage.send(stage.callee, "put", put).unwrap();
-            }
-        },
-        |stage, ()| {
-            let items = items(stage).unwrap();
-            let together = items.windows(2).any(|pair| pair == [1, 2]);
-            assert!(together && items.len() == 4, "{items:?}");
-            seen.insert(items);
-        },
-    );
-    // The batch comes before, between or after the two others, which come in either order.
-    assert_eq!(seen.len(), 6, "{orders} orders: {seen:?}");
 }
 
 #[test]

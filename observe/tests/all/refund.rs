@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::{
-    assert_questions_can_be_answered, found, in_every_order, observe, stage, text,
-};
+use crate::support::{assert_questions_can_be_answered, found, observe, stage, text};
 use observe::answer::Got;
 use observe::lessons::refund::LESSON;
 use observe::network::{Delivery, Kind, Sent, WaitingMessage};
@@ -148,82 +146,6 @@ fn without_a_fault_every_withdrawal_is_paid_and_nothing_is_pending() {
         assert_eq!(paid_and_left(&mut stage, account), (80, Some(20)));
         assert_eq!(pending(&mut stage, account), None);
     }
-}
-
-#[test]
-fn in_no_order_of_messages_does_a_settlement_give_back_what_is_paid() {
-    let mut stage = stage(&LESSON);
-    stage.hold().unwrap();
-    let orders = in_every_order(
-        &mut stage,
-        |stage| {
-            let account = open(stage);
-            begin_withdrawal(stage, account);
-            let settlement = stage.send(stage.caller, "settle", (account,));
-            settlement.unwrap();
-            account
-        },
-        |stage, account| {
-            assert_eq!(paid_and_left(stage, account), (80, Some(20)));
-            assert_eq!(pending(stage, account), None);
-        },
-    );
-    println!("{orders} orders");
-    assert!(orders > 5, "only {orders} orders");
-}
-
-#[test]
-fn in_no_order_of_messages_do_two_settlements_give_back_twice() {
-    let mut stage = stage(&LESSON);
-    stage.hold().unwrap();
-    let orders = in_every_order(
-        &mut stage,
-        |stage| {
-            let account = open(stage);
-            begin_withdrawal(stage, account);
-            // The callee traps: nothing is paid, and the caller cannot know it.
-            stage.deliver(is_request, Delivery::Trap).unwrap();
-            for _ in 0..2 {
-                let settlement = stage.send(stage.caller, "settle", (account,));
-                settlement.unwrap();
-                stage.deliver_call("settle").unwrap();
-            }
-            account
-        },
-        |stage, account| {
-            assert_eq!(paid_and_left(stage, account), (0, Some(100)));
-            assert_eq!(pending(stage, account), None);
-        },
-    );
-    println!("{orders} orders");
-    assert!(orders > 5, "only {orders} orders");
-}
-
-#[test]
-fn in_no_order_of_messages_does_what_comes_late_touch_the_next_payment() {
-    let mut stage = stage(&LESSON);
-    stage.hold().unwrap();
-    let orders = in_every_order(
-        &mut stage,
-        |stage| {
-            let account = open(stage);
-            // The callee rejects: its answer and that to the settlement both tell it.
-            let (caller, withdrawal) = (stage.caller, "withdraw");
-            stage.send(caller, withdrawal, (account, 95u64)).unwrap();
-            stage.deliver_call(withdrawal).unwrap();
-            stage.send(caller, "settle", (account,)).unwrap();
-            stage.deliver_call("settle").unwrap();
-            stage.send(caller, withdrawal, (account, 10u64)).unwrap();
-            account
-        },
-        |stage, account| {
-            let (paid, left) = paid_and_left(stage, account);
-            assert_eq!(paid + left.unwrap(), 100);
-            assert_eq!(pending(stage, account), None);
-        },
-    );
-    println!("{orders} orders");
-    assert!(orders > 5, "only {orders} orders");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub enum Command {
 /// Which network to ask.
 #[derive(Args)]
 pub struct Where {
-    /// The local replica to ask; without it, the one at port 8000 or else at 4943 of this machine
+    /// The local replica to ask; without it, the one that icp has started for the project in this folder, or else the one at port 8000 or 4943 of this machine
     #[arg(long, value_name = "URL")]
     pub network: Option<String>,
 
@@ -129,9 +129,25 @@ pub struct Words {
     #[arg(long, value_name = "NUMBER", requires = "faults")]
     max_faults: Option<usize>,
 
-    /// How many messages are delivered at most, in all orders
+    /// How often one order waits for the clock at most; 3 if nothing is said
+    #[arg(long, value_name = "NUMBER")]
+    max_waits: Option<usize>,
+
+    /// How many steps one order has at most; 500 if nothing is said
+    #[arg(long, value_name = "NUMBER")]
+    max_steps: Option<usize>,
+
+    /// How many messages are delivered at most, in all orders; a million if nothing is said
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u64>,
+
+    /// How many orders are drawn at random if the limit is reached; 1000 if nothing is said
+    #[arg(long, value_name = "NUMBER")]
+    random: Option<u64>,
+
+    /// With the same seed, the same orders are drawn; 1 if nothing is said
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
 }
 
 /// A line of a file with cases.
@@ -159,7 +175,11 @@ impl Words {
             built_in: wanted.map(|(_, property)| property.to_string()).collect(),
             faults: self.faults.iter().map(|f| f.trim().to_owned()).collect(),
             max_faults: self.max_faults,
+            max_waits: self.max_waits,
+            max_steps: self.max_steps,
             limit: self.limit,
+            random: self.random,
+            seed: self.seed,
             ..Case::default()
         };
         for together in &self.together {

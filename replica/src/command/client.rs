@@ -1,12 +1,14 @@
 //! The way to a local replica: HTTP without encryption, as it is on this machine.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use axum::http::{Method, Request, StatusCode, Uri, header};
 use candid::Principal;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
+use local_replica::exploring::{networks, project};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
@@ -43,15 +45,22 @@ enum Trouble {
 }
 
 impl Client {
-    /// The local replica that is asked for, and the canisters that it has.
+    /// The local replica that is asked for, and the canisters that it has. If nobody says which, it is the
+    /// one that icp has started for the project that `folder` is in, or else one at a usual port.
     ///
     /// # Errors
     ///
     /// In one line, if there is none.
-    pub(super) fn find(at: &Where) -> Result<(Self, BTreeSet<Principal>), String> {
-        let urls: Vec<&str> = match &at.network {
-            Some(url) => vec![url],
-            None => USUAL.to_vec(),
+    pub(super) fn find(at: &Where, folder: &Path) -> Result<(Self, BTreeSet<Principal>), String> {
+        let urls: Vec<String> = match &at.network {
+            Some(url) => vec![url.clone()],
+            None => {
+                let mut urls = project(folder).map(networks).unwrap_or_default();
+                let others = USUAL.map(str::to_owned).into_iter();
+                let others: Vec<String> = others.filter(|url| !urls.contains(url)).collect();
+                urls.extend(others);
+                urls
+            }
         };
         let mut why = String::new();
         for url in &urls {

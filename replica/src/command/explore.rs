@@ -16,8 +16,8 @@ use super::output::show;
 ///
 /// In one line, why that could not be done.
 pub(super) fn explore(arguments: &Explore) -> Result<bool, String> {
-    let (client, present) = Client::find(&arguments.at)?;
     let folder = std::env::current_dir().map_err(|error| format!("no current folder: {error}"))?;
+    let (client, present) = Client::find(&arguments.at, &folder)?;
     let mut names = Names::of_project(&folder, present)?;
     let cases = read(arguments, &mut names)?;
     let is_alone = cases.len() == 1;

@@ -18,8 +18,8 @@ pub(super) fn replay(arguments: &Replay) -> Result<bool, String> {
     let file = arguments.file.display();
     let text = fs::read_to_string(&arguments.file)
         .map_err(|error| format!("can't read {file}: {error}"))?;
-    let (client, present) = Client::find(&arguments.at)?;
     let folder = std::env::current_dir().map_err(|error| format!("no current folder: {error}"))?;
+    let (client, present) = Client::find(&arguments.at, &folder)?;
     let mut names = Names::of_project(&folder, present)?;
     let replay = words::read_schedule(&text, &mut |name| names.resolve(name));
     let replay = replay.map_err(|fault| format!("{file}: {fault}"))?;

@@ -1,7 +1,7 @@
 //! Goes through the orders, with few faults first.
 
 use super::random::Draw;
-use super::report::{Progress, Report};
+use super::report::{Progress, Random, Report};
 use super::run::Bounds;
 use super::setup::Explore;
 use super::watch::Watch;
@@ -44,11 +44,18 @@ impl Explore {
         if report.beyond.is_some() && !stopped && self.random.orders > 0 {
             let mut draw = Draw::new(self.random.seed);
             let mut watch = Watch::new(self, &rules);
-            for _ in 0..self.random.orders {
+            let faults = self.bounds.faults;
+            let deliveries = report.deliveries;
+            let mut orders = 0;
+            while orders < self.random.orders && watcher(Progress { faults, deliveries }) {
                 self.run_random(&rules, &mut draw, &mut watch);
+                orders += 1;
             }
             watch.report(&mut report, false);
-            report.random = Some(self.random);
+            report.random = Some(Random {
+                orders,
+                ..self.random
+            });
         }
         self.explain(&mut report, &rules);
         report

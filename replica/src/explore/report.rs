@@ -101,6 +101,16 @@ pub struct Random {
     pub seed: u64,
 }
 
+impl Default for Random {
+    /// What is drawn if nothing else is said.
+    fn default() -> Self {
+        Random {
+            orders: 1_000,
+            seed: 1,
+        }
+    }
+}
+
 /// How far an exploration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {

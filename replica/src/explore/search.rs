@@ -92,6 +92,32 @@ pub(super) struct Part<V> {
     visitor: V,
 }
 
+impl<V> Part<V> {
+    /// Everything without a fault that begins with steps that led to this state, in which these canisters
+    /// are stopped.
+    pub(super) fn after(
+        path: Vec<Taken>,
+        state: &Replica,
+        stopped: BTreeSet<CanisterId>,
+        visitor: V,
+    ) -> Self {
+        let waits = path.iter().filter(|taken| taken.step == Step::Wait).count();
+        let senders = state.pool.iter().map(|message| (message.name(), None));
+        let arrival = Arrival {
+            stopped,
+            senders: senders.collect(),
+            waits,
+            ..Arrival::default()
+        };
+        Part {
+            path,
+            state: state.fork(),
+            arrival,
+            visitor,
+        }
+    }
+}
+
 /// A search under way.
 pub(super) struct Search<'a, V> {
     rules: &'a Rules,

@@ -93,10 +93,7 @@ impl Explore {
             },
             limit: 1_000_000,
             threads: 1,
-            random: Random {
-                orders: 1_000,
-                seed: 1,
-            },
+            random: Random::default(),
         }
     }
 
@@ -231,7 +228,7 @@ impl Explore {
     }
 
     /// If the limit is reached, so many orders are drawn at random, with this seed; 1000 with the
-    /// seed 1 if nothing is said.
+    /// seed 1 if nothing is said. What is drawn are priorities, which change at random steps.
     #[must_use]
     pub fn random(mut self, orders: u64, seed: u64) -> Self {
         self.random = Random { orders, seed };

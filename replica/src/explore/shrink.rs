@@ -1,8 +1,8 @@
-//! Makes the way to a failure shorter, and finds an order beside it that is good.
+//! Makes the way to a failure shorter.
 
 use std::collections::BTreeSet;
 
-use super::report::{Nearest, Report, Seen};
+use super::report::{Report, Seen};
 use super::run::{Rules, can_wait, take};
 use super::schedule::{Schedule, Step};
 use super::setup::{Explore, Property, When};
@@ -14,7 +14,7 @@ pub(super) struct Run<'a> {
     explore: &'a Explore,
     rules: &'a Rules,
     pub(super) replica: Replica,
-    stopped: BTreeSet<CanisterId>,
+    pub(super) stopped: BTreeSet<CanisterId>,
     steps: Vec<Step>,
     departures: usize,
 }
@@ -81,36 +81,6 @@ impl Explore {
             }
         }
     }
-
-    /// The order that goes with `schedule` for as long as possible, and is good.
-    fn nearest(&self, rules: &Rules, property: &Property, schedule: &Schedule) -> Option<Nearest> {
-        (0..schedule.0.len()).rev().find_map(|differs_at| {
-            let (before, rest) = schedule.0.split_at(differs_at);
-            let mut start = Run::new(self, rules);
-            before.iter().try_for_each(|step| start.take(*step)).ok()?;
-            let choices = rules.choices(&start.replica);
-            let normally = choices
-                .iter()
-                .map(|choice| Step::Deliver(choice.name, None));
-            let others: Vec<Step> = normally.filter(|step| *step != rest[0]).collect();
-            others.into_iter().find_map(|step| {
-                let mut run = Run::new(self, rules);
-                let begin = before.iter().chain([&step]);
-                begin.copied().try_for_each(|step| run.take(step)).ok()?;
-                while run.failure(property).is_none() {
-                    if !run.step(&mut Vec::new()) {
-                        let seen = run.see_end();
-                        return Some(Nearest {
-                            schedule: Schedule(run.steps),
-                            seen,
-                            differs_at,
-                        });
-                    }
-                }
-                None
-            })
-        })
-    }
 }
 
 impl<'a> Run<'a> {
@@ -127,7 +97,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn take(&mut self, step: Step) -> Result<(), String> {
+    pub(super) fn take(&mut self, step: Step) -> Result<(), String> {
         take(&mut self.replica, step, &mut self.stopped)?;
         self.steps.push(step);
         Ok(())

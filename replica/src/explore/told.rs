@@ -21,7 +21,7 @@ impl Explore {
     ///
     /// If a step can't be taken: the schedule belongs to other calls, or to another state.
     pub fn replay(&self, schedule: &Schedule) -> Result<Replica, String> {
-        let followed = self.follow(schedule).map_err(|(number, fault)| {
+        let followed = self.walk_along(schedule).map_err(|(number, fault)| {
             let step = schedule.0[number];
             format!("step {} ('{step}'): {fault}", number + 1)
         });
@@ -35,14 +35,14 @@ impl Explore {
     ///
     /// The number of the step that can't be taken, counted from 0, and why.
     pub fn tell(&self, schedule: &Schedule) -> Result<(Vec<Told>, Seen), (usize, String)> {
-        let (mut walk, told) = self.follow(schedule)?;
+        let (mut walk, told) = self.walk_along(schedule)?;
         let replica = walk.replica();
         let looks = self.look_at(replica);
         let seen = self.see(replica, looks, schedule.0.iter());
         Ok((told, seen))
     }
 
-    fn follow(&self, schedule: &Schedule) -> Result<(Walk, Vec<Told>), (usize, String)> {
+    fn walk_along(&self, schedule: &Schedule) -> Result<(Walk, Vec<Told>), (usize, String)> {
         let mut walk = Walk::from(&self.start);
         let steps = schedule.0.iter().enumerate();
         let told = steps.map(|(number, step)| walk.take(*step).map_err(|fault| (number, fault)));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use candid::Principal;
 use serde_json::Value;
 
+use super::project::{files, project};
 use super::wire::User;
 
 /// Names of canisters and users.
@@ -29,15 +30,11 @@ impl Names {
     ///
     /// In one line, if a file with names can't be read.
     pub fn of_project(folder: &Path, present: BTreeSet<Principal>) -> Result<Self, String> {
-        let is_project = |folder: &&Path| {
-            let manifests = ["icp.yaml", "dfx.json", ".icp", ".dfx"];
-            manifests.iter().any(|file| folder.join(file).exists())
-        };
         let mut names = Names {
             present,
             ..Names::default()
         };
-        if let Some(project) = folder.ancestors().find(is_project) {
+        if let Some(project) = project(folder) {
             names.project = Some(project.to_owned());
             // icp keeps those of its own networks in the cache, and those of others with the data.
             for mappings in [".icp/cache/mappings", ".icp/data/mappings"] {
@@ -177,14 +174,4 @@ impl Names {
         }
         text
     }
-}
-
-/// What is in a folder, if there is one.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    files
 }

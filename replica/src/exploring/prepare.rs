@@ -9,7 +9,7 @@ use super::compare::Comparison;
 use super::interface::Method;
 use super::numbers::Numbers;
 use super::wire::{Call, Case, Progress, Replay, Replayed, Report, When};
-use crate::explore::{self, BuiltIn, Explore, Fault, Schedule, Seen};
+use crate::explore::{self, BuiltIn, Explore, Fault, Random, Schedule, Seen};
 use crate::message::{IngressId, Reject};
 use crate::replica::Replica;
 
@@ -21,6 +21,13 @@ const MAX_LOOKS: usize = 32;
 
 /// The most faults in one order.
 const MAX_FAULTS: usize = 8;
+
+/// The most times that one order can wait for the clock, and the most steps that it can have.
+const MAX_WAITS: usize = 1_000;
+const MAX_STEPS: usize = 10_000;
+
+/// The most orders that are drawn at random.
+const MAX_RANDOM: u64 = 1_000_000;
 
 /// The most messages that can be delivered for one case.
 const MAX_LIMIT: u64 = 1_000_000_000;
@@ -114,8 +121,19 @@ impl Prepared {
         if !faults.is_empty() {
             explore = explore.faults(faults, case.max_faults.unwrap_or(1));
         }
+        if let Some(most) = case.max_waits {
+            explore = explore.most_waits(most);
+        }
+        if let Some(most) = case.max_steps {
+            explore = explore.most_steps(most);
+        }
         if let Some(limit) = case.limit {
             explore = explore.limit(limit);
+        }
+        if case.random.is_some() || case.seed.is_some() {
+            let usual = Random::default();
+            let orders = case.random.unwrap_or(usual.orders);
+            explore = explore.random(orders, case.seed.unwrap_or(usual.seed));
         }
         made.extend_from_slice(explore.calls());
         Ok(Prepared {
@@ -131,7 +149,7 @@ impl Prepared {
     /// Goes through all orders, and tells `watch` from time to time how far that is. It ends early when
     /// that says no.
     pub fn run(&self, watch: &mut dyn FnMut(Progress) -> bool) -> Report {
-        let mut found = self
+        let found = self
             .explore
             .run_watched(&mut |progress: explore::Progress| {
                 watch(Progress {
@@ -139,7 +157,6 @@ impl Prepared {
                     deliveries: progress.deliveries,
                 })
             });
-        self.find_nearest(&mut found);
         let look = |name: &str| {
             let check = self.checks.iter().find(|check| check.name == name);
             check.and_then(|check| check.look)
@@ -176,42 +193,6 @@ impl Prepared {
         })
     }
 
-    /// Where no good order was found by changing one step, takes that of the good outcomes that goes
-    /// with the failure for the longest.
-    fn find_nearest(&self, found: &mut explore::Report) {
-        for failure in found.failures.iter_mut().filter(|f| f.nearest.is_none()) {
-            let check = self.checks.iter().find(|c| c.name == failure.property);
-            let Some(check) = check else { continue };
-            let steps = &failure.schedule.0;
-            let good = found.outcomes.iter().filter_map(|outcome| {
-                let other = &outcome.schedule.0;
-                let same = steps.iter().zip(other).take_while(|(a, b)| a == b);
-                let differs_at = same.count();
-                let is_good = differs_at < other.len() && self.holds(check, outcome);
-                is_good.then(|| explore::Nearest {
-                    schedule: outcome.schedule.clone(),
-                    seen: outcome.seen.clone(),
-                    differs_at,
-                })
-            });
-            failure.nearest = good.max_by_key(|nearest| nearest.differs_at);
-        }
-    }
-
-    /// Whether a property holds on the way to an outcome, as far as it must.
-    fn holds(&self, check: &Check, outcome: &explore::Outcome) -> bool {
-        let steps = &outcome.schedule.0;
-        let holds_after = |length: usize| {
-            let begun = Schedule(steps[..length].to_vec());
-            let told = self.explore.tell(&begun);
-            told.is_ok_and(|(_, seen)| (check.holds)(&seen))
-        };
-        match check.when {
-            When::Always => (0..=steps.len()).all(holds_after),
-            When::AtEnd | When::Sometimes => (check.holds)(&outcome.seen),
-        }
-    }
-
     fn reader(&self) -> Reader<'_> {
         Reader {
             numbers: Numbers::new(&self.began, &self.made),
@@ -245,6 +226,17 @@ fn check_sizes(case: &Case) -> Result<(), String> {
     }
     if case.max_faults.is_some() && case.faults.is_empty() {
         return Err("there is a number of faults, but it is not said which may happen".to_owned());
+    }
+    for (number, most, what) in [
+        (case.max_waits, MAX_WAITS, "waits for the clock"),
+        (case.max_steps, MAX_STEPS, "steps"),
+    ] {
+        if number.is_some_and(|number| number > most) {
+            return Err(format!("one order has at most {most} {what}"));
+        }
+    }
+    if case.random.is_some_and(|orders| orders > MAX_RANDOM) {
+        return Err(format!("at most {MAX_RANDOM} orders are drawn at random"));
     }
     if case
         .limit

@@ -112,7 +112,8 @@ fn how_far(report: &Report, case: &Case) -> String {
     if report.cut > 0 {
         let _ = writeln!(
             text,
-            "NOT EXHAUSTIVE: {} runs were cut off, because they became too long.",
+            "NOT EXHAUSTIVE: {} runs were cut off, because they became too long (--max-waits, \
+             --max-steps).",
             report.cut
         );
     }

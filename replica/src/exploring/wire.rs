@@ -159,9 +159,21 @@ pub struct Case {
     /// The most faults in one order; 1 if nothing is said.
     #[serde(default)]
     pub max_faults: Option<usize>,
-    /// The most messages that are delivered in all.
+    /// The most times that one order waits for the clock; 3 if nothing is said.
+    #[serde(default)]
+    pub max_waits: Option<usize>,
+    /// The most steps of one order; 500 if nothing is said.
+    #[serde(default)]
+    pub max_steps: Option<usize>,
+    /// The most messages that are delivered in all; a million if nothing is said.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// How many orders are drawn at random if the limit is reached; 1000 if nothing is said.
+    #[serde(default)]
+    pub random: Option<u64>,
+    /// With the same seed, the same orders are drawn; 1 if nothing is said.
+    #[serde(default)]
+    pub seed: Option<u64>,
 }
 
 /// A schedule to be followed.

@@ -44,20 +44,14 @@ pub fn with_interface(mut wasm: Vec<u8>, interface: &str) -> Vec<u8> {
     wasm
 }
 
-/// The canisters of the lesson `interleaving`, built.
-fn interleaving() -> [Vec<u8>; 2] {
+/// A lesson's caller and callee, built. `room` is its folder: `03-interleaving`.
+fn lesson(room: &str) -> [Vec<u8>; 2] {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let status = Command::new(env!("CARGO"))
             .current_dir(workspace())
             .args(["build", "--locked", "--quiet", "--release"])
             .args(["--target", "wasm32-unknown-unknown", "-p", "lessons"])
-            .args([
-                "--bin",
-                "interleaving_caller",
-                "--bin",
-                "interleaving_callee",
-            ])
             .arg("--target-dir")
             .arg(target())
             .status()
@@ -65,8 +59,8 @@ fn interleaving() -> [Vec<u8>; 2] {
         assert!(status.success(), "the canisters can't be built");
     });
     ["caller", "callee"].map(|name| {
-        let wasm = format!("wasm32-unknown-unknown/release/interleaving_{name}.wasm");
-        let interface = text(&format!("lessons/03-interleaving/{name}.did"));
+        let wasm = format!("wasm32-unknown-unknown/release/{}_{name}.wasm", &room[3..]);
+        let interface = text(&format!("lessons/{room}/{name}.did"));
         with_interface(fs::read(target().join(wasm)).unwrap(), &interface)
     })
 }
@@ -82,6 +76,11 @@ pub struct Project {
 impl Project {
     /// A project in which nothing is deployed.
     pub async fn new() -> Self {
+        Project::with(&[]).await
+    }
+
+    /// The same, with more arguments for the network.
+    pub async fn with(arguments: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("command-{}-{number}", std::process::id());
@@ -90,6 +89,7 @@ impl Project {
         fs::write(folder.join("icp.yaml"), "canisters: []\n").unwrap();
         let mut program = Command::new(env!("CARGO_BIN_EXE_local-replica"))
             .args(["--port", "0"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -112,14 +112,24 @@ impl Project {
     /// A project with the canisters of the lesson `interleaving`: canister1 has account 0 with 100,
     /// and canister2 pays.
     pub async fn bank() -> Self {
+        let project = Project::lesson("03-interleaving").await;
+        let nothing = candid::encode_args(()).unwrap();
+        let canister1 = project.id("canister1");
+        let open = project.agent.update(&canister1, "open").with_arg(nothing);
+        open.await.unwrap();
+        project
+    }
+
+    /// A project with a lesson's caller and callee, as canister1 and canister2.
+    pub async fn lesson(room: &str) -> Self {
         let project = Project::new().await;
-        let [caller, callee] = interleaving();
+        let [caller, callee] = lesson(room);
         let canister1 = project.create().await;
         let canister2 = project.create().await;
         project
             .set_variable(
                 canister1,
-                "PUBLIC_CANISTER_ID:interleaving_callee",
+                &format!("PUBLIC_CANISTER_ID:{}_callee", &room[3..]),
                 canister2,
             )
             .await;
@@ -129,9 +139,6 @@ impl Project {
             "canister1": canister1.to_text(),
             "canister2": canister2.to_text(),
         }));
-        let nothing = candid::encode_args(()).unwrap();
-        let open = project.agent.update(&canister1, "open").with_arg(nothing);
-        open.await.unwrap();
         project
     }
 
@@ -160,16 +167,7 @@ impl Project {
     }
 
     pub async fn install(&self, canister: Principal, wasm: &[u8]) {
-        self.put(canister, wasm, CanisterInstallMode::Install).await;
-    }
-
-    /// Installs another module in place of the one that is there.
-    pub async fn reinstall(&self, canister: Principal, wasm: &[u8]) {
-        self.put(canister, wasm, CanisterInstallMode::Reinstall)
-            .await;
-    }
-
-    async fn put(&self, canister: Principal, wasm: &[u8], mode: CanisterInstallMode) {
+        let mode = CanisterInstallMode::Install;
         self.agent
             .update(&MANAGEMENT, "install_code")
             .with_effective_canister_id(canister)

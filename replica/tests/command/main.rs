@@ -2,6 +2,7 @@
 //! deployed on it, and a project's folder has their names.
 
 mod bad_input;
+mod budgets;
 mod finding;
 mod harness;
 mod live;
@@ -12,3 +13,5 @@ mod telling;
 
 #[path = "../support/deploying.rs"]
 mod deploying;
+#[path = "../support/icp.rs"]
+mod icp;

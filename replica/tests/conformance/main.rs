@@ -16,6 +16,7 @@ mod calls;
 mod capacity;
 mod composite;
 mod cycles;
+mod drawing;
 mod environment;
 mod exploring;
 mod forking;

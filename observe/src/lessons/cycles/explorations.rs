@@ -54,42 +54,42 @@ fn careful(what: &'static str, work: Work) -> Exploration {
     })
 }
 
-/// A call of a method; and what became of its cycles: what the callee has accepted, for how much work,
-/// and what got lost.
+/// A call of a method, and the caller's account before it.
 fn call(
     stage: &mut Stage,
     method: &str,
     arguments: impl ArgumentEncoder,
-) -> Result<(
-    Plan,
-    impl Fn(&Seen<'_>) -> Result<(u128, u64, u128)> + Send + Sync + 'static,
-)> {
-    let before: Account = stage.query(stage.callee, "account", (stage.caller,))?;
+) -> Result<(Plan, Account)> {
+    let before = stage.query(stage.callee, "account", (stage.caller,))?;
     let plan = Plan::from(stage)?
         .call(stage.caller, method, arguments)?
         .look(stage.callee, "account", (stage.caller,))?;
-    let cycles = move |seen: &Seen<'_>| {
-        let after: Account = seen.look(0)?;
-        let accepted = after.accepted - before.accepted;
-        Ok((accepted, after.served - before.served, seen.lost_cycles()))
-    };
-    Ok((plan, cycles))
+    Ok((plan, before))
+}
+
+/// What became of the attached cycles: what the callee has accepted, whether that is for its work, and
+/// what got lost.
+fn cycles(seen: &Seen<'_>, before: &Account) -> Result<(u128, bool, u128)> {
+    let after: Account = seen.look(0)?;
+    let accepted = after.accepted - before.accepted;
+    let served = accepted == PRICE * u128::from(after.served - before.served);
+    Ok((accepted, served, seen.lost_cycles()))
 }
 
 /// The callee takes its price for its work, and for nothing else; all else comes back.
 fn served(stage: &mut Stage, method: &str, arguments: impl ArgumentEncoder) -> Result<Plan> {
-    let (plan, cycles) = call(stage, method, arguments)?;
+    let (plan, before) = call(stage, method, arguments)?;
     Ok(plan.at_end(move |seen| {
-        let (accepted, served, lost) = cycles(seen)?;
-        Ok(accepted == PRICE * u128::from(served) && lost == 0)
+        let (_, served, lost) = cycles(seen, &before)?;
+        Ok(served && lost == 0)
     }))
 }
 
 /// The call costs the price at most, whether that is accepted or gets lost.
 fn costs_the_price(stage: &mut Stage, method: &str) -> Result<Plan> {
-    let (plan, cycles) = call(stage, method, ())?;
+    let (plan, before) = call(stage, method, ())?;
     Ok(plan.at_end(move |seen| {
-        let (accepted, served, lost) = cycles(seen)?;
-        Ok(accepted == PRICE * u128::from(served) && accepted + lost <= PRICE)
+        let (accepted, served, lost) = cycles(seen, &before)?;
+        Ok(served && accepted + lost <= PRICE)
     }))
 }

@@ -10,6 +10,7 @@ const DEPOSIT: u64 = 100;
 const AMOUNT: u64 = 80;
 
 const TWO: &str = "two withdrawals of 80 from 100";
+const SETTLED: &str = "the account has what was not paid";
 const PAID_ONCE: &str = "80 are paid at most once, and the account has what was not paid";
 
 /// What a payout, the callee and the canisters can suffer. The charge is in the callback of a
@@ -61,8 +62,20 @@ pub fn all() -> Vec<Exploration> {
         holds(
             "settle",
             "a withdrawal of 80 from 100 and a settlement, and another settlement afterwards",
-            "the account has what was not paid",
-            settlement,
+            SETTLED,
+            |stage| Ok(settled(stage, 1, 1)?.faults(FAULTS, 2)),
+        ),
+        holds(
+            "settle",
+            "the same with two withdrawals",
+            SETTLED,
+            |stage| Ok(settled(stage, 2, 1)?.faults(OUTSIDE, 1)),
+        ),
+        holds(
+            "settle",
+            "the same with two settlements",
+            SETTLED,
+            |stage| Ok(settled(stage, 1, 2)?.faults(FAULTS, 1)),
         ),
         holds(
             "withdraw_charge_first",
@@ -128,17 +141,21 @@ fn transfer(stage: &mut Stage, method: &str) -> Result<Plan> {
     }))
 }
 
-/// A withdrawal that may trap at any of its points, and settlements.
-fn settlement(stage: &mut Stage) -> Result<Plan> {
+/// Withdrawals with a guard and settlements at the same time, and a settlement afterwards.
+fn settled(stage: &mut Stage, withdrawals: usize, settlements: usize) -> Result<Plan> {
     let account = open(stage)?;
-    let plan = Plan::from(stage)?
-        .call(stage.caller, "withdraw", (account, AMOUNT))?
-        .call(stage.caller, "settle", (account,))?
+    let mut plan = Plan::from(stage)?
         .afterwards(stage.caller, "settle", (account,))?
         .sometimes("80 are paid", |seen| Ok(accounts(seen)?.1 == AMOUNT));
-    let plan = look_at(stage, plan, account)?.at_end(|seen| {
+    for _ in 0..withdrawals {
+        plan = plan.call(stage.caller, "withdraw", (account, AMOUNT))?;
+    }
+    for _ in 0..settlements {
+        plan = plan.call(stage.caller, "settle", (account,))?;
+    }
+    let plan = look_at(stage, plan, account)?;
+    Ok(plan.at_end(|seen| {
         let (left, paid) = accounts(seen)?;
         Ok(left + paid == DEPOSIT)
-    });
-    Ok(plan.faults(FAULTS, 2))
+    }))
 }

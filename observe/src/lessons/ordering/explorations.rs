@@ -43,6 +43,21 @@ pub fn all() -> Vec<Exploration> {
             "the basket has all of them, or none",
             |stage| Ok(put(stage, "put_as_a_batch")?.faults(FAULTS, 2)),
         ),
+        holds(
+            "put_as_a_batch",
+            "3 items with one call, and two of others at the same time",
+            "nothing comes between the items of the batch",
+            |stage| {
+                let mut plan = putting(stage, "put_as_a_batch")?;
+                for other in [8u64, 9] {
+                    plan = plan.call(stage.callee, "put", (stage.user(), other))?;
+                }
+                Ok(plan.at_end(|seen| {
+                    let basket = basket(seen)?;
+                    Ok(basket.len() == 5 && basket.windows(3).any(|part| part == [1, 2, 3]))
+                }))
+            },
+        ),
     ]
 }
 
@@ -62,15 +77,19 @@ fn told(seen: &Seen<'_>) -> Result<Vec<Vec<(String, u64)>>> {
     Ok(replies.into_iter().flatten().collect())
 }
 
-/// An empty basket of the user's, into which 1, 2, 3 are put.
 fn put(stage: &mut Stage, method: &str) -> Result<Plan> {
+    let plan = putting(stage, method)?;
+    let plan = plan.sometimes("all are in the basket", |seen| Ok(basket(seen)?.len() == 3));
+    Ok(plan.at_end(|seen| Ok(matches!(basket(seen)?[..], [] | [1, 2, 3]))))
+}
+
+/// An empty basket of the user's, into which 1, 2, 3 are put.
+fn putting(stage: &mut Stage, method: &str) -> Result<Plan> {
     let opened: Result<(), String> = stage.reply(stage.callee, "open_basket", (stage.caller,))?;
     opened.map_err(Error::msg)?;
-    let plan = Plan::from(stage)?
+    Plan::from(stage)?
         .call(stage.caller, method, (COUNT,))?
-        .look(stage.callee, "basket", (stage.user(),))?
-        .sometimes("all are in the basket", |seen| Ok(basket(seen)?.len() == 3));
-    Ok(plan.at_end(|seen| Ok(matches!(basket(seen)?[..], [] | [1, 2, 3]))))
+        .look(stage.callee, "basket", (stage.user(),))
 }
 
 fn basket(seen: &Seen<'_>) -> Result<Vec<u64>> {

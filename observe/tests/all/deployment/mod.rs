@@ -2,6 +2,8 @@
 //! on the local replica `icp` does everything that a user does at the terminal. The links that it
 //! prints open in a browser.
 
+#[path = "../../../../replica/tests/support/icp.rs"]
+mod icp;
 mod links;
 mod project;
 mod story;

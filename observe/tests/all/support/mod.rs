@@ -250,43 +250,6 @@ pub fn found(stage: &mut Stage, lesson: &Lesson, method: &str) -> Vec<String> {
     lines
 }
 
-/// Begins the same again and again, each time with the messages in another order, until all orders
-/// were tried. Returns how many there are.
-///
-/// `begin` is to send its calls while messages are held back; `check` looks at what became of them.
-pub fn in_every_order<T>(
-    stage: &mut Stage,
-    begin: impl Fn(&mut Stage) -> T,
-    mut check: impl FnMut(&mut Stage, T),
-) -> usize {
-    let mut chosen: Vec<usize> = Vec::new();
-    for orders in 1.. {
-        let begun = begin(stage);
-        // Which message was delivered at each step, and of how many.
-        let mut steps: Vec<(usize, usize)> = Vec::new();
-        loop {
-            let waiting = stage.waiting().expect("the local replica answers");
-            let next: Vec<_> = waiting.iter().filter(|one| one.deliverable).collect();
-            let choice = chosen.get(steps.len()).copied().unwrap_or(0);
-            let Some(message) = next.get(choice) else {
-                break;
-            };
-            stage
-                .deliver(|one| one.name == message.name, Delivery::Normally)
-                .expect("it is deliverable");
-            steps.push((choice, next.len()));
-        }
-        check(stage, begun);
-        // The last step at which another message could have been delivered.
-        let Some(last) = steps.iter().rposition(|(choice, of)| choice + 1 < *of) else {
-            return orders;
-        };
-        chosen = steps[..=last].iter().map(|(choice, _)| *choice).collect();
-        chosen[last] += 1;
-    }
-    unreachable!("there are not so many orders")
-}
-
 /// Has every call that waits for the callee get no answer, until the caller makes no more. Returns
 /// for how many seconds the caller has waited.
 pub fn silence(stage: &mut Stage) -> u64 {
