@@ -29,7 +29,7 @@ pub const CHUNK_SIZE: usize = 1024 * 1024;
 const MAX_CHANGES: usize = 100;
 
 /// What the network keeps for a change in the history, in bytes.
-const CHANGE_SIZE: u64 = 192;
+const CHANGE_SIZE: u64 = 184;
 
 /// What it keeps for each controller that a change names, in bytes.
 const CONTROLLER_SIZE: u64 = 30;

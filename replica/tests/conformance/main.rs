@@ -34,6 +34,7 @@ mod permissions;
 mod prices;
 mod replying;
 mod segments;
+mod settings;
 mod snapshots;
 mod storing;
 mod submitting;
