@@ -144,7 +144,7 @@ impl Environment {
             context_instructions: 0,
             replicated: true,
             certified_data: None,
-            freezing_limit: canister.freezing_limit(),
+            stored_beside_memory: canister.stored_beside_memory(),
             memory64: canister.memory64(),
             limits: Arc::clone(&self.limits),
         }

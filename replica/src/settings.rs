@@ -9,7 +9,7 @@ use ic_management_canister_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::fees::DEFAULT_FREEZING_THRESHOLD;
+use crate::fees::{self, DEFAULT_FREEZING_THRESHOLD};
 use crate::message::{Cycles, ErrorCode, Reject};
 
 /// The most controllers that a canister can have, and viewers that a visibility can name.
@@ -160,6 +160,21 @@ impl Settings {
             new.environment_variables = checked_variables(variables)?;
         }
         Ok(new)
+    }
+
+    /// The bytes that a canister pays for that stores so many: at least those that it has allocated.
+    pub fn paid_bytes(&self, stored: u64) -> u64 {
+        stored.max(self.memory_allocation)
+    }
+
+    /// What a canister costs for a day that stores so many bytes, if it does nothing.
+    pub fn cost_per_day(&self, stored: u64) -> Cycles {
+        fees::idle_per_day(self.paid_bytes(stored), self.compute_allocation)
+    }
+
+    /// The cycles that must stay in the balance of a canister that stores so many bytes.
+    pub fn freezing_limit(&self, stored: u64) -> Cycles {
+        fees::idle(self.cost_per_day(stored), self.freezing_threshold)
     }
 
     /// As `canister_status` shows them.

@@ -81,6 +81,12 @@ impl Canister {
         }
     }
 
+    /// What it stores beside both of its memories, in bytes.
+    pub fn stored_beside_memory(&self) -> u64 {
+        let usage = self.memory_usage();
+        usage.total() - usage.wasm - usage.stable
+    }
+
     /// What a snapshot of it would take, in bytes.
     pub fn size_of_snapshot(&self) -> u64 {
         let MemoryUsage {
@@ -110,22 +116,12 @@ impl Canister {
     /// What it costs for a day, if it does nothing: what it stores or has allocated, and its
     /// compute allocation.
     pub fn idle_cost_per_day(&self) -> Cycles {
-        self.cost_per_day_of(self.memory_size())
+        self.settings.cost_per_day(self.memory_size())
     }
 
     /// The part of that which is for what it stores or has allocated.
     pub fn storage_cost_per_day(&self) -> Cycles {
-        fees::idle_per_day(self.paid_bytes(self.memory_size()), 0)
-    }
-
-    fn cost_per_day_of(&self, stored: u64) -> Cycles {
-        let bytes = self.paid_bytes(stored);
-        fees::idle_per_day(bytes, self.settings.compute_allocation)
-    }
-
-    /// The bytes that it pays for if it stores so many.
-    fn paid_bytes(&self, stored: u64) -> u64 {
-        stored.max(self.settings.memory_allocation)
+        fees::idle_per_day(self.settings.paid_bytes(self.memory_size()), 0)
     }
 
     /// The cycles that must stay in its balance: what it costs in the time of its freezing
@@ -136,8 +132,7 @@ impl Canister {
 
     /// The cycles that would have to stay in its balance if it stored so many bytes.
     pub fn freezing_limit_of(&self, stored: u64) -> Cycles {
-        let per_day = self.cost_per_day_of(stored);
-        fees::idle(per_day, self.settings.freezing_threshold)
+        self.settings.freezing_limit(stored)
     }
 
     /// The cycles that it can spend.

@@ -33,7 +33,7 @@ fn caller(wide: bool) -> Vec<u8> {
              (func $back (param {p}))
              (func $tell
                (call $msg_reply_data_append ({p}.const 8) ({p}.const 8)) (call $msg_reply))
-             (func (export "canister_update many")
+             (func $many (export "canister_update many")
                (local $left i32)
                (call $canister_self_copy ({p}.const 200) ({p}.const 0) ({p}.const 10))
                (local.set $left (i32.const 500))
@@ -46,6 +46,10 @@ fn caller(wide: bool) -> Vec<u8> {
                  (local.set $left (i32.sub (local.get $left) (i32.const 1)))
                  (br_if $again (local.get $left)))
                (call $tell))
+             (func (export "canister_update grow_memory_and_call")
+               (drop (memory.grow ({p}.const 640))) (call $many))
+             (func (export "canister_update grow_stable_memory_and_call")
+               (drop (call $stable64_grow (i64.const 640))) (call $many))
              (func (export "canister_query cost_of_call")
                (call $cost_call (i64.const 4) (i64.const 0) ({p}.const 8)) (call $tell))
              (func (export "canister_query spin")
@@ -63,6 +67,24 @@ fn deployed(world: &mut World, wide: bool, cycles: u128) -> Principal {
     world.install(id, &caller(wide), b"").unwrap();
     world.leave(id, cycles);
     id
+}
+
+#[test]
+fn memory_that_a_message_has_taken_leaves_less_for_its_calls() {
+    // 40 MiB for the 30 days of the freezing threshold.
+    let kept = 40 * 317_500 * 30 * 24 * 60 * 60 / 1024;
+    assert!(kept > 32 * B);
+    for (method, performed) in [
+        ("many", 34),
+        ("grow_memory_and_call", 33),
+        ("grow_stable_memory_and_call", 33),
+    ] {
+        let mut world = World::new();
+        let id = world.create_with(3 * T / 2 + B, CanisterSettings::default());
+        world.install(id, &caller(false), b"").unwrap();
+        let result = number(&world.call(id, method, b"").unwrap());
+        assert_eq!(result, performed, "{method}");
+    }
 }
 
 #[test]
