@@ -145,6 +145,7 @@ impl Environment {
             replicated: true,
             certified_data: None,
             stored_beside_memory: canister.stored_beside_memory(),
+            reserved_for_responses: canister.reserved_for_responses(),
             memory64: canister.memory64(),
             limits: Arc::clone(&self.limits),
         }

@@ -167,14 +167,16 @@ impl Settings {
         stored.max(self.memory_allocation)
     }
 
-    /// What a canister costs for a day that stores so many bytes, if it does nothing.
-    pub fn cost_per_day(&self, stored: u64) -> Cycles {
-        fees::idle_per_day(self.paid_bytes(stored), self.compute_allocation)
+    /// What a canister costs for a day that stores so many bytes and has so many reserved for
+    /// responses, if it does nothing.
+    pub fn cost_per_day(&self, stored: u64, reserved: u64) -> Cycles {
+        let bytes = self.paid_bytes(stored).saturating_add(reserved);
+        fees::idle_per_day(bytes, self.compute_allocation)
     }
 
-    /// The cycles that must stay in the balance of a canister that stores so many bytes.
-    pub fn freezing_limit(&self, stored: u64) -> Cycles {
-        fees::idle(self.cost_per_day(stored), self.freezing_threshold)
+    /// The cycles that must stay in the balance of such a canister.
+    pub fn freezing_limit(&self, stored: u64, reserved: u64) -> Cycles {
+        fees::idle(self.cost_per_day(stored, reserved), self.freezing_threshold)
     }
 
     /// As `canister_status` shows them.

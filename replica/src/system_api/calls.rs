@@ -139,8 +139,9 @@ pub(super) fn perform(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
     let outgoing = api.call_under_construction("call_perform")?;
     let receiver = outgoing.receiver;
     let fee = fees::request(outgoing.method.len() as u64, outgoing.argument.len() as u64);
+    let reserved = fees::kept_for_response(outgoing.deadline);
     let prepaid = api.prepayment();
-    let affordable = api.liquid_balance(memory) >= fee + prepaid;
+    let affordable = api.liquid_balance_with(memory, reserved) >= fee + prepaid;
     let open = api.open_calls.get(&receiver).copied().unwrap_or(0);
     if !affordable || open >= api.view.limits.queue_capacity {
         api.discard_call();

@@ -58,6 +58,8 @@ pub struct View {
     pub certified_data: Option<Vec<u8>>,
     /// What the canister stores beside its memories, in bytes.
     pub stored_beside_memory: u64,
+    /// The bytes that were kept free for responses before the message.
+    pub reserved_for_responses: u64,
     /// Whether the code has 64-bit memory.
     pub memory64: bool,
     /// How much the canister may do and send.
@@ -153,9 +155,19 @@ impl SystemApi {
     /// The cycles that can be spent without freezing the canister, now that its Wasm memory has so many
     /// bytes.
     pub(super) fn liquid_balance(&self, memory: u64) -> Cycles {
+        self.liquid_balance_with(memory, 0)
+    }
+
+    /// The same with so many bytes more kept free for responses.
+    pub(super) fn liquid_balance_with(&self, memory: u64, more: u64) -> Cycles {
         let stable = self.stable.pages() * PAGE_SIZE;
         let stored = self.view.stored_beside_memory + memory + stable;
-        let limit = self.view.settings.freezing_limit(stored);
+        let calls = self.effects.calls.iter();
+        let reserved: u64 = calls
+            .map(|call| fees::kept_for_response(call.deadline))
+            .sum();
+        let reserved = self.view.reserved_for_responses + reserved + more;
+        let limit = self.view.settings.freezing_limit(stored, reserved);
         self.effects.balance.saturating_sub(limit)
     }
 
