@@ -74,7 +74,7 @@ impl Canister {
             globals: module.map_or(0, globals_size),
             binary: module.map_or(0, |module| module.size),
             custom_sections: module.map_or(0, |module| module.custom_sections_size()),
-            history: self.history_size(),
+            history: self.history.size(),
             chunks: (self.chunks.len() * CHUNK_SIZE) as u64,
             log: self.log.size(),
             snapshots: self.snapshots.size(),

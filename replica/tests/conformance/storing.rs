@@ -167,7 +167,7 @@ fn canister_whose_cycles_run_out_is_uninstalled_and_its_callers_are_told() {
     assert_eq!(canister.settings.memory_allocation, 0);
     assert_eq!(canister.memory_size(), 0);
     assert_eq!(
-        canister.history().1,
+        canister.history.total(),
         2,
         "how many changes there were is known"
     );
