@@ -63,7 +63,8 @@ fn view(subnet: &Arc<Subnet>, settings: &Arc<Settings>) -> View {
         context_instructions: 0,
         replicated: true,
         certified_data: None,
-        freezing_limit: 0,
+        stored_beside_memory: 0,
+        reserved_for_responses: 0,
         memory64: false,
         limits: Arc::new(Limits::default()),
     }

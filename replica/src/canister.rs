@@ -1,11 +1,12 @@
 //! One canister: code, state, settings, status, open calls, cycles and log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
 use serde::{Deserialize, Serialize};
 
+use crate::canister_history::History;
 use crate::canister_log::CanisterLog;
 use crate::canister_snapshot::CanisterSnapshots;
 use crate::limits::Limits;
@@ -24,15 +25,6 @@ pub const MAX_CHUNKS: usize = 100;
 
 /// The largest chunk in bytes, which is also what each chunk is counted as.
 pub const CHUNK_SIZE: usize = 1024 * 1024;
-
-/// The most changes that a history keeps.
-const MAX_CHANGES: usize = 100;
-
-/// What the network keeps for a change in the history, in bytes.
-const CHANGE_SIZE: u64 = 192;
-
-/// What it keeps for each controller that a change names, in bytes.
-const CONTROLLER_SIZE: u64 = 30;
 
 /// What a canister runs.
 #[derive(Clone)]
@@ -189,10 +181,8 @@ pub struct Canister {
     pub log: CanisterLog,
     /// Its snapshots.
     pub snapshots: CanisterSnapshots,
-    history: Arc<VecDeque<Change>>,
-    /// What the history takes, in bytes.
-    history_size: u64,
-    total_changes: u64,
+    /// Its changes.
+    pub history: History,
     created_at: Time,
     installed_at: Time,
     next_id: u64,
@@ -221,9 +211,7 @@ impl Canister {
             charged_until: 0,
             log: CanisterLog::default(),
             snapshots: CanisterSnapshots::default(),
-            history: Arc::default(),
-            history_size: 0,
-            total_changes: 0,
+            history: History::default(),
             created_at: 0,
             installed_at: 0,
             next_id: 0,
@@ -355,12 +343,6 @@ impl Canister {
         self.log.clear();
     }
 
-    /// Forgets its changes; how many there were is still known.
-    pub fn forget_history(&mut self) {
-        self.history = Arc::default();
-        self.history_size = 0;
-    }
-
     /// Adds a line to the log; the oldest lines give way.
     pub fn write_log(&mut self, time: Time, content: Vec<u8>) {
         self.log
@@ -382,31 +364,12 @@ impl Canister {
             }
             _ => {}
         }
-        let change = Change {
+        self.history.add(Change {
             timestamp_nanos: time,
             canister_version: self.version,
             origin,
             details: Some(details),
-        };
-        self.history_size += size_of_change(&change);
-        let history = Arc::make_mut(&mut self.history);
-        history.push_back(change);
-        self.total_changes += 1;
-        if history.len() > MAX_CHANGES
-            && let Some(oldest) = history.pop_front()
-        {
-            self.history_size -= size_of_change(&oldest);
-        }
-    }
-
-    /// The last changes, oldest first, and how many there ever were.
-    pub fn history(&self) -> (&VecDeque<Change>, u64) {
-        (&self.history, self.total_changes)
-    }
-
-    /// What the history takes, in bytes.
-    pub fn history_size(&self) -> u64 {
-        self.history_size
+        });
     }
 
     /// When it was created.
@@ -429,14 +392,4 @@ impl Canister {
         self.next_id += 1;
         self.next_id
     }
-}
-
-/// What a change takes in a history, in bytes.
-fn size_of_change(change: &Change) -> u64 {
-    let controllers = match &change.details {
-        Some(ChangeDetails::Creation(creation)) => creation.controllers.len(),
-        Some(ChangeDetails::ControllersChange(change)) => change.controllers.len(),
-        _ => 0,
-    };
-    CHANGE_SIZE + CONTROLLER_SIZE * controllers as u64
 }

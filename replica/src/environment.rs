@@ -144,7 +144,8 @@ impl Environment {
             context_instructions: 0,
             replicated: true,
             certified_data: None,
-            freezing_limit: canister.freezing_limit(),
+            stored_beside_memory: canister.stored_beside_memory(),
+            reserved_for_responses: canister.reserved_for_responses(),
             memory64: canister.memory64(),
             limits: Arc::clone(&self.limits),
         }

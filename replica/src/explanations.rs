@@ -4,12 +4,12 @@
 use crate::message::{CanisterId, ErrorCode, Reject};
 
 /// What can be done about an error.
-pub(crate) enum Help {
+pub(crate) enum Help<'a> {
     /// Nothing is said.
     None,
     /// Somebody who writes canisters can do this. The name is that of a section of the network's
     /// page about errors.
-    Developer(&'static str, &'static str),
+    Developer(&'a str, &'static str),
     /// The canister was not built as it should be.
     Toolchain,
 }
@@ -58,15 +58,17 @@ pub(crate) fn error_from(
     canister: CanisterId,
     code: ErrorCode,
     error: &str,
-    help: &Help,
+    help: &Help<'_>,
 ) -> Reject {
     let text = format!("Error from Canister {canister}: {error}");
-    Reject::new(
-        code,
-        match help {
-            Help::None => text,
-            Help::Developer(advice, section) => format!("{text}.\n{}", advise(advice, section)),
-            Help::Toolchain => format!("{text}.\n{BUILT_WRONG}"),
-        },
-    )
+    Reject::new(code, explained(&text, help))
+}
+
+/// An error's text with what can be done about it.
+pub(crate) fn explained(error: &str, help: &Help<'_>) -> String {
+    match help {
+        Help::None => error.to_owned(),
+        Help::Developer(advice, section) => format!("{error}.\n{}", advise(advice, section)),
+        Help::Toolchain => format!("{error}.\n{BUILT_WRONG}"),
+    }
 }

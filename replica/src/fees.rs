@@ -3,7 +3,7 @@
 //! A price never depends on a limit of this replica: where that is lower than the network's, what
 //! is set aside is still what the network sets aside.
 
-use crate::message::Cycles;
+use crate::message::{Cycles, Time};
 
 /// The fee of creating a canister.
 pub const CREATE_CANISTER: Cycles = 500_000_000_000;
@@ -123,6 +123,15 @@ pub fn response(bytes: usize) -> Cycles {
 /// (`MAX_CYCLES_PER_RESPONSE` in the specification).
 pub fn reserved_for_response(memory64: bool) -> Cycles {
     response(RESPONSE_SIZE) + reserved_for_execution(memory64)
+}
+
+/// How many bytes are kept free for the response to a call with this deadline. That of a bounded-wait
+/// call may get lost, so nothing is kept free for it.
+pub fn kept_for_response(deadline: Option<Time>) -> u64 {
+    match deadline {
+        None => RESPONSE_SIZE as u64,
+        Some(_) => 0,
+    }
 }
 
 /// What it costs for a day to store `bytes` and to have a compute allocation.

@@ -59,7 +59,7 @@ impl Replica {
         canister.uninstall();
         canister.snapshots.clear();
         self.environment.instances.forget(id);
-        canister.forget_history();
+        canister.history.forget();
         canister.version += 1;
         let settings = Arc::make_mut(&mut canister.settings);
         settings.compute_allocation = 0;

@@ -76,6 +76,7 @@ mod blocks;
 mod bytes;
 mod call_contexts;
 pub mod canister;
+pub mod canister_history;
 pub mod canister_log;
 pub mod canister_snapshot;
 mod canisters;

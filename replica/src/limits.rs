@@ -36,8 +36,8 @@ pub struct Limits {
     /// How many bytes the messages may have that wait to be delivered. When it is more, no call is
     /// taken in: not from users, and not from canisters.
     pub waiting_size: u64,
-    /// How many bytes of memory, stable memory and chunks all canisters may have in use together. What
-    /// was never written to does not count.
+    /// How many bytes of memory, stable memory, chunks and snapshots all canisters may have in use
+    /// together. What was never written to does not count, and what a snapshot shares counts twice.
     pub memory_capacity: u64,
 }
 

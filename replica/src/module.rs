@@ -20,7 +20,7 @@ pub use declarations::{Metadata, MethodKind};
 use crate::limits::Limits;
 use crate::system_api::SystemApi;
 use crate::wasm::{CompiledModule, Engine, PAGE_SIZE};
-use declarations::{Declarations, Fault};
+use declarations::{Declarations, Fault, advised, broken};
 use requirements::Exports;
 pub use requirements::MAX_GLOBALS;
 pub use tracing::Traceable;
@@ -65,15 +65,15 @@ impl CanisterModule {
     ///
     /// # Errors
     ///
-    /// What is wrong with the module, in one sentence without a full stop.
+    /// What is wrong with the module, and what can be done about it.
     pub fn new(engine: &Engine<SystemApi>, bytes: &[u8]) -> Result<Self, String> {
+        CanisterModule::read(engine, bytes).map_err(|Fault(text)| text)
+    }
+
+    fn read(engine: &Engine<SystemApi>, bytes: &[u8]) -> Result<Self, Fault> {
         let wasm = decompress(bytes)?;
-        let invalid = |fault| match fault {
-            Fault::Syntax(error) => format!("Wasm module is malformed: {error}"),
-            Fault::Rule(rule) => rule,
-        };
-        let declared = Declarations::read(&wasm).map_err(invalid)?;
-        let Exports { methods, hooks } = requirements::check(&declared).map_err(invalid)?;
+        let declared = Declarations::read(&wasm)?;
+        let Exports { methods, hooks } = requirements::check(&declared)?;
         let instrumented = instrument::instrument(&declared, &wasm);
         let compiled = engine
             .compile(
@@ -82,7 +82,7 @@ impl CanisterModule {
                 declared.mutates_tables,
                 declared.drops_segments,
             )
-            .map_err(|error| format!("Wasm module failed validation: {error}"))?;
+            .map_err(|error| broken(format!("Wasm module failed validation: {error}")))?;
         Ok(CanisterModule {
             bytes: bytes.into(),
             hash: Sha256::digest(bytes).into(),
@@ -125,7 +125,7 @@ impl CanisterModule {
 }
 
 /// The module as Wasm, decompressed if it is gzipped.
-fn decompress(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+fn decompress(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
     if bytes.starts_with(b"\0asm") {
         return match bytes.len() <= MAX_MODULE_SIZE {
             true => Ok(Cow::Borrowed(bytes)),
@@ -133,22 +133,33 @@ fn decompress(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
         };
     }
     if !bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
-        return Err(format!(
+        return Err(broken(format!(
             "these {} bytes are no Wasm module: a module begins with the bytes \\0asm, or is gzipped",
             bytes.len()
-        ));
+        )));
     }
     let mut wasm = Vec::new();
     GzDecoder::new(bytes)
         .take(MAX_MODULE_SIZE as u64 + 1)
         .read_to_end(&mut wasm)
-        .map_err(|error| format!("the gzipped Wasm module can't be decompressed: {error}"))?;
+        .map_err(|error| {
+            broken(format!(
+                "the gzipped Wasm module can't be decompressed: {error}"
+            ))
+        })?;
     match wasm.len() <= MAX_MODULE_SIZE {
         true => Ok(Cow::Owned(wasm)),
         false => Err(too_large(wasm.len())),
     }
 }
 
-fn too_large(size: usize) -> String {
-    format!("Wasm module size of {size} exceeds the maximum allowed size of {MAX_MODULE_SIZE}")
+fn too_large(size: usize) -> Fault {
+    advised(
+        format!(
+            "Wasm module size of {size} exceeds the maximum allowed size of {MAX_MODULE_SIZE}."
+        ),
+        "Try shrinking the module using tools like `ic-wasm` or splitting the logic across \
+         multiple canisters.",
+        "wasm-module-too-large",
+    )
 }

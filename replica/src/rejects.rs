@@ -109,19 +109,19 @@ pub(crate) fn invalid_argument(fault: impl Into<String>) -> Reject {
     Reject::new(ErrorCode::InvalidManagementPayload, fault)
 }
 
-/// A module that can't be installed.
+/// A module that can't be installed. The fault says what can be done about it, too.
 pub(crate) fn invalid_module(canister: CanisterId, fault: &str) -> Reject {
     Reject::new(
         ErrorCode::CanisterInvalidWasm,
-        format!("Error from Canister {canister}: Canister's Wasm module is not valid: {fault}."),
+        format!("Error from Canister {canister}: Canister's Wasm module is not valid: {fault}"),
     )
 }
 
 /// Settings that a canister can't have.
 pub(crate) fn invalid_settings(fault: &str) -> Reject {
     with_help(
-        ErrorCode::InvalidManagementPayload,
-        &format!("Could not validate the settings: Invalid settings: {fault}."),
+        ErrorCode::CanisterContractViolation,
+        &format!("Could not validate the settings: Invalid settings: {fault}. "),
         "Apply the described changes to make the settings valid.",
         "invalid-settings",
     )

@@ -9,8 +9,8 @@ use ic_management_canister_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::fees::DEFAULT_FREEZING_THRESHOLD;
-use crate::message::Cycles;
+use crate::fees::{self, DEFAULT_FREEZING_THRESHOLD};
+use crate::message::{Cycles, ErrorCode, Reject};
 
 /// The most controllers that a canister can have, and viewers that a visibility can name.
 const MAX_PRINCIPALS: usize = 10;
@@ -23,6 +23,12 @@ const MAX_VARIABLES: usize = 20;
 
 /// The longest name and value of an environment variable, in bytes.
 const MAX_VARIABLE_LENGTH: usize = 128;
+
+/// The largest limit of the log, in bytes.
+const MAX_LOG_MEMORY: u64 = 2 * 1024 * 1024;
+
+/// The largest limit of the Wasm memory, and threshold, in bytes.
+const MAX_WASM_MEMORY: u64 = 1 << 48;
 
 /// The settings of one canister.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,76 +85,74 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Which setting is not allowed, and why.
-    pub fn changed(&self, changes: CanisterSettings) -> Result<Settings, String> {
+    /// The reject that says which setting is not allowed.
+    pub fn changed(&self, changes: CanisterSettings) -> Result<Settings, Reject> {
         let mut new = self.clone();
         if let Some(controllers) = changes.controllers {
-            limit_principals("controllers", controllers.len())?;
+            limit_principals(controllers.len())?;
             new.controllers = controllers.into_iter().collect();
         }
         set(
-            "compute_allocation",
+            "ComputeAllocation expected to be in the range [0..100]",
             changes.compute_allocation,
             100,
             &mut new.compute_allocation,
         )?;
         set(
-            "memory_allocation",
+            "MemoryAllocation expected to be in the range [0..18_446_744_073_709_551_615]",
             changes.memory_allocation,
             u64::MAX,
             &mut new.memory_allocation,
         )?;
         set(
-            "freezing_threshold",
+            "Freezing threshold expected to be in the range of [0..2^64-1]",
             changes.freezing_threshold,
             u64::MAX,
             &mut new.freezing_threshold,
         )?;
         set(
-            "reserved_cycles_limit",
+            "Reserved cycles limit expected to be in the range of [0..2^128-1]",
             changes.reserved_cycles_limit,
             u128::MAX,
             &mut new.reserved_cycles_limit,
         )?;
         set(
-            "minimum_incoming_canister_call_cycles",
+            "Minimum incoming canister call cycles expected to be in the range of [0..2^128-1]",
             changes.minimum_incoming_canister_call_cycles,
             u128::MAX,
             &mut new.minimum_incoming_canister_call_cycles,
         )?;
+        // The network's texts name a larger range than it allows.
         set(
-            "log_memory_limit",
-            changes.log_memory_limit,
-            2 * 1024 * 1024,
-            &mut new.log_memory_limit,
-        )?;
-        set(
-            "wasm_memory_limit",
+            "Wasm memory limit expected to be in the range of [0..2^64-1]",
             changes.wasm_memory_limit,
-            1 << 48,
+            MAX_WASM_MEMORY,
             &mut new.wasm_memory_limit,
         )?;
         set(
-            "wasm_memory_threshold",
+            "Wasm memory threshold expected to be in the range of [0..2^64-1]",
             changes.wasm_memory_threshold,
-            1 << 48,
+            MAX_WASM_MEMORY,
             &mut new.wasm_memory_threshold,
         )?;
+        if let Some(limit) = changes.log_memory_limit {
+            new.log_memory_limit = log_memory(&limit)?;
+        }
         if let Some(visibility) = changes.log_visibility {
             if let LogVisibility::AllowedViewers(viewers) = &visibility {
-                limit_principals("log_visibility", viewers.len())?;
+                limit_principals(viewers.len())?;
             }
             new.log_visibility = visibility;
         }
         if let Some(visibility) = changes.snapshot_visibility {
             if let SnapshotVisibility::AllowedViewers(viewers) = &visibility {
-                limit_principals("snapshot_visibility", viewers.len())?;
+                limit_principals(viewers.len())?;
             }
             new.snapshot_visibility = visibility;
         }
         if let Some(visibility) = changes.status_visibility {
             if let StatusVisibility::AllowedViewers(viewers) = &visibility {
-                limit_principals("status_visibility", viewers.len())?;
+                limit_principals(viewers.len())?;
             }
             new.status_visibility = visibility;
         }
@@ -156,6 +160,23 @@ impl Settings {
             new.environment_variables = checked_variables(variables)?;
         }
         Ok(new)
+    }
+
+    /// The bytes that a canister pays for that stores so many: at least those that it has allocated.
+    pub fn paid_bytes(&self, stored: u64) -> u64 {
+        stored.max(self.memory_allocation)
+    }
+
+    /// What a canister costs for a day that stores so many bytes and has so many reserved for
+    /// responses, if it does nothing.
+    pub fn cost_per_day(&self, stored: u64, reserved: u64) -> Cycles {
+        let bytes = self.paid_bytes(stored).saturating_add(reserved);
+        fees::idle_per_day(bytes, self.compute_allocation)
+    }
+
+    /// The cycles that must stay in the balance of such a canister.
+    pub fn freezing_limit(&self, stored: u64, reserved: u64) -> Cycles {
+        fees::idle(self.cost_per_day(stored, reserved), self.freezing_threshold)
     }
 
     /// As `canister_status` shows them.
@@ -216,7 +237,8 @@ impl Settings {
     }
 }
 
-fn set<N>(name: &str, value: Option<Nat>, maximum: N, setting: &mut N) -> Result<(), String>
+/// Sets a number, if it is given; `range` says which it can be.
+fn set<N>(range: &str, value: Option<Nat>, maximum: N, setting: &mut N) -> Result<(), Reject>
 where
     N: TryFrom<u128> + Into<u128> + Copy,
 {
@@ -230,40 +252,67 @@ where
             *setting = number;
             Ok(())
         }
-        None => Err(format!("'{name}' is {value}, but can be at most {maximum}")),
+        None => Err(Reject::new(
+            ErrorCode::CanisterContractViolation,
+            format!("{range}, got {value}"),
+        )),
     }
 }
 
-fn limit_principals(name: &str, length: usize) -> Result<(), String> {
+fn log_memory(limit: &Nat) -> Result<u64, Reject> {
+    let number = u64::try_from(limit.0.clone()).ok();
+    number.filter(|n| *n <= MAX_LOG_MEMORY).ok_or_else(|| {
+        Reject::new(
+            ErrorCode::CanisterRejectedMessage,
+            format!(
+                "The canister log memory limit {} is too high. It must be at most \
+                 {MAX_LOG_MEMORY}.",
+                limit.0
+            ),
+        )
+    })
+}
+
+fn limit_principals(length: usize) -> Result<(), Reject> {
     match length <= MAX_PRINCIPALS {
         true => Ok(()),
-        false => Err(format!(
-            "'{name}' length exceeds maximum size allowed of {MAX_PRINCIPALS}"
-        )),
+        false => Err(unfit(format!(
+            "Error decoding candid: Deserialize error: The number of elements exceeds maximum \
+             allowed {MAX_PRINCIPALS}"
+        ))),
     }
 }
 
 fn checked_variables(
     variables: Vec<EnvironmentVariable>,
-) -> Result<BTreeMap<String, String>, String> {
-    if variables.len() > MAX_VARIABLES {
-        return Err(format!(
-            "'environment_variables' has {} entries, but can have at most {MAX_VARIABLES}",
-            variables.len()
-        ));
+) -> Result<BTreeMap<String, String>, Reject> {
+    let count = variables.len();
+    let variables = variables.into_iter();
+    let checked: BTreeMap<String, String> = variables
+        .map(|variable| (variable.name, variable.value))
+        .collect();
+    if checked.len() < count {
+        return Err(unfit("Duplicate environment variables are not allowed"));
     }
-    let mut checked = BTreeMap::new();
-    for EnvironmentVariable { name, value } in variables {
-        if name.is_empty() || name.len() > MAX_VARIABLE_LENGTH || value.len() > MAX_VARIABLE_LENGTH
-        {
-            return Err(format!(
-                "environment variable {name:?}: a name has 1 to {MAX_VARIABLE_LENGTH} bytes, a \
-                 value at most {MAX_VARIABLE_LENGTH}"
-            ));
-        }
-        if checked.insert(name.clone(), value).is_some() {
-            return Err(format!("environment variable {name:?} is given twice"));
-        }
+    if count > MAX_VARIABLES {
+        return Err(unfit(format!(
+            "Too many environment variables: {count} (max: {MAX_VARIABLES})"
+        )));
+    }
+    let check = |what: &str, text: &str| match text.len() <= MAX_VARIABLE_LENGTH {
+        true => Ok(()),
+        false => Err(unfit(format!(
+            "Environment variable {what} \"{text}\" exceeds the maximum allowed length of \
+             {MAX_VARIABLE_LENGTH}."
+        ))),
+    };
+    for (name, value) in &checked {
+        check("name", name)?;
+        check("value", value)?;
     }
     Ok(checked)
+}
+
+fn unfit(fault: impl Into<String>) -> Reject {
+    Reject::new(ErrorCode::InvalidManagementPayload, fault)
 }

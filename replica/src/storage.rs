@@ -4,7 +4,7 @@ use candid::Principal;
 
 use crate::canister::{CHUNK_SIZE, Canister};
 use crate::fees;
-use crate::message::{Cycles, Reject};
+use crate::message::{CallOrigin, Cycles, Reject};
 use crate::module::CanisterModule;
 use crate::rejects;
 use crate::wasm::PAGE_SIZE;
@@ -74,11 +74,31 @@ impl Canister {
             globals: module.map_or(0, globals_size),
             binary: module.map_or(0, |module| module.size),
             custom_sections: module.map_or(0, |module| module.custom_sections_size()),
-            history: self.history_size(),
+            history: self.history.size(),
             chunks: (self.chunks.len() * CHUNK_SIZE) as u64,
             log: self.log.size(),
             snapshots: self.snapshots.size(),
         }
+    }
+
+    /// The bytes that are kept free for responses: those to its calls, and its own.
+    pub fn reserved_for_responses(&self) -> u64 {
+        let callbacks = self.callbacks.values();
+        let to_it = callbacks.map(|call| fees::kept_for_response(call.deadline));
+        let contexts = self.call_contexts.values();
+        let of_it = contexts.map(|context| match context.origin {
+            CallOrigin::Canister { deadline, .. } if !context.responded => {
+                fees::kept_for_response(deadline)
+            }
+            _ => 0,
+        });
+        to_it.chain(of_it).sum()
+    }
+
+    /// What it stores beside both of its memories, in bytes.
+    pub fn stored_beside_memory(&self) -> u64 {
+        let usage = self.memory_usage();
+        usage.total() - usage.wasm - usage.stable
     }
 
     /// What a snapshot of it would take, in bytes.
@@ -110,22 +130,14 @@ impl Canister {
     /// What it costs for a day, if it does nothing: what it stores or has allocated, and its
     /// compute allocation.
     pub fn idle_cost_per_day(&self) -> Cycles {
-        self.cost_per_day_of(self.memory_size())
+        let reserved = self.reserved_for_responses();
+        self.settings.cost_per_day(self.memory_size(), reserved)
     }
 
     /// The part of that which is for what it stores or has allocated.
     pub fn storage_cost_per_day(&self) -> Cycles {
-        fees::idle_per_day(self.paid_bytes(self.memory_size()), 0)
-    }
-
-    fn cost_per_day_of(&self, stored: u64) -> Cycles {
-        let bytes = self.paid_bytes(stored);
-        fees::idle_per_day(bytes, self.settings.compute_allocation)
-    }
-
-    /// The bytes that it pays for if it stores so many.
-    fn paid_bytes(&self, stored: u64) -> u64 {
-        stored.max(self.settings.memory_allocation)
+        let stored = self.settings.paid_bytes(self.memory_size());
+        fees::idle_per_day(stored + self.reserved_for_responses(), 0)
     }
 
     /// The cycles that must stay in its balance: what it costs in the time of its freezing
@@ -136,8 +148,8 @@ impl Canister {
 
     /// The cycles that would have to stay in its balance if it stored so many bytes.
     pub fn freezing_limit_of(&self, stored: u64) -> Cycles {
-        let per_day = self.cost_per_day_of(stored);
-        fees::idle(per_day, self.settings.freezing_threshold)
+        self.settings
+            .freezing_limit(stored, self.reserved_for_responses())
     }
 
     /// The cycles that it can spend.

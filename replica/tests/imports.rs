@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["message"],
     &["message_name", "statuses", "wasm"],
     &[
+        "canister_history",
         "canister_log",
         "certificate",
         "explanations",

@@ -47,8 +47,7 @@ fn change_settings(replica: &mut Replica, call: &Call<'_>, args: UpdateSettingsA
     let time = replica.environment.time;
     let canister = controlled(replica, args.canister_id, call.caller)?;
     let controllers_given = args.settings.controllers.is_some();
-    let settings = canister.settings.changed(args.settings);
-    let settings = settings.map_err(|fault| invalid_settings(&fault))?;
+    let settings = canister.settings.changed(args.settings)?;
     let memory = canister.wasm_memory_size();
     if (1..memory).contains(&settings.wasm_memory_limit) {
         return Err(invalid_settings(&format!(
@@ -57,24 +56,35 @@ fn change_settings(replica: &mut Replica, call: &Call<'_>, args: UpdateSettingsA
         )));
     }
     let before = std::mem::replace(&mut canister.settings, Arc::new(settings));
-    if canister.freezing_limit() > canister.balance {
+    let missing = canister.freezing_limit().saturating_sub(canister.balance);
+    if missing > 0 {
         let now = &canister.settings;
-        let reject = if now.memory_allocation > before.memory_allocation {
-            Some(Reject::new(
+        let refused = if now.memory_allocation > before.memory_allocation {
+            Some((
                 ErrorCode::InsufficientCyclesInMemoryAllocation,
-                "Cannot increase memory allocation due to insufficient cycles.",
+                format!("memory allocation to {}", told_size(now.memory_allocation)),
+                "insufficient-cycles-in-memory-allocation",
             ))
         } else if now.compute_allocation > before.compute_allocation {
-            Some(Reject::new(
+            Some((
                 ErrorCode::InsufficientCyclesInComputeAllocation,
-                "Cannot increase compute allocation due to insufficient cycles.",
+                format!("compute allocation to {}%", now.compute_allocation),
+                "insufficient-cycles-in-compute-allocation",
             ))
         } else {
             None
         };
-        if let Some(reject) = reject {
+        if let Some((code, what, section)) = refused {
             canister.settings = before;
-            return Err(reject);
+            return Err(with_help(
+                code,
+                &format!(
+                    "Cannot increase {what} due to insufficient cycles. At least {missing} \
+                     additional cycles are required."
+                ),
+                "Top up the canister with more cycles.",
+                section,
+            ));
         }
     }
     canister.log.trim(canister.settings.log_memory_limit);
@@ -89,6 +99,24 @@ fn change_settings(replica: &mut Replica, call: &Call<'_>, args: UpdateSettingsA
     }
     replica.notice_low_memory(args.canister_id);
     Ok(empty_reply())
+}
+
+/// A size in bytes in the largest unit of which it is at least one.
+fn told_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut size = bytes as f64;
+    let mut unit = None;
+    for larger in UNITS {
+        if size < 1024.0 {
+            break;
+        }
+        size /= 1024.0;
+        unit = Some(larger);
+    }
+    match unit {
+        None => format!("{bytes} B"),
+        Some(unit) => format!("{size:.2} {unit}"),
+    }
 }
 
 pub(super) fn start_canister(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {

@@ -14,7 +14,7 @@ use crate::encoding::{empty_reply, encode};
 use crate::explanations::with_help;
 use crate::fees;
 use crate::message::{CallResult, CanisterId, Cycles, ErrorCode, Reject};
-use crate::rejects::{invalid_argument, invalid_settings};
+use crate::rejects::invalid_argument;
 use crate::replica::Replica;
 use crate::settings::Settings;
 
@@ -53,8 +53,7 @@ pub(super) fn provisional(replica: &mut Replica, call: &mut Call<'_>) -> CallRes
     let args: ProvisionalCreateCanisterWithCyclesArgs = call.decode()?;
     call.check_sender_version(replica, args.sender_canister_version)?;
     let settings = settings(call.caller, args.settings)?;
-    let cycles = args.amount.map(|amount| amount_of(&amount)).transpose()?;
-    let cycles = cycles.unwrap_or(DEFAULT_CYCLES);
+    let cycles = args.amount.map_or(DEFAULT_CYCLES, amount_of);
     let id = match args.specified_id {
         None => replica.fresh_canister_id(),
         Some(id) => {
@@ -71,7 +70,7 @@ pub(super) fn provisional(replica: &mut Replica, call: &mut Call<'_>) -> CallRes
 /// More cycles for a canister, made for it.
 pub(super) fn provisional_top_up(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: ProvisionalTopUpCanisterArgs = call.decode()?;
-    let amount = amount_of(&args.amount)?;
+    let amount = amount_of(args.amount);
     find(replica, args.canister_id)?;
     mint(replica, amount)?;
     find(replica, args.canister_id)?.balance += amount;
@@ -132,16 +131,14 @@ fn mint(replica: &mut Replica, cycles: Cycles) -> Result<(), Reject> {
     }
 }
 
-fn amount_of(amount: &Nat) -> Result<Cycles, Reject> {
-    Cycles::try_from(amount.0.clone())
-        .map_err(|_| invalid_argument("an amount of cycles is below 2^128"))
+/// An amount that no balance can have counts as none given, as on the network.
+fn amount_of(amount: Nat) -> Cycles {
+    Cycles::try_from(amount.0).unwrap_or(DEFAULT_CYCLES)
 }
 
 fn settings(caller: Principal, changes: Option<CanisterSettings>) -> Result<Settings, Reject> {
     let settings = Settings::controlled_by(caller);
-    settings
-        .changed(changes.unwrap_or_default())
-        .map_err(|fault| invalid_settings(&fault))
+    settings.changed(changes.unwrap_or_default())
 }
 
 /// Canister ids have ten bytes, of which the last two are 1.

@@ -105,11 +105,11 @@ pub(super) fn canister_metrics(
 pub(super) fn canister_info(replica: &mut Replica, call: &mut Call<'_>) -> CallResult {
     let args: CanisterInfoArgs = call.decode()?;
     let canister = find(replica, args.canister_id)?;
-    let (history, total) = canister.history();
+    let history = canister.history.changes();
     let wanted = usize::try_from(args.num_requested_changes.unwrap_or(0)).unwrap_or(usize::MAX);
     let skipped = history.len().saturating_sub(wanted);
     encode(&CanisterInfoResult {
-        total_num_changes: total,
+        total_num_changes: canister.history.total(),
         recent_changes: history.iter().skip(skipped).cloned().collect(),
         module_hash: module_hash(canister),
         controllers: canister.settings.controllers.iter().copied().collect(),

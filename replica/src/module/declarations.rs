@@ -9,6 +9,7 @@ use wasmparser::{
 };
 
 use super::complexity::weight;
+use crate::explanations::{Help, explained};
 
 /// How a method can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,23 +48,24 @@ pub struct Metadata {
     pub content: Vec<u8>,
 }
 
-/// What is wrong with a module.
-pub(super) enum Fault {
-    /// It is no Wasm module.
-    Syntax(wasmparser::BinaryReaderError),
-    /// It breaks a rule, which the text names.
-    Rule(String),
-}
+/// What is wrong with a module, and what can be done about it.
+pub(super) struct Fault(pub(super) String);
 
 impl From<wasmparser::BinaryReaderError> for Fault {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Fault::Syntax(error)
+        broken(format!("Failed to decode wasm module: {error}"))
     }
 }
 
-/// The fault of breaking a rule.
-pub(super) fn broken(rule: impl Into<String>) -> Fault {
-    Fault::Rule(rule.into())
+/// The fault of breaking a rule, which nobody does by hand.
+pub(super) fn broken(rule: impl AsRef<str>) -> Fault {
+    Fault(explained(rule.as_ref(), &Help::Toolchain))
+}
+
+/// The fault of a rule that a developer breaks, with advice, and the section about it of the network's
+/// page about errors.
+pub(super) fn advised(rule: impl AsRef<str>, advice: &str, section: &'static str) -> Fault {
+    Fault(explained(rule.as_ref(), &Help::Developer(advice, section)))
 }
 
 /// What a module declares, as far as a replica must know it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{ExternalKind, FuncType, ValType};
 
-use super::declarations::{Declarations, Fault, Largest, MethodKind, broken};
+use super::declarations::{Declarations, Fault, Largest, MethodKind, advised, broken};
 use crate::system_api::{SystemApi, functions};
 use crate::wasm::{HostFunction, PRIVATE_EXPORT, ValueType};
 
@@ -114,36 +114,56 @@ fn check_exports(declared: &Declarations) -> Result<Exports, Fault> {
             Some((kind, method)) => {
                 names_length += method.len();
                 if exports.methods.insert(method.to_owned(), kind).is_some() {
-                    return Err(invalid(format!(
-                        "Duplicate function '{method}' exported multiple times with different \
-                         call types: update, query, or composite_query"
-                    )));
+                    return Err(advised(
+                        format!(
+                            "Duplicate function '{method}' exported multiple times with different \
+                             call types: update, query, or composite_query."
+                        ),
+                        &format!(
+                            "Try defining different versions of the function for each call type, \
+                             e.g. `{method}_update`, `{method}_query`, etc."
+                        ),
+                        "wasm-module-duplicate-exports",
+                    ));
                 }
             }
         }
     }
     let named = "exported functions called `canister_update <name>`, `canister_query <name>`, \
                  or `canister_composite_query <name>`";
-    if exports.methods.len() > MAX_METHODS {
-        return Err(invalid(format!(
-            "The number of {named} exceeds {MAX_METHODS}"
-        )));
+    let defined = exports.methods.len();
+    if defined > MAX_METHODS {
+        return Err(advised(
+            format!("The number of {named} is {defined} which exceeds {MAX_METHODS}."),
+            "Try combining multiple endpoints into a single endpoint.",
+            "wasm-module-exports-too-many-methods",
+        ));
     }
     if names_length > MAX_METHOD_NAMES_LENGTH {
-        return Err(invalid(format!(
-            "The sum of `<name>` lengths in {named} exceeds {MAX_METHOD_NAMES_LENGTH}"
-        )));
+        return Err(advised(
+            format!(
+                "The sum of `<name>` lengths in {named} is {names_length} which exceeds the \
+                 allowed limit of {MAX_METHOD_NAMES_LENGTH}."
+            ),
+            "Try using shorter method names.",
+            "wasm-module-sum-of-exported-name-lengths-too-large",
+        ));
     }
     Ok(exports)
 }
 
 fn check_sizes(declared: &Declarations) -> Result<(), Fault> {
     if declared.code_size > MAX_CODE_SIZE {
-        return Err(broken(format!(
-            "Wasm module code section size of {} exceeds the maximum allowed size of \
-             {MAX_CODE_SIZE}",
-            declared.code_size
-        )));
+        return Err(advised(
+            format!(
+                "Wasm module code section size of {} exceeds the maximum allowed size of \
+                 {MAX_CODE_SIZE}.",
+                declared.code_size
+            ),
+            "Try shrinking the module code section using tools like `ic-wasm` or splitting the \
+             logic across multiple canisters.",
+            "wasm-module-code-section-too-large",
+        ));
     }
     if declared.memories.len() > 1 {
         return Err(broken(
@@ -152,36 +172,34 @@ fn check_sizes(declared: &Declarations) -> Result<(), Fault> {
     }
     let defined = (declared.functions.len() - declared.imported_functions.len()) as u32;
     if defined > MAX_FUNCTIONS {
-        return Err(broken(format!(
-            "Wasm module defined {defined} functions, which exceeds the maximum number \
-             allowed {MAX_FUNCTIONS}"
-        )));
+        return Err(advised(
+            format!(
+                "Wasm module defined {defined} functions which exceeds the maximum number allowed \
+                 {MAX_FUNCTIONS}."
+            ),
+            // The network's spelling.
+            "Try spliting this canister into multiple canisters.",
+            "wasm-module-too-many-functions",
+        ));
     }
     if declared.globals > MAX_GLOBALS {
-        return Err(broken(format!(
-            "Wasm module defined {} globals which exceeds the maximum number allowed \
-             {MAX_GLOBALS}",
-            declared.globals
-        )));
+        return Err(advised(
+            format!(
+                "Wasm module defined {} globals which exceeds the maximum number allowed \
+                 {MAX_GLOBALS}.",
+                declared.globals
+            ),
+            "Try collecting multiple globals into a single structured which can be stored on the \
+             heap.",
+            "wasm-module-too-many-globals",
+        ));
     }
-    let Largest { index, amount } = declared.most_complex;
-    if amount > MAX_FUNCTION_COMPLEXITY {
+    check_functions(declared)?;
+    let sections = declared.metadata.len();
+    if sections > MAX_CUSTOM_SECTIONS {
         return Err(broken(format!(
-            "Wasm module contains a function at index {index} with complexity {amount} which \
-             exceeds the maximum complexity allowed {MAX_FUNCTION_COMPLEXITY}"
-        )));
-    }
-    let Largest { index, amount } = declared.largest;
-    if amount > MAX_FUNCTION_INSTRUCTIONS {
-        return Err(broken(format!(
-            "Wasm module contains a function at index {index} of size {amount} that exceeds the \
-             maximum allowed size of {MAX_FUNCTION_INSTRUCTIONS}"
-        )));
-    }
-    if declared.metadata.len() > MAX_CUSTOM_SECTIONS {
-        return Err(broken(format!(
-            "Wasm module has {} custom sections \"icp:…\", but may have {MAX_CUSTOM_SECTIONS}",
-            declared.metadata.len()
+            "Wasm module defined {sections} custom sections which exceeds the maximum number \
+             allowed {MAX_CUSTOM_SECTIONS}."
         )));
     }
     let sizes = declared
@@ -192,6 +210,33 @@ fn check_sizes(declared: &Declarations) -> Result<(), Fault> {
         return Err(broken(format!(
             "Wasm module's custom sections \"icp:…\" exceed {MAX_CUSTOM_SECTIONS_SIZE} bytes"
         )));
+    }
+    Ok(())
+}
+
+fn check_functions(declared: &Declarations) -> Result<(), Fault> {
+    let advice = "Try breaking large functions up into multiple smaller functions.";
+    let Largest { index, amount } = declared.most_complex;
+    if amount > MAX_FUNCTION_COMPLEXITY {
+        return Err(advised(
+            format!(
+                "Wasm module contains a function at index {index} with complexity {amount} which \
+                 exceeds the maximum complexity allowed {MAX_FUNCTION_COMPLEXITY}."
+            ),
+            advice,
+            "wasm-module-function-complexity-too-high",
+        ));
+    }
+    let Largest { index, amount } = declared.largest;
+    if amount > MAX_FUNCTION_INSTRUCTIONS {
+        return Err(advised(
+            format!(
+                "Wasm module contains a function at index {index} of size {amount} that exceeds \
+                 the maximum allowed size of {MAX_FUNCTION_INSTRUCTIONS}."
+            ),
+            advice,
+            "wasm-module-function-too-large",
+        ));
     }
     Ok(())
 }

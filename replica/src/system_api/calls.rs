@@ -26,9 +26,9 @@ impl SystemApi {
         })
     }
 
-    fn attach(&mut self, function: &str, cycles: Cycles) -> Result<u64, Trap> {
+    fn attach(&mut self, function: &str, cycles: Cycles, memory: u64) -> Result<u64, Trap> {
         self.call_under_construction(function)?;
-        let liquid = self.liquid_balance();
+        let liquid = self.liquid_balance(memory);
         if cycles > liquid {
             return Err(Trap::InsufficientCycles(format!(
                 "Canister tried to attach {cycles} cycles to a call, but only {liquid} can be spent"
@@ -122,21 +122,26 @@ pub(super) fn with_best_effort_response(call: &mut Call<'_>, a: &[u64]) -> Resul
 }
 
 pub(super) fn cycles_add(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
-    call.host.attach("call_cycles_add", Cycles::from(a[0]))
+    let memory = call.memory.len() as u64;
+    call.host
+        .attach("call_cycles_add", Cycles::from(a[0]), memory)
 }
 
 pub(super) fn cycles_add128(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
     let cycles = from_halves(a[0], a[1]);
-    call.host.attach("call_cycles_add128", cycles)
+    let memory = call.memory.len() as u64;
+    call.host.attach("call_cycles_add128", cycles, memory)
 }
 
 pub(super) fn perform(call: &mut Call<'_>, _: &[u64]) -> Result<u64, Trap> {
+    let memory = call.memory.len() as u64;
     let api = &mut *call.host;
     let outgoing = api.call_under_construction("call_perform")?;
     let receiver = outgoing.receiver;
     let fee = fees::request(outgoing.method.len() as u64, outgoing.argument.len() as u64);
+    let reserved = fees::kept_for_response(outgoing.deadline);
     let prepaid = api.prepayment();
-    let affordable = api.liquid_balance() >= fee + prepaid;
+    let affordable = api.liquid_balance_with(memory, reserved) >= fee + prepaid;
     let open = api.open_calls.get(&receiver).copied().unwrap_or(0);
     if !affordable || open >= api.view.limits.queue_capacity {
         api.discard_call();

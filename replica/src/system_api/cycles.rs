@@ -67,7 +67,8 @@ pub(super) fn accept128(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
 }
 
 pub(super) fn burn128(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
-    let burned = from_halves(a[0], a[1]).min(call.host.liquid_balance());
+    let liquid = call.host.liquid_balance(call.memory.len() as u64);
+    let burned = from_halves(a[0], a[1]).min(liquid);
     call.host.effects.balance -= burned;
     call.host.effects.burned += burned;
     call.write_u128(a[2], burned)?;
@@ -84,7 +85,8 @@ pub(super) fn balance128(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
 }
 
 pub(super) fn liquid_balance128(call: &mut Call<'_>, a: &[u64]) -> Result<u64, Trap> {
-    call.write_u128(a[0], call.host.liquid_balance())?;
+    let liquid = call.host.liquid_balance(call.memory.len() as u64);
+    call.write_u128(a[0], liquid)?;
     Ok(0)
 }
 

@@ -14,7 +14,7 @@ use crate::message::{CallResult, CanisterId, Cycles, OutgoingCall, RejectCode, T
 use crate::settings::Settings;
 use crate::stable_memory::StableMemory;
 use crate::subnet::Subnet;
-use crate::wasm::{Host, HostCall, HostFunction};
+use crate::wasm::{Host, HostCall, HostFunction, PAGE_SIZE};
 
 /// A host call of the System API.
 pub(crate) type Call<'a> = HostCall<'a, SystemApi>;
@@ -56,8 +56,10 @@ pub struct View {
     pub replicated: bool,
     /// The certified data that a data certificate can be made of, where there is one.
     pub certified_data: Option<Vec<u8>>,
-    /// Cycles that must stay in the balance.
-    pub freezing_limit: Cycles,
+    /// What the canister stores beside its memories, in bytes.
+    pub stored_beside_memory: u64,
+    /// The bytes that were kept free for responses before the message.
+    pub reserved_for_responses: u64,
     /// Whether the code has 64-bit memory.
     pub memory64: bool,
     /// How much the canister may do and send.
@@ -150,9 +152,22 @@ impl SystemApi {
         }
     }
 
-    /// The cycles that can be spent without freezing the canister.
-    pub(super) fn liquid_balance(&self) -> Cycles {
-        let limit = self.view.freezing_limit;
+    /// The cycles that can be spent without freezing the canister, now that its Wasm memory has so many
+    /// bytes.
+    pub(super) fn liquid_balance(&self, memory: u64) -> Cycles {
+        self.liquid_balance_with(memory, 0)
+    }
+
+    /// The same with so many bytes more kept free for responses.
+    pub(super) fn liquid_balance_with(&self, memory: u64, more: u64) -> Cycles {
+        let stable = self.stable.pages() * PAGE_SIZE;
+        let stored = self.view.stored_beside_memory + memory + stable;
+        let calls = self.effects.calls.iter();
+        let reserved: u64 = calls
+            .map(|call| fees::kept_for_response(call.deadline))
+            .sum();
+        let reserved = self.view.reserved_for_responses + reserved + more;
+        let limit = self.view.settings.freezing_limit(stored, reserved);
         self.effects.balance.saturating_sub(limit)
     }
 

@@ -69,7 +69,7 @@ impl fmt::Display for Trap {
     }
 }
 
-const TRAPPED: Help = Help::Developer(HANDLE_FAILURES, "trapped");
+const TRAPPED: Help<'static> = Help::Developer(HANDLE_FAILURES, "trapped");
 
 /// A fault of a canister as the error that a caller gets. `backtrace` is where it happened, if the
 /// caller may know.

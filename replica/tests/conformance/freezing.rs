@@ -229,7 +229,9 @@ fn response_is_processed_even_if_what_it_grows_freezes_the_canister() {
         let before = world.state(a).memory_size();
         for answer in [script().reply(), script().reject("no")] {
             let grow = || script().get_of(memory, 1, 1).reply();
+            // A bounded-wait call, for whose response no memory is kept free.
             let made = call(b, answer).on_reply(grow()).on_reject(grow());
+            let made = made.timeout(100);
             world.bind(a, 50 * T);
             let sent = world.submit(a, script().call(made));
             world.step();

@@ -175,7 +175,7 @@ fn memory_limit_below_the_present_memory_is_refused() {
     let before = world.state(id).settings.clone();
     for bytes in [1, size - 1] {
         let result = world.settings(id, limit(bytes));
-        expect_reject(result, CanisterReject, InvalidManagementPayload);
+        expect_reject(result, CanisterError, CanisterContractViolation);
         assert_eq!(world.state(id).settings, before);
     }
     // 0 is no limit.

@@ -35,6 +35,7 @@ mod permissions;
 mod prices;
 mod replying;
 mod segments;
+mod settings;
 mod snapshots;
 mod storing;
 mod submitting;

@@ -41,6 +41,18 @@ fn expect_refused(world: &mut World, wasm: &[u8], words: &str) {
     assert!(reject.message.contains(words), "{reject}");
 }
 
+/// The whole text: what is wrong, and what can be done about it.
+fn expect_text(wasm: &[u8], error: &str, help: &str) {
+    let mut world = World::new();
+    let id = world.create();
+    let result = world.install(id, wasm, b"");
+    let reject = expect_reject(result, CanisterError, CanisterInvalidWasm);
+    assert_eq!(
+        reject.message,
+        format!("Error from Canister {id}: Canister's Wasm module is not valid: {error}.\n{help}")
+    );
+}
+
 fn expect_installed(world: &mut World, wasm: &[u8]) {
     let id = world.create();
     world.install(id, wasm, b"").unwrap();
@@ -83,4 +95,52 @@ fn function_of_the_complexity_of_a_million_is_the_most_complex() {
     let words = "function at index 1 with complexity 1000001 which exceeds the maximum \
                  complexity allowed 1000000";
     expect_refused(&mut world, &module(&[(NOP, 1), (CALL, 20_000)]), words);
+}
+
+#[test]
+fn module_that_is_not_valid_is_refused_with_advice() {
+    let page =
+        "See documentation: https://internetcomputer.org/docs/current/references/execution-errors";
+    expect_text(
+        &module(&[(NOP, 3), (NOP, 1_000_000)]),
+        "Wasm module contains a function at index 1 with complexity 1000001 which exceeds the \
+         maximum complexity allowed 1000000.",
+        &format!(
+            "Try breaking large functions up into multiple smaller functions. \
+             {page}#wasm-module-function-complexity-too-high"
+        ),
+    );
+    let twice = wat::parse_str(
+        r#"(module (func $f) (export "canister_update go" (func $f))
+             (export "canister_query go" (func $f)))"#,
+    );
+    expect_text(
+        &twice.unwrap(),
+        "Duplicate function 'go' exported multiple times with different call types: update, \
+         query, or composite_query.",
+        &format!(
+            "Try defining different versions of the function for each call type, e.g. \
+             `go_update`, `go_query`, etc. {page}#wasm-module-duplicate-exports"
+        ),
+    );
+    let globals = format!("(module {})", "(global i32 (i32.const 0))".repeat(1001));
+    expect_text(
+        &wat::parse_str(globals).unwrap(),
+        "Wasm module defined 1001 globals which exceeds the maximum number allowed 1000.",
+        &format!(
+            "Try collecting multiple globals into a single structured which can be stored on the \
+             heap. {page}#wasm-module-too-many-globals"
+        ),
+    );
+    let toolchain = "If you are running this canister in a test environment (e.g., dfx), make sure \
+                     the test environment is up to date. Otherwise, this is likely an error with \
+                     the compiler/CDK toolchain being used to build the canister. Please report \
+                     the error to IC devs on the forum: https://forum.dfinity.org and include \
+                     which language/CDK was used to create the canister.";
+    expect_text(
+        &wat::parse_str(r#"(module (import "env" "f" (func)))"#).unwrap(),
+        "Wasm module has an invalid import section. Module \"env\" (function \"f\") cannot be \
+         imported: a canister can import only from ic0",
+        toolchain,
+    );
 }

@@ -28,24 +28,33 @@ fn caller(wide: bool) -> Vec<u8> {
     let p = if wide { "i64" } else { "i32" };
     let text = format!(
         r#"(module {imports}
+             (global $bounded (mut i32) (i32.const 0))
              (memory {p} 1) (table 1 funcref) (elem (i32.const 0) $back)
              (data ({p}.const 100) "none")
              (func $back (param {p}))
              (func $tell
                (call $msg_reply_data_append ({p}.const 8) ({p}.const 8)) (call $msg_reply))
-             (func (export "canister_update many")
+             (func $many (export "canister_update many")
                (local $left i32)
                (call $canister_self_copy ({p}.const 200) ({p}.const 0) ({p}.const 10))
                (local.set $left (i32.const 500))
                (loop $again
                  (call $call_new ({p}.const 200) ({p}.const 10) ({p}.const 100) ({p}.const 4)
                    ({p}.const 0) ({p}.const 0) ({p}.const 0) ({p}.const 0))
+                 (if (global.get $bounded)
+                   (then (call $call_with_best_effort_response (i32.const 10))))
                  (if (i32.eqz (call $call_perform))
                    (then (i64.store ({p}.const 8)
                      (i64.add (i64.load ({p}.const 8)) (i64.const 1)))))
                  (local.set $left (i32.sub (local.get $left) (i32.const 1)))
                  (br_if $again (local.get $left)))
                (call $tell))
+             (func (export "canister_update many_bounded")
+               (global.set $bounded (i32.const 1)) (call $many))
+             (func (export "canister_update grow_memory_and_call")
+               (drop (memory.grow ({p}.const 640))) (call $many))
+             (func (export "canister_update grow_stable_memory_and_call")
+               (drop (call $stable64_grow (i64.const 640))) (call $many))
              (func (export "canister_query cost_of_call")
                (call $cost_call (i64.const 4) (i64.const 0) ({p}.const 8)) (call $tell))
              (func (export "canister_query spin")
@@ -66,6 +75,26 @@ fn deployed(world: &mut World, wide: bool, cycles: u128) -> Principal {
 }
 
 #[test]
+fn memory_that_a_message_has_taken_leaves_less_for_its_calls() {
+    // 40 MiB for the 30 days of the freezing threshold. And the response to each call has 2 MiB kept
+    // free, unless the call is a bounded-wait one.
+    let kept = 40 * 317_500 * 30 * 24 * 60 * 60 / 1024;
+    assert!(kept > 32 * B);
+    for (method, performed) in [
+        ("many_bounded", 34),
+        ("many", 33),
+        ("grow_memory_and_call", 32),
+        ("grow_stable_memory_and_call", 32),
+    ] {
+        let mut world = World::new();
+        let id = world.create_with(3 * T / 2 + B, CanisterSettings::default());
+        world.install(id, &caller(false), b"").unwrap();
+        let result = number(&world.call(id, method, b"").unwrap());
+        assert_eq!(result, performed, "{method}");
+    }
+}
+
+#[test]
 fn open_calls_reserve_for_40_billion_instructions_whatever_the_limit_is_here() {
     for (wide, reserved, performed) in [(false, 40 * B, 34), (true, 80 * B, 17)] {
         let mut world = World::new();
@@ -74,7 +103,7 @@ fn open_calls_reserve_for_40_billion_instructions_whatever_the_limit_is_here() {
         let name = 4 * 1_000;
         let expected = 260_000 + name + LARGEST_RESPONSE + BASE + reserved;
         assert_eq!(u128::from(cost), expected);
-        let result = number(&world.call(id, "many", b"").unwrap());
+        let result = number(&world.call(id, "many_bounded", b"").unwrap());
         assert_eq!(result, performed);
         world.settle();
         assert!(world.state(id).balance > 3 * T / 2 - B);

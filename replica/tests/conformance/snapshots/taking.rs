@@ -251,7 +251,7 @@ fn snapshot_can_be_loaded_onto_another_canister_by_who_controls_both() {
     let b = world.create();
     load(&mut world, b, &snapshot.id).unwrap();
     expect_as_before(&mut world, b);
-    let (history, _) = world.state(b).history();
+    let history = world.state(b).history.changes();
     let last = history.back().unwrap();
     assert_eq!(last.canister_version, 1);
     assert_eq!(
@@ -265,7 +265,7 @@ fn snapshot_can_be_loaded_onto_another_canister_by_who_controls_both() {
         }))
     );
     load(&mut world, a, &snapshot.id).unwrap();
-    let (history, _) = world.state(a).history();
+    let history = world.state(a).history.changes();
     let Some(ChangeDetails::LoadSnapshot(record)) = &history.back().unwrap().details else {
         panic!("{history:?}");
     };
@@ -308,7 +308,7 @@ fn canister_can_take_and_load_snapshots_of_one_that_it_controls() {
     let loading = script().call(call_method(MANAGEMENT, "load_canister_snapshot", &args));
     world.run(manager, loading).unwrap();
     assert_eq!(world.cell(managed, 0), 7);
-    let (history, _) = world.state(managed).history();
+    let history = world.state(managed).history.changes();
     let ChangeOrigin::FromCanister(origin) = &history.back().unwrap().origin else {
         panic!("{history:?}");
     };
@@ -321,7 +321,7 @@ fn snapshots_go_with_the_canister_and_when_its_cycles_run_out() {
     let id = world.puppet();
     let snapshot = taken(take(&mut world, id));
     world.command("uninstall_code", id).unwrap();
-    assert_eq!(list(&mut world, id), [snapshot.clone()]);
+    assert_eq!(list(&mut world, id), std::slice::from_ref(&snapshot));
     let settings = CanisterSettings {
         compute_allocation: Some(Nat::from(100u8)),
         freezing_threshold: Some(Nat::from(0u8)),

@@ -114,8 +114,9 @@ fn snapshot_that_was_read_and_uploaded_again_is_the_same() {
     assert_eq!(from.certified_data, to.certified_data);
     assert_eq!(from.chunks, to.chunks);
     assert_eq!(from.wasm_memory_size(), to.wasm_memory_size());
-    let Some(ChangeDetails::LoadSnapshot(record)) = &to.history().0.back().unwrap().details else {
-        panic!("{:?}", to.history());
+    let Some(ChangeDetails::LoadSnapshot(record)) = &to.history.changes().back().unwrap().details
+    else {
+        panic!("{:?}", to.history.changes());
     };
     assert_eq!(
         record.source,
