@@ -139,7 +139,7 @@ fn a_story_of_two_thousand_steps_is_told() {
     };
     let place = "document.querySelector('#where')?.textContent";
     browser.wait_for(place, "step 2000 of 2000");
-    browser.wait_for(SENTENCE, "canister2 get answers 1000 now (999 before).");
+    browser.wait_for(SENTENCE, "canister2 get answers 1_000 now (999 before).");
     browser.click("#back");
     browser.wait_for(place, "step 1999 of 2000");
 }

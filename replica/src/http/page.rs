@@ -20,7 +20,7 @@ macro_rules! files {
 /// What the page is made of.
 const FILES: &[(&str, &str)] = files!(
     "ask.js" "browser.js" "call.js" "clock.js" "code.js" "code_view.js" "compare.js" "dom.js"
-    "explore.js" "icon.svg" "index.html" "labels.js" "layout.js" "list.js" "live.js" "looks.js"
+    "explore.js" "focus.js" "icon.svg" "index.html" "labels.js" "lanes.js" "layout.js" "list.js" "live.js" "looks.js"
     "main.js" "names.js" "names_panel.js" "network.js" "page.js" "perfetto.js" "picture.css"
     "picture.js" "predict.js" "save.js" "story.js" "style.css" "text.js" "waiting.js" "watch.js"
     "words.js" "worker.js"
@@ -88,7 +88,7 @@ mod tests {
         let names = std::fs::read_dir(folder).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let is_part = |name: &String| {
-            let ends = [".test.js", ".d.ts", "jsconfig.json"];
+            let ends = [".test.js", ".d.ts", "jsconfig.json", "package.json"];
             !ends.iter().any(|end| name.ends_with(end))
         };
         let mut names: Vec<String> = names.filter(is_part).collect();

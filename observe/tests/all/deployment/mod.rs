@@ -5,6 +5,7 @@
 #[path = "../../../../replica/tests/support/icp.rs"]
 mod icp;
 mod links;
+mod page;
 mod project;
 mod story;
 mod terminal;
