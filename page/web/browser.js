@@ -8,12 +8,15 @@ class Stage {
   #next = 0;
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
   #asked = new Map();
+  /** Whether the replica failed: then it answers no more. */
+  broken = false;
   /** @type {(progress: Progress) => void} */
   onProgress = () => {};
 
   constructor() {
-    this.#worker.onmessage = ({ data: { number, answer, progress } }) => {
+    this.#worker.onmessage = ({ data: { number, answer, progress, failed } }) => {
       if (progress) return this.onProgress(progress);
+      this.broken ||= Boolean(failed);
       const asked = this.#asked.get(number);
       this.#asked.delete(number);
       if ("error" in answer) asked?.reject(new Error(answer.error));
@@ -48,6 +51,7 @@ class Stage {
 
   /** @param {string} why */
   #fail(why) {
+    this.broken = true;
     for (const { reject } of this.#asked.values()) reject(new Error(why));
     this.#asked.clear();
   }
@@ -86,22 +90,36 @@ export class BrowserSource {
   async begin(scene) {
     if (!scene) return {};
     this.#scene = scene;
+    this.#renew();
     return this.#stage.begin(scene);
   }
 
+  #renew() {
+    if (!this.#stage.broken) return false;
+    this.#stage.end();
+    this.#stage = new Stage();
+    return true;
+  }
+
+  /** The replica; after a failure it is a new one, which is as the old one was at first. */
+  async #ready() {
+    if (this.#renew() && this.#scene) await this.#stage.begin(this.#scene);
+    return this.#stage;
+  }
+
   /** @returns {Promise<Canister[]>} */
-  canisters() {
-    return this.#stage.ask("canisters");
+  async canisters() {
+    return (await this.#ready()).ask("canisters");
   }
 
   /** @param {Story} story @returns {Promise<Told>} */
-  tell(story) {
-    return this.#stage.ask({ tell: story });
+  async tell(story) {
+    return (await this.#ready()).ask({ tell: story });
   }
 
   /** @param {Story} story @returns {Promise<string>} */
-  mermaid(story) {
-    return this.#stage.ask({ mermaid: story });
+  async mermaid(story) {
+    return (await this.#ready()).ask({ mermaid: story });
   }
 
   /** Explores in a worker of its own: the page goes on meanwhile, and ending it ends the exploration.
