@@ -99,3 +99,24 @@ fn every_order_is_gone_through_and_what_fails_is_walked_through_and_compared() {
         "They differ first in step",
     );
 }
+
+#[test]
+fn an_exploration_can_be_cancelled_and_the_story_goes_on_meanwhile() {
+    let calls = "&step=call+canister1+increment_both+()".repeat(8);
+    let Some((_site, browser)) = visit("cancel", &format!("#scene=pair{calls}")) else {
+        return;
+    };
+    browser.wait_for(SENTENCE, "The user calls");
+    browser.click("#explore-panel summary");
+    for fault in ["trap", "reject", "stop", "upgrade"] {
+        browser.click(&format!("#explore input[value={fault}]"));
+    }
+    browser.click("#explore .primary");
+    let said = "document.querySelector('#explore')?.textContent";
+    browser.wait_for(said, "messages delivered");
+    deliver(&browser, "up to its await");
+    browser.click("#explore button:not(.primary)");
+    browser.wait_for(said, "It was cancelled.");
+    deliver(&browser, "That is a commit point");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
