@@ -51,8 +51,9 @@ impl Explore {
             let faults = self.bounds.faults;
             let deliveries = report.deliveries;
             let mut orders = 0;
+            let mut replica = self.start.fork();
             while orders < self.random.orders && watcher(Progress { faults, deliveries }) {
-                self.run_random(&rules, &mut draw, &mut watch);
+                replica = self.run_random(replica, &rules, &mut draw, &mut watch);
                 orders += 1;
             }
             watch.report(&mut report, false);

@@ -16,6 +16,7 @@ use super::setup::Explore;
 use super::shrink::Run;
 use super::watch::Watch;
 use crate::message_name::MessageName;
+use crate::replica::Replica;
 
 /// Priorities change at most so often in one order.
 const MOST_CHANGES: u64 = 4;
@@ -87,14 +88,15 @@ impl Priorities {
 }
 
 impl Explore {
-    /// Runs one order that is drawn.
+    /// Runs one order that is drawn, in a replica, which is given back.
     pub(super) fn run_random<'a>(
         &'a self,
+        replica: Replica,
         rules: &'a Rules,
         draw: &mut Draw,
         watch: &mut Watch<'a>,
-    ) {
-        let mut run = Run::new(self, rules);
+    ) -> Replica {
+        let mut run = Run::in_place(replica, self, rules);
         let mut path: Vec<Taken> = Vec::new();
         watch.after(&mut run.replica, &Place { path: &path });
         let changes = draw.steps((draw.orders % (MOST_CHANGES + 1)) as usize);
@@ -142,5 +144,6 @@ impl Explore {
             false => End::Cut,
         };
         watch.end(&mut run.replica, &Place { path: &path }, end);
+        run.replica
     }
 }
