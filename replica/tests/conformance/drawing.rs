@@ -1,7 +1,7 @@
 //! Orders drawn at random beyond the limit, and the good order beside one that fails.
 
 use candid::Principal;
-use local_replica::explore::{Explore, Nearest, Seen};
+use local_replica::explore::{Explore, Nearest, Outcome, Seen};
 use local_replica::hold::Delivery;
 use local_replica::{IngressStatus, Replica};
 
@@ -85,6 +85,17 @@ fn drawn_priorities_find_a_call_that_must_wait_for_long_and_uniform_orders_do_no
     };
     println!("found in {} of {ORDERS} orders", failure.runs);
     assert_eq!(uniformly(&world.replica, &calls), None);
+}
+
+#[test]
+fn what_was_found_before_the_limit_stays_when_orders_are_drawn() {
+    let mut world = World::new();
+    let explore = three(&mut world).limit(3).random(0, 1);
+    let first = explore.run();
+    let drawn = explore.random(1, 1).run();
+    assert_eq!((first.runs, drawn.runs), (1, 2));
+    let found = |outcome: &Outcome| outcome.seen.is_like(&first.outcomes[0].seen);
+    assert!(drawn.outcomes.iter().any(found));
 }
 
 /// Three calls of one canister, the messages 2 to 4 of users, each of which replies with what came before it.
