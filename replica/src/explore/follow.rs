@@ -1,10 +1,8 @@
 //! Goes through the orders, with few faults first.
 
-use super::random::Draw;
 use super::report::{Progress, Random, Report};
 use super::run::Bounds;
 use super::setup::Explore;
-use super::watch::Watch;
 
 impl Explore {
     /// Goes through all orders.
@@ -18,6 +16,7 @@ impl Explore {
         let rules = self.rules();
         let mut report = Report::default();
         let mut stopped = false;
+        let mut partial = None;
         // With few faults first: what is found so is the shortest, and if the limit is reached, it is
         // known how far everything was seen.
         for faults in 0..=self.bounds.faults {
@@ -34,28 +33,28 @@ impl Explore {
             let left = self.limit - before;
             let (watch, deliveries, complete) = self.search(&rules, bounds, left, &mut watcher);
             report.deliveries += deliveries;
-            watch.report(&mut report, complete);
             if !complete {
                 report.beyond = Some(faults);
+                partial = Some(watch);
                 break;
             }
+            watch.report(&mut report, true);
             report.exhausted = Some(faults);
         }
-        if report.beyond.is_some() && !stopped && self.random.orders > 0 {
-            let mut draw = Draw::new(self.random.seed);
-            let mut watch = Watch::new(self, &rules);
-            let faults = self.bounds.faults;
-            let deliveries = report.deliveries;
-            let mut orders = 0;
-            while orders < self.random.orders && watcher(Progress { faults, deliveries }) {
-                self.run_random(&rules, &mut draw, &mut watch);
-                orders += 1;
+        if let Some(mut watch) = partial {
+            if !stopped && self.random.orders > 0 {
+                let orders = self.draw(&rules, &mut watch, &mut |faults| {
+                    watcher(Progress {
+                        faults,
+                        deliveries: report.deliveries,
+                    })
+                });
+                report.random = Some(Random {
+                    orders,
+                    ..self.random
+                });
             }
             watch.report(&mut report, false);
-            report.random = Some(Random {
-                orders,
-                ..self.random
-            });
         }
         self.explain(&mut report, &rules);
         report

@@ -70,9 +70,9 @@ impl Explore {
             failed_at: None,
             found: None,
         };
-        let path: Vec<Taken> = begin
-            .iter()
-            .map(|step| Taken::alone(*step, false))
+        let steps = begin.iter().enumerate();
+        let path: Vec<Taken> = steps
+            .map(|(place, step)| Taken::in_line(*step, false, place))
             .collect();
         search.after(&mut run.replica, &Place { path: &path });
         if search.failed_at.is_some() {

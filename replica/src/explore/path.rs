@@ -30,12 +30,14 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// A step of which nobody asks what must come before it.
-    pub(super) fn alone(step: Step, departs: bool) -> Self {
+    /// A step that comes after all those before it: no other place is looked for.
+    pub(super) fn in_line(step: Step, departs: bool, place: usize) -> Self {
+        let mut before = Set::default();
+        (0..place).for_each(|earlier| before.insert(earlier));
         Taken {
             step,
             concern: Concern::All,
-            before: Set::default(),
+            before,
             request: None,
             departs,
         }

@@ -16,12 +16,13 @@ use super::setup::Explore;
 use super::shrink::Run;
 use super::watch::Watch;
 use crate::message_name::MessageName;
+use crate::replica::Replica;
 
 /// Priorities change at most so often in one order.
 const MOST_CHANGES: u64 = 4;
 
 /// A way to draw numbers: xorshift64* (Vigna, 2016).
-pub(super) struct Draw {
+struct Draw {
     state: u64,
     /// How many orders were drawn.
     orders: u64,
@@ -30,7 +31,7 @@ pub(super) struct Draw {
 }
 
 impl Draw {
-    pub(super) fn new(seed: u64) -> Self {
+    fn new(seed: u64) -> Self {
         Draw {
             // A state of zeros would stay one.
             state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -87,14 +88,32 @@ impl Priorities {
 }
 
 impl Explore {
-    /// Runs one order that is drawn.
-    pub(super) fn run_random<'a>(
+    /// Draws orders, as long as `watcher` says yes to so many faults. Returns how many.
+    pub(super) fn draw<'a>(
         &'a self,
+        rules: &'a Rules,
+        watch: &mut Watch<'a>,
+        watcher: &mut dyn FnMut(usize) -> bool,
+    ) -> u64 {
+        let mut draw = Draw::new(self.random.seed);
+        let mut replica = self.start.fork();
+        let mut orders = 0;
+        while orders < self.random.orders && watcher(self.bounds.faults) {
+            replica = self.run_random(replica, rules, &mut draw, watch);
+            orders += 1;
+        }
+        orders
+    }
+
+    /// Runs one order that is drawn, in a replica, which is given back.
+    fn run_random<'a>(
+        &'a self,
+        replica: Replica,
         rules: &'a Rules,
         draw: &mut Draw,
         watch: &mut Watch<'a>,
-    ) {
-        let mut run = Run::new(self, rules);
+    ) -> Replica {
+        let mut run = Run::in_place(replica, self, rules);
         let mut path: Vec<Taken> = Vec::new();
         watch.after(&mut run.replica, &Place { path: &path });
         let changes = draw.steps((draw.orders % (MOST_CHANGES + 1)) as usize);
@@ -132,7 +151,7 @@ impl Explore {
             }
             let oldest = choices.first().map(|choice| choice.name);
             let departs = matches!(step, Step::Deliver(name, _) if Some(name) != oldest);
-            path.push(Taken::alone(step, departs));
+            path.push(Taken::in_line(step, departs, path.len()));
             watch.after(&mut run.replica, &Place { path: &path });
         }
         draw.orders += 1;
@@ -142,5 +161,6 @@ impl Explore {
             false => End::Cut,
         };
         watch.end(&mut run.replica, &Place { path: &path }, end);
+        run.replica
     }
 }

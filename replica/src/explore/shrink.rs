@@ -85,7 +85,13 @@ impl Explore {
 
 impl<'a> Run<'a> {
     pub(super) fn new(explore: &'a Explore, rules: &'a Rules) -> Self {
-        let mut replica = explore.start.fork();
+        Run::in_place(explore.start.fork(), explore, rules)
+    }
+
+    /// One that goes on in this replica, whatever state that is in: canisters that run there need not be
+    /// made ready again.
+    pub(super) fn in_place(mut replica: Replica, explore: &'a Explore, rules: &'a Rules) -> Self {
+        replica.return_to(&explore.start);
         replica.schedule_due_timers();
         Run {
             explore,

@@ -1,7 +1,7 @@
 //! Orders drawn at random beyond the limit, and the good order beside one that fails.
 
 use candid::Principal;
-use local_replica::explore::{Explore, Nearest, Seen};
+use local_replica::explore::{Explore, Nearest, Outcome, Seen};
 use local_replica::hold::Delivery;
 use local_replica::{IngressStatus, Replica};
 
@@ -9,10 +9,10 @@ use crate::harness::{USER, World, numbers};
 use crate::puppet::{Script, call, script};
 
 /// How often the first call awaits.
-const AWAITS: u64 = 20;
+const AWAITS: u64 = 12;
 
 /// So many orders are drawn.
-const ORDERS: u64 = 1_000;
+const ORDERS: u64 = 300;
 
 /// A call that awaits again and again, and adds 1 after each await.
 fn patient(callee: Principal) -> Script {
@@ -37,8 +37,9 @@ fn uniformly(start: &Replica, calls: &[(Principal, Script); 2]) -> Option<u64> {
         state = state.wrapping_mul(6_364_136_223_846_793_005) + 1;
         (state >> 33) as usize % end
     };
+    let mut replica = start.fork();
     (0..ORDERS).find(|_| {
-        let mut replica = start.fork();
+        replica.return_to(start);
         replica.hold_messages(true);
         let sent = calls.each_ref().map(|(canister, script)| {
             let sent = replica.submit(USER, *canister, "run", &script.0);
@@ -86,7 +87,18 @@ fn drawn_priorities_find_a_call_that_must_wait_for_long_and_uniform_orders_do_no
     assert_eq!(uniformly(&world.replica, &calls), None);
 }
 
-/// Three calls of one canister, each of which replies with what came before it.
+#[test]
+fn what_was_found_before_the_limit_stays_when_orders_are_drawn() {
+    let mut world = World::new();
+    let explore = three(&mut world).limit(3).random(0, 1);
+    let first = explore.run();
+    let drawn = explore.random(1, 1).run();
+    assert_eq!((first.runs, drawn.runs), (1, 2));
+    let found = |outcome: &Outcome| outcome.seen.is_like(&first.outcomes[0].seen);
+    assert!(drawn.outcomes.iter().any(found));
+}
+
+/// Three calls of one canister, the messages 2 to 4 of users, each of which replies with what came before it.
 fn three(world: &mut World) -> Explore {
     let canister = world.puppet();
     [1, 10, 100]
@@ -120,7 +132,7 @@ fn nearest_good_order_is_found_where_more_than_one_step_must_change() {
     for failure in &report.failures {
         let nearest = failure.nearest.as_ref().expect("there is a good order");
         assert_eq!(nearest.differs_at, 0, "{}", failure.property);
-        let expected = "deliver ingress 2\ndeliver ingress 3\ndeliver ingress 1\n";
+        let expected = "deliver ingress 3\ndeliver ingress 4\ndeliver ingress 2\n";
         assert_eq!(order(nearest), expected, "{}", failure.property);
     }
     assert_eq!(report.failures.len(), 2);
@@ -137,7 +149,7 @@ fn nearest_good_order_goes_with_the_failure_for_as_long_as_it_can() {
         .run();
     let nearest = report.failures[0].nearest.as_ref().unwrap();
     assert_eq!(nearest.differs_at, 1);
-    let expected = "deliver ingress 1\ndeliver ingress 3\ndeliver ingress 2\n";
+    let expected = "deliver ingress 2\ndeliver ingress 4\ndeliver ingress 3\n";
     assert_eq!(order(nearest), expected);
 }
 
