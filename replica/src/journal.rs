@@ -24,7 +24,7 @@ use crate::replica::Config;
 /// under a number, every program with this number reads, and comes to the same state. Whatever
 /// changes that (a file's layout, a field of the state, a price, the order in which messages go)
 /// takes the next number.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// How a journal begins, whatever its format.
 const KIND: &str = "local-replica journal, format ";

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::base::{Base, Panicked};
 use super::keeping::Keeping;
+use super::long::Long;
 use super::record::{Change, Record, counters, fingerprint};
 use super::request::{Clock, NewRequest, Request, RequestId, now};
 use crate::canister::QueryStatistics;
@@ -37,6 +38,8 @@ pub struct Node {
     pub(super) base: Option<Base>,
     /// The folder in which the journal is.
     pub(super) keeping: Option<Keeping>,
+    /// The messages that take long.
+    pub(super) long: Long,
 }
 
 impl Node {
@@ -49,6 +52,7 @@ impl Node {
             journal: None,
             base: None,
             keeping: None,
+            long: Long::default(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Node {
             journal: None,
             base: None,
             keeping: None,
+            long: Long::default(),
         }
     }
 
@@ -190,12 +195,17 @@ impl Node {
     pub(super) fn run(&mut self) -> usize {
         let (before, began) = (counters(&self.replica), Instant::now());
         let mut delivered = 0;
-        let mut given_up = None;
+        let (mut given_up, mut begun) = (None, None);
         while delivered < STEPS_BETWEEN_COMMANDS
             && began.elapsed() < TURN
             && let Some(name) = self.replica.next_message()
         {
-            match self.guarded(|node| node.replica.deliver_next(name)) {
+            match self.guarded(|node| node.deliver_patiently(name)) {
+                Ok(true) if std::mem::take(&mut self.replica.environment.ahead.ran_out) => {
+                    self.go_back_before_long(delivered);
+                    begun = Some(name);
+                    break;
+                }
                 Ok(true) => delivered += 1,
                 Ok(false) => break,
                 Err(Panicked) => {
@@ -222,6 +232,19 @@ impl Node {
             self.give_up(name);
             delivered += 1;
         }
+        if let Some(name) = begun {
+            self.begin_long(name);
+            delivered += 1;
+        }
+        delivered
+    }
+
+    /// Delivers a message, but has it fail if it takes long.
+    fn deliver_patiently(&mut self, name: MessageName) -> bool {
+        let can_go_back = self.base.is_some() && self.replica.policy.is_oldest_first();
+        self.replica.environment.ahead.patience = can_go_back.then_some(self.long.patience);
+        let delivered = self.replica.deliver_next(name);
+        self.replica.environment.ahead.patience = None;
         delivered
     }
 
@@ -252,7 +275,7 @@ impl Node {
     }
 
     /// Records a change that was just made.
-    fn record(&mut self, change: Change) {
+    pub(super) fn record(&mut self, change: Change) {
         if self.journal.is_none() && self.base.is_none() {
             return;
         }
