@@ -30,7 +30,7 @@ pub struct Node {
     pub replica: Replica,
     /// The calls that were taken in; those who read from the node share them.
     pub(super) requests: Arc<RwLock<BTreeMap<RequestId, Request>>>,
-    waiting: Vec<(IngressId, oneshot::Sender<()>)>,
+    waiting: Vec<(IngressId, oneshot::Sender<Arc<IngressStatus>>)>,
     pub(super) clock: Clock,
     /// What was done is recorded here, if it is to be remembered.
     pub(super) journal: Option<Journal>,
@@ -103,13 +103,16 @@ impl Node {
         }
     }
 
-    /// Takes in a call and says when it is answered. A call that is known already is not taken in
-    /// again.
+    /// Takes in a call and says when it is answered, and how; nothing, if the answer is forgotten
+    /// already. A call that is known already is not taken in again.
     ///
     /// # Errors
     ///
     /// The reject of a call that is not taken in.
-    pub fn submit(&mut self, new: NewRequest) -> Result<oneshot::Receiver<()>, Reject> {
+    pub fn submit(
+        &mut self,
+        new: NewRequest,
+    ) -> Result<oneshot::Receiver<Arc<IngressStatus>>, Reject> {
         self.follow_the_clock();
         let ingress = match self.request(&new.id) {
             Some(known) => known.ingress,
@@ -256,12 +259,14 @@ impl Node {
     /// Tells those whose call is answered.
     pub(super) fn tell(&mut self) {
         let replica = &self.replica;
-        let is_done = |(id, done): &mut (IngressId, oneshot::Sender<()>)| {
+        let is_done = |(id, done): &mut (IngressId, oneshot::Sender<_>)| {
             done.is_closed() || replica.ingress_status(*id) != Some(&IngressStatus::Processing)
         };
-        for (_, done) in self.waiting.extract_if(.., is_done) {
-            // Who no longer waits need not be told.
-            let _gone = done.send(());
+        for (id, done) in self.waiting.extract_if(.., is_done) {
+            if let Some(status) = replica.ingress.shared(&id) {
+                // Who no longer waits need not be told.
+                let _gone = done.send(status);
+            }
         }
     }
 
