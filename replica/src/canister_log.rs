@@ -99,7 +99,7 @@ impl CanisterLog {
 
 /// What an execution printed. Only the end of a log is kept, so a canister that prints without end
 /// needs no more than that.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Printed {
     pub(crate) lines: VecDeque<Vec<u8>>,
     /// How many lines came before these and are not kept.

@@ -55,16 +55,25 @@ impl RootKey {
     }
 
     /// A certificate, CBOR-encoded, of a tree.
-    pub fn certify(&self, tree: HashTree) -> Vec<u8> {
-        let mut message = b"\x0dic-state-root".to_vec();
-        message.extend_from_slice(&tree.digest());
-        let certificate = Certificate {
-            tree,
-            signature: self.key.sign(&message).serialize().to_vec(),
-            delegation: None,
-        };
-        to_cbor(&certificate)
+    fn certify(&self, tree: HashTree) -> Vec<u8> {
+        let signature = self.sign_root(&tree.digest());
+        certificate(tree, signature)
     }
+
+    /// The signature of all trees with this hash.
+    pub fn sign_root(&self, digest: &[u8; 32]) -> Vec<u8> {
+        let message = [b"\x0dic-state-root", digest.as_slice()].concat();
+        self.key.sign(&message).serialize().to_vec()
+    }
+}
+
+/// A certificate, CBOR-encoded, of a tree with the signature of its root.
+pub fn certificate(tree: HashTree, signature: Vec<u8>) -> Vec<u8> {
+    to_cbor(&Certificate {
+        tree,
+        signature,
+        delegation: None,
+    })
 }
 
 /// A number as the system state tree has it.

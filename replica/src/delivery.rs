@@ -38,8 +38,57 @@ impl Replica {
         let Some(message) = self.pool.take(name) else {
             return false;
         };
-        self.deliver(message);
+        match self.at_work_about(&message) {
+            Some(canister) => self.pool.postpone(canister, message),
+            None => self.deliver(message),
+        }
         true
+    }
+
+    /// The canister that the management canister is asked about, if that is at work on a message.
+    pub(crate) fn at_work_about(&self, message: &Message) -> Option<CanisterId> {
+        self.pool.begun().next()?;
+        let (receiver, method, argument) = match message {
+            Message::Ingress(ingress) => (ingress.receiver, &ingress.method, &ingress.argument),
+            Message::Request(request) => (request.receiver, &request.method, &request.argument),
+            Message::Response(_) | Message::Task(..) => return None,
+        };
+        if receiver != Principal::management_canister() {
+            return None;
+        }
+        let about = management::effective::canister_id(method, argument)?;
+        self.pool.is_at_work(about).then_some(about)
+    }
+
+    /// Notes that a canister has begun to execute a message that may go next: until it has ended,
+    /// nothing else is delivered to the canister.
+    #[cfg(feature = "server")]
+    pub(crate) fn begin_message(&mut self, name: MessageName) {
+        let message = self.pool.deliverable_message(name);
+        let canister = message.and_then(|message| self.canisters.get(&message.receiver()));
+        if let Some(balance) = canister.map(|canister| canister.balance) {
+            self.pool.begin(name, self.environment.time, balance);
+        }
+    }
+
+    /// Delivers a message whose execution had begun. It does not see what changed since. Returns
+    /// whether there was one.
+    #[cfg(feature = "server")]
+    pub(crate) fn end_message(&mut self, name: MessageName) -> bool {
+        let Some(begun) = self.pool.end(name) else {
+            return false;
+        };
+        let message = self.pool.deliverable_message(name);
+        let canister = message.and_then(|message| self.canisters.get(&message.receiver()));
+        let balance = canister.map_or(begun.balance, |canister| canister.balance);
+        self.environment.ahead.began_at = Some(begun.time);
+        self.environment.ahead.gained = balance
+            .cast_signed()
+            .wrapping_sub(begun.balance.cast_signed());
+        let delivered = self.deliver_next(name);
+        self.environment.ahead.began_at = None;
+        self.environment.ahead.gained = 0;
+        delivered
     }
 
     /// Delivers messages until there are none, or `limit` were delivered. Returns how many.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use candid::Principal;
 use sha2::{Digest, Sha256};
 
+use crate::ahead::Ahead;
 use crate::canister::{Canister, Code};
 use crate::instances::Instances;
 use crate::limits::Limits;
@@ -44,6 +45,8 @@ pub struct Environment {
     pub(crate) trapped: u64,
     /// Whether the next execution, other than a cleanup, is to end with a trap.
     pub(crate) trap_at_end: bool,
+    /// Of messages that take long.
+    pub(crate) ahead: Ahead,
 }
 
 impl Environment {
@@ -63,6 +66,7 @@ impl Environment {
             mapped_memory: self.mapped_memory,
             trapped: self.trapped,
             trap_at_end: self.trap_at_end,
+            ahead: Ahead::default(),
         }
     }
 
@@ -133,7 +137,7 @@ impl Environment {
             settings: Arc::clone(&canister.settings),
             version: canister.version,
             status: canister.status.number(),
-            time: self.time,
+            time: self.ahead.began_at.unwrap_or(self.time),
             caller,
             argument,
             reject: None,

@@ -6,9 +6,10 @@
 
 use crate::backtraces::Failed;
 use crate::canister::Canister;
-use crate::environment::{Environment, check_memory_limit, enter, run};
+use crate::environment::{Environment, check_memory_limit, enter};
 use crate::message::{CallContextId, CallResult, Closure, Cycles, Reject, RejectCode, SystemTask};
 use crate::module::{CanisterModule, MethodKind};
+use crate::performing::Performed;
 use crate::system_api::{Effects, EntryPoint, SystemApi, Trap, View, reject_of_fault};
 use crate::wasm::{Allowance, Entry, Fault, Instance, PAGE_SIZE, State};
 
@@ -135,7 +136,12 @@ impl Environment {
         );
         let method = task.method();
         let entry = task.entry(&method);
-        let (api, result, instructions) = run(&mut instance, entry, api, allowance);
+        let Performed {
+            api,
+            result,
+            instructions,
+            backtrace,
+        } = self.perform(&mut instance, &code.state, entry, api, allowance);
         let (effects, view) = self.take_back(canister, api);
 
         let wasm_memory = instance.memory_size();
@@ -195,14 +201,18 @@ impl Environment {
                     fault: &fault,
                 };
                 let may_know = view.settings.may_read_log(&view.caller);
-                let backtrace = self.can_trace(&code.module, &fault).then(|| {
+                let find = || {
+                    if !self.can_trace(&code.module, &fault) {
+                        return None;
+                    }
                     let stable = canister.stable.clone();
                     let open_calls = canister.open_calls.clone();
                     let timer = canister.global_timer;
                     let api = SystemApi::new(view, balance, available, stable, open_calls, timer);
                     self.trace(&failed, entry, api)
-                });
-                let backtrace = backtrace.flatten();
+                };
+                let backtrace = backtrace.unwrap_or_else(find);
+                self.note_backtrace(backtrace.as_ref());
                 let told = backtrace.as_ref().filter(|_| may_know);
                 let reject = reject_of_fault(canister.id, &fault, told);
                 self.log_trap(canister, &fault, backtrace.as_ref());

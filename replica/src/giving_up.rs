@@ -8,6 +8,7 @@ impl Replica {
     /// Delivers a message without executing anything: whoever waits for its answer gets a reject, as
     /// if it had trapped. Returns what it was, and nothing if it does not wait.
     pub(crate) fn give_up(&mut self, name: MessageName) -> Option<String> {
+        self.pool.end(name);
         let receiver = self.pool.deliverable_message(name)?.receiver();
         let reject = Reject::new(
             ErrorCode::CanisterTrapped,

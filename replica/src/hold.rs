@@ -166,10 +166,13 @@ impl Replica {
     /// Whether a message may go next, and can be delivered in this way.
     pub(crate) fn check_message(&self, name: MessageName, how: Delivery) -> Result<(), String> {
         match self.pool.deliverable_message(name) {
-            Some(message) => self.check_delivery(message, how),
+            Some(message) => match self.at_work_about(message) {
+                Some(canister) => Err(format!("the canister {canister} is at work on a message")),
+                None => self.check_delivery(message, how),
+            },
             None => Err(format!(
-                "the message '{name}' can't go next: it does not wait, or a request before it must \
-                 go first"
+                "the message '{name}' can't go next: it does not wait, its canister is at work on \
+                 another one, or a request before it must go first"
             )),
         }
     }

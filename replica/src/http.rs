@@ -5,12 +5,14 @@ mod access;
 mod answer;
 mod authentication;
 mod call;
+mod certifier;
 mod control;
 mod effective;
 mod envelope;
 mod events;
 mod explore;
 mod gateway;
+mod joint;
 mod json;
 mod page;
 mod query;
@@ -38,6 +40,7 @@ pub use server::serve;
 
 use crate::owner::Handle;
 use answer::Failure;
+use certifier::Certifier;
 use room::{limit_together, room};
 use shared::{NodeKey, Shared};
 
@@ -52,6 +55,7 @@ pub fn router(owner: Handle) -> Router {
 /// The whole interface, in front of the replica that `owner` owns.
 pub fn router_with(owner: Handle, access: Access) -> Router {
     let shared = Shared {
+        certifier: Certifier::new(owner.clone()),
         owner,
         node: Arc::new(NodeKey::from_seed(b"the only node of the local replica")),
         access: Arc::new(access),

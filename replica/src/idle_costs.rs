@@ -23,8 +23,11 @@ impl Replica {
         if now < self.charged_at.saturating_add(PERIOD) {
             return;
         }
-        // Forks share the canisters that owe nothing.
+        // Forks share the canisters that owe nothing. Who executes a message is charged after it.
         let owed = |canister: &Canister| {
+            if self.pool.is_at_work(canister.id) {
+                return None;
+            }
             let seconds = now.saturating_sub(canister.charged_until) / SECOND;
             let cost = fees::idle(canister.idle_cost_per_day(), seconds);
             (cost > 0).then_some((canister.id, seconds, cost))

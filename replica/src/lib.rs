@@ -71,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ahead;
 mod backtraces;
 mod blocks;
 mod bytes;
@@ -115,6 +116,7 @@ pub mod module;
 mod non_replicated;
 #[cfg(feature = "server")]
 pub mod owner;
+mod performing;
 pub mod pool;
 mod processing;
 mod query;

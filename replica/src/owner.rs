@@ -5,6 +5,7 @@ mod base;
 mod compaction;
 mod isolation;
 mod keeping;
+mod long;
 mod node;
 mod record;
 mod replay;
@@ -184,11 +185,18 @@ fn own(
     let mut turn = Turn::default();
     node.renew_base();
     loop {
-        let next = async { tokio::time::timeout(TICK, commands.recv()).await };
+        let done = Arc::clone(&node.long.done);
+        let next = async {
+            tokio::select! {
+                command = commands.recv() => Some(command),
+                () = done.notified() => None,
+                () = tokio::time::sleep(TICK) => None,
+            }
+        };
         match runtime.block_on(next) {
-            Ok(None) => return Ok(()),
-            Ok(Some(command)) => turn.obey(&mut node, views, command),
-            Err(_) => {}
+            Some(None) => return Ok(()),
+            Some(Some(command)) => turn.obey(&mut node, views, command),
+            None => {}
         }
         loop {
             node.renew_base();
@@ -209,7 +217,8 @@ fn own(
             if node.is_saved() {
                 turn.tell(&mut node, views);
             }
-            let delivered = node.run();
+            node.execute_long()?;
+            let delivered = node.end_long() + node.run();
             turn.changed |= delivered > 0;
             node.save()?;
             turn.tell(&mut node, views);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{CallbackId, CanisterId, Message, Request, SystemTask};
+use crate::message::{CallbackId, CanisterId, Cycles, Message, Request, SystemTask, Time};
 use crate::message_name::MessageName;
 
 /// Chooses which deliverable message goes next. Replace it to see other interleavings.
@@ -12,6 +12,11 @@ pub trait Policy: Send + Sync {
     /// One of `pool`'s deliverable messages, or none to let all wait. A message that is not
     /// deliverable counts as none.
     fn next(&mut self, pool: &Pool) -> Option<MessageName>;
+
+    /// Whether it is [`OldestFirst`], which can be repeated.
+    fn is_oldest_first(&self) -> bool {
+        false
+    }
 }
 
 /// Delivers messages in the order in which they were sent.
@@ -19,7 +24,11 @@ pub struct OldestFirst;
 
 impl Policy for OldestFirst {
     fn next(&mut self, pool: &Pool) -> Option<MessageName> {
-        pool.messages.values().next().map(Message::name)
+        pool.deliverable().next().map(Message::name)
+    }
+
+    fn is_oldest_first(&self) -> bool {
+        true
     }
 }
 
@@ -33,6 +42,21 @@ pub struct Pool {
     next: i64,
     /// How many bytes the messages have.
     size: u64,
+    /// The canisters that are at work on a message. It stays here until its execution has ended, and
+    /// no other one for this canister may go next.
+    at_work: BTreeMap<CanisterId, Begun>,
+}
+
+/// A message that a canister has begun to execute.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) message: MessageName,
+    /// When that was.
+    pub(crate) time: Time,
+    /// The canister's cycles then.
+    pub(crate) balance: Cycles,
+    /// Messages of others that are about this canister, in the order in which they came up.
+    postponed: Vec<Message>,
 }
 
 impl Pool {
@@ -84,6 +108,9 @@ impl Pool {
     pub fn deliverable_message(&self, name: MessageName) -> Option<&Message> {
         let place = *self.places.get(&name)?;
         let message = &self.messages[&place];
+        if self.is_at_work(message.receiver()) {
+            return None;
+        }
         if let Message::Request(request) = message {
             let mut before = self.messages.range(..place);
             let is_first = !before.any(|(_, other)| match other {
@@ -126,15 +153,74 @@ impl Pool {
     /// which they were sent; everything else goes in any order.
     pub fn deliverable(&self) -> impl Iterator<Item = &Message> {
         let mut started = BTreeSet::new();
-        self.iter().filter(move |message| match message {
-            Message::Request(request) => started.insert((request.sender, request.receiver)),
-            _ => true,
-        })
+        let free = |message: &&Message| !self.is_at_work(message.receiver());
+        self.iter()
+            .filter(free)
+            .filter(move |message| match message {
+                Message::Request(request) => started.insert((request.sender, request.receiver)),
+                _ => true,
+            })
     }
 
-    /// Takes out the request that belongs to a callback, if it was not delivered yet.
+    /// Notes that a canister has begun to execute a message that may go next.
+    #[cfg(any(feature = "server", test))]
+    pub(crate) fn begin(&mut self, message: MessageName, time: Time, balance: Cycles) {
+        if let Some(canister) = self.deliverable_message(message).map(Message::receiver) {
+            let begun = Begun {
+                message,
+                time,
+                balance,
+                postponed: Vec::new(),
+            };
+            self.at_work.insert(canister, begun);
+        }
+    }
+
+    /// Notes that the canister which executes a message does so no longer. The message may go next, and
+    /// so may those that were postponed.
+    pub(crate) fn end(&mut self, message: MessageName) -> Option<Begun> {
+        let mut all = self.at_work.iter();
+        let (canister, _) = all.find(|(_, begun)| begun.message == message)?;
+        let mut begun = self.at_work.remove(&canister.clone())?;
+        while let Some(postponed) = begun.postponed.pop() {
+            self.size -= postponed.size();
+            self.push_first(postponed);
+        }
+        Some(begun)
+    }
+
+    /// The messages that canisters are at work on.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = MessageName> {
+        self.at_work.values().map(|begun| begun.message)
+    }
+
+    /// Whether a canister is at work on a message.
+    pub(crate) fn is_at_work(&self, canister: CanisterId) -> bool {
+        self.at_work.contains_key(&canister)
+    }
+
+    /// Has a message that was taken out wait until a canister has ended its work.
+    pub(crate) fn postpone(&mut self, until: CanisterId, message: Message) {
+        if let Some(begun) = self.at_work.get_mut(&until) {
+            self.size += message.size();
+            begun.postponed.push(message);
+        }
+    }
+
+    /// Makes messages that were begun such that only wait.
+    pub(crate) fn forget_what_began(&mut self) {
+        for message in self.begun().collect::<Vec<_>>() {
+            self.end(message);
+        }
+    }
+
+    /// Takes out the request that belongs to a callback, if its execution has not begun yet.
     pub fn take_request(&mut self, sender: CanisterId, callback: CallbackId) -> Option<Request> {
-        match self.remove(MessageName::Request(sender, callback)) {
+        let name = MessageName::Request(sender, callback);
+        if self.begun().any(|begun| begun == name) {
+            return None;
+        }
+        match self.remove(name) {
             Some(Message::Request(request)) => Some(request),
             _ => None,
         }
@@ -187,6 +273,47 @@ mod tests {
         assert!(pool.take(names[1]).is_none());
         assert!(pool.take(names[0]).is_some());
         assert_eq!(deliverable(&pool), names[1..]);
+    }
+
+    #[test]
+    fn nothing_goes_next_to_a_canister_that_is_at_work() {
+        let mut pool = Pool::default();
+        let (begun, later, other) = (request(1, 2, 1), request(3, 2, 2), request(1, 3, 3));
+        let about = [request(1, 9, 4), request(1, 9, 5)];
+        for message in [&begun, &later, &other, &about[0], &about[1]] {
+            pool.push(message.clone());
+        }
+        let size = pool.size();
+        let two = Principal::from_slice(&[2]);
+        pool.begin(begun.name(), 7, 8);
+        assert!(pool.is_at_work(two) && pool.take(begun.name()).is_none());
+        assert!(pool.take(later.name()).is_none());
+        assert_eq!(OldestFirst.next(&pool), Some(other.name()));
+        for message in &about {
+            let taken = pool.take(message.name()).unwrap();
+            pool.postpone(two, taken);
+        }
+        assert_eq!((pool.size(), pool.len()), (size, 3));
+
+        let ended = pool.end(begun.name()).unwrap();
+        assert_eq!((ended.time, ended.balance), (7, 8));
+        let names: Vec<_> = pool.iter().map(Message::name).collect();
+        let expected = [&about[0], &about[1], &begun, &later, &other];
+        assert_eq!(names, expected.map(Message::name));
+        assert_eq!(pool.size(), size);
+        assert!(!pool.is_at_work(two) && pool.take(begun.name()).is_some());
+    }
+
+    #[test]
+    fn request_that_a_canister_is_at_work_on_is_not_taken_back() {
+        let mut pool = Pool::default();
+        let message = request(1, 2, 1);
+        pool.push(message.clone());
+        pool.begin(message.name(), 0, 0);
+        let one = Principal::from_slice(&[1]);
+        assert!(pool.take_request(one, CallbackId(1)).is_none());
+        pool.forget_what_began();
+        assert!(pool.take_request(one, CallbackId(1)).is_some());
     }
 
     #[test]

@@ -80,9 +80,8 @@ impl Replica {
     fn execute(&mut self, whose: Whose, step: Step, task: Task, bill: &Bill<'_>) -> Option<Run> {
         let (receiver, context, _) = whose;
         let canister = self.canisters.get_mut(&receiver)?;
-        let run = self
-            .environment
-            .execute(canister, context, task, canister.balance);
+        let told = self.environment.ahead.told_balance(canister.balance);
+        let run = self.environment.execute(canister, context, task, told);
         let cost = (bill.cost)(run.instructions);
         self.settle(receiver, &run, bill.reserved, cost);
         let time = self.environment.time;
@@ -139,7 +138,10 @@ impl Replica {
             return;
         };
         if let Outcome::Committed(effects) = &run.outcome {
-            canister.balance = effects.balance;
+            let (left, missing) = self.environment.ahead.true_balance(effects.balance);
+            canister.balance = left;
+            // Fees were taken meanwhile that it could have paid only otherwise.
+            self.environment.consumed -= missing;
             self.burned += effects.burned;
             let fees: Cycles = effects.calls.iter().map(|call| call.fee).sum();
             self.environment.consumed += fees;

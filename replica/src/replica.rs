@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candid::Principal;
 use serde::Serialize;
 
+use crate::ahead::Ahead;
 use crate::canister::{Canister, QueryStatistics};
 use crate::canisters::Canisters;
 use crate::environment::Environment;
@@ -152,6 +153,7 @@ impl Replica {
                 mapped_memory: config.mapped_memory,
                 trapped: 0,
                 trap_at_end: false,
+                ahead: Ahead::default(),
             },
             canisters: Canisters::default(),
             pool: Pool::default(),
@@ -256,6 +258,7 @@ impl Replica {
         self.environment.observe_memory = false;
         self.environment.backtraces = false;
         self.holding = false;
+        self.pool.forget_what_began();
         self.ingress.keep_unanswered();
         self.answered.clear();
         self.answers_size = 0;

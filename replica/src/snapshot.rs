@@ -107,6 +107,7 @@ impl Snapshot {
             instances: _,
             // Of a message under way; and none is, between two.
             trap_at_end: _,
+            ahead: _,
         } = environment;
         let mut modules = BTreeMap::new();
         let save = |canister: &Arc<Canister>| {

@@ -34,6 +34,12 @@ impl Statuses {
         self.0.get(&part(*id))?.get(id).map(Arc::as_ref)
     }
 
+    /// The same, to be kept.
+    #[cfg(feature = "server")]
+    pub(crate) fn shared(&self, id: &IngressId) -> Option<Arc<IngressStatus>> {
+        self.0.get(&part(*id))?.get(id).cloned()
+    }
+
     pub(crate) fn insert(&mut self, id: IngressId, status: IngressStatus) {
         let part = self.0.entry(part(id)).or_default();
         Arc::make_mut(part).insert(id, Arc::new(status));

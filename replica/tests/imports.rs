@@ -26,12 +26,12 @@ const LAYERS: &[&[&str]] = &[
     &["encoding"],
     // What code can do, code, and who has it.
     &["system_api"],
-    &["canister_snapshot", "module"],
+    &["ahead", "canister_snapshot", "module"],
     &["canister"],
     &["canisters", "instances", "storage"],
     // One execution.
     &["environment"],
-    &["backtraces"],
+    &["backtraces", "performing"],
     &["execution", "non_replicated"],
     &["inspection", "timeline"],
     // All canisters and all messages.

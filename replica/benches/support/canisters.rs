@@ -1,7 +1,4 @@
-//! Canisters of this project on a replica, built as they are deployed.
-
-use std::path::Path;
-use std::process::Command;
+//! Canisters of this project on a replica.
 
 use candid::{Principal, encode_one};
 use ic_management_canister_types::{
@@ -13,28 +10,13 @@ use local_replica::Replica;
 #[path = "../../tests/support/deploying.rs"]
 mod deploying;
 
+#[path = "building.rs"]
+mod building;
+
+pub use building::wasm;
 use deploying::{CREATE, MANAGEMENT, created, creation};
 
 pub const USER: Principal = Principal::anonymous();
-
-/// The Wasm of a binary or library of a package.
-pub fn wasm(package: &str, name: &str) -> Vec<u8> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = [
-        "--target",
-        "wasm32-unknown-unknown",
-        "--target-dir",
-        "target",
-    ];
-    let status = Command::new(env!("CARGO"))
-        .current_dir(&project)
-        .args(["build", "--locked", "--release", "--quiet", "-p", package])
-        .args(target)
-        .status();
-    assert!(status.expect("cargo starts").success());
-    let folder = project.join("target/wasm32-unknown-unknown/release");
-    std::fs::read(folder.join(name).with_extension("wasm")).expect("it was built")
-}
 
 pub fn manage(replica: &mut Replica, method: &str, argument: &[u8]) -> Vec<u8> {
     call(replica, MANAGEMENT, method, argument)

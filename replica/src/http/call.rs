@@ -71,12 +71,11 @@ async fn answer(shared: Shared, effective: Effective, body: &Bytes) -> Result<Re
         }
     };
     let patience = if held { Duration::ZERO } else { PATIENCE };
-    if timeout(patience, answered).await.is_err() {
+    let Ok(answered) = timeout(patience, answered).await else {
         return Ok(StatusCode::ACCEPTED.into_response());
-    }
-    let read = move |node: &mut Node| read_state::status_of(node, &request_id);
-    let tree = shared.owner.read(read).await?;
-    let certificate = read_state::certify(&shared.owner, tree);
+    };
+    let tree = read_state::status_of(&request_id, answered.ok().as_deref());
+    let certificate = shared.certifier.certify(tree).await?;
     Ok(cbor(&Replied {
         status: "replied",
         certificate: ByteBuf::from(certificate),

@@ -18,7 +18,7 @@ use super::tree::Tree;
 use crate::canister::Canister;
 use crate::cbor::to_cbor;
 use crate::certificate::leb128;
-use crate::owner::{Handle, Node, Request, RequestId};
+use crate::owner::{Node, Request, RequestId};
 use crate::replica::{IngressStatus, Replica};
 
 /// The most paths in a request, and the most labels in a path.
@@ -70,10 +70,10 @@ async fn answer(shared: Shared, effective: Effective, body: Bytes) -> Result<Res
             }
             reveal(&mut tree, node, &key, effective, sender, &path)?;
         }
-        Ok::<_, Failure>(with_time(tree, node))
+        Ok::<_, Failure>(tree)
     };
     let tree = shared.owner.read(read).await??;
-    let certificate = certify(&shared.owner, tree);
+    let certificate = shared.certifier.certify(tree).await?;
     Ok(cbor(&ReadStateResponse { certificate }))
 }
 
@@ -85,23 +85,11 @@ fn requested(node: &Node, path: &[&[u8]]) -> Option<Request> {
     }
 }
 
-/// The status of one request, to be certified.
-pub(super) fn status_of(node: &Node, id: &RequestId) -> Tree {
+/// The status of a request, to be certified. It is forgotten if there is none.
+pub(super) fn status_of(id: &RequestId, status: Option<&IngressStatus>) -> Tree {
     let mut tree = Tree::default();
-    request_status(&mut tree, node, id);
-    with_time(tree, node)
-}
-
-/// A tree with the time when it was read.
-fn with_time(mut tree: Tree, node: &Node) -> Tree {
-    tree.insert(&[b"time"], leb128(node.now()));
+    request_status(&mut tree, id, status);
     tree
-}
-
-/// A certificate of a tree. Signing takes longer than most executions: the owner does not wait
-/// for it.
-pub(super) fn certify(owner: &Handle, tree: Tree) -> Vec<u8> {
-    owner.subnet().root_key.certify(tree.into_hash_tree())
 }
 
 /// Puts everything that lies at `path` or below into the tree, if `sender` may see it.
@@ -130,6 +118,7 @@ fn reveal(
             let id = RequestId::try_from(*id)
                 .map_err(|_| Failure::bad_request("the id of a request has 32 bytes"))?;
             let Some(request) = node.request(&id) else {
+                tree.lacks_something();
                 return Ok(());
             };
             if request.sender != sender || request.effective_canister_id != effective.id() {
@@ -137,7 +126,7 @@ fn reveal(
                     "the status of a request is only for its sender, at its effective canister id",
                 ));
             }
-            request_status(tree, node, &id);
+            request_status(tree, &id, node.replica.ingress_status(request.ingress));
             Ok(())
         }
         [b"canister", id, information @ ..] => {
@@ -158,14 +147,11 @@ fn reveal(
     }
 }
 
-fn request_status(tree: &mut Tree, node: &Node, id: &RequestId) {
-    let Some(request) = node.request(id) else {
-        return;
-    };
+fn request_status(tree: &mut Tree, id: &RequestId, status: Option<&IngressStatus>) {
     let mut put = |label: &[u8], value: Vec<u8>| {
         tree.insert(&[b"request_status", id.as_slice(), label], value);
     };
-    match node.replica.ingress_status(request.ingress) {
+    match status {
         None => put(b"status", b"done".to_vec()),
         Some(IngressStatus::Processing) => put(b"status", b"processing".to_vec()),
         Some(IngressStatus::Answered(Ok(reply))) => {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use candid::Principal;
 
 use super::access::Access;
+use super::certifier::Certifier;
 use crate::owner::Handle;
 
 /// What the handlers share.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) owner: Handle,
+    pub(super) certifier: Certifier,
     pub(super) node: Arc<NodeKey>,
     pub(super) access: Arc<Access>,
 }

@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 
 use ic_certification::{HashTree, empty, fork, label, leaf};
 
+use crate::owner::RequestId;
+
 /// A part of the state tree that is to be certified.
 ///
 /// It has no other values than those that were put in, so that where a value is missing the tree
 /// proves it.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Tree {
     children: BTreeMap<Vec<u8>, Branch>,
+    /// Whether a value was looked for in vain, so that the tree has to prove that it is missing.
+    lacks: bool,
 }
 
+#[derive(Clone, PartialEq)]
 enum Branch {
     Value(Vec<u8>),
     Tree(Tree),
@@ -33,6 +38,30 @@ impl Tree {
         if let Branch::Tree(tree) = child.or_insert_with(|| Branch::Tree(Tree::default())) {
             tree.insert(rest, value);
         }
+    }
+
+    /// Says that something was looked for that the tree does not have.
+    pub(super) fn lacks_something(&mut self) {
+        self.lacks = true;
+    }
+
+    /// The statuses of requests, by their ids, if the tree is about nothing else and all were found.
+    pub(super) fn statuses(&self) -> Option<BTreeMap<RequestId, Tree>> {
+        let mut children = self.children.iter();
+        let (Some((name, Branch::Tree(requests))), None) = (children.next(), children.next())
+        else {
+            return None;
+        };
+        if self.lacks || name != b"request_status" {
+            return None;
+        }
+        let status = |(id, branch): (&Vec<u8>, &Branch)| match branch {
+            Branch::Tree(status) => {
+                Some((RequestId::try_from(id.as_slice()).ok()?, status.clone()))
+            }
+            Branch::Value(_) => None,
+        };
+        requests.children.iter().map(status).collect()
     }
 
     /// The tree with its hashes.

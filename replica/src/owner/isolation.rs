@@ -27,6 +27,22 @@ impl Node {
         }
     }
 
+    /// Goes back to before a message that takes long, which was delivered after so many others that are
+    /// not recorded yet.
+    pub(super) fn go_back_before_long(&mut self, delivered: usize) {
+        let queried = std::mem::take(&mut self.replica.queried);
+        let instances = std::mem::take(&mut self.replica.environment.instances);
+        assert!(self.go_back(), "what is replayed comes out the same");
+        self.replica.environment.instances = instances;
+        for (id, statistics) in queried {
+            if let Some(canister) = self.replica.canisters.get_mut(&id) {
+                canister.query_statistics = statistics;
+                self.replica.queried.insert(id, statistics);
+            }
+        }
+        self.replica.run(delivered);
+    }
+
     /// Returns whether that was possible.
     fn go_back(&mut self) -> bool {
         let Some(base) = self.base.take() else {

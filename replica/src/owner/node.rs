@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::base::{Base, Panicked};
 use super::keeping::Keeping;
+use super::long::Long;
 use super::record::{Change, Record, counters, fingerprint};
 use super::request::{Clock, NewRequest, Request, RequestId, now};
 use crate::canister::QueryStatistics;
@@ -29,7 +30,7 @@ pub struct Node {
     pub replica: Replica,
     /// The calls that were taken in; those who read from the node share them.
     pub(super) requests: Arc<RwLock<BTreeMap<RequestId, Request>>>,
-    waiting: Vec<(IngressId, oneshot::Sender<()>)>,
+    waiting: Vec<(IngressId, oneshot::Sender<Arc<IngressStatus>>)>,
     pub(super) clock: Clock,
     /// What was done is recorded here, if it is to be remembered.
     pub(super) journal: Option<Journal>,
@@ -37,6 +38,8 @@ pub struct Node {
     pub(super) base: Option<Base>,
     /// The folder in which the journal is.
     pub(super) keeping: Option<Keeping>,
+    /// The messages that take long.
+    pub(super) long: Long,
 }
 
 impl Node {
@@ -49,6 +52,7 @@ impl Node {
             journal: None,
             base: None,
             keeping: None,
+            long: Long::default(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Node {
             journal: None,
             base: None,
             keeping: None,
+            long: Long::default(),
         }
     }
 
@@ -98,13 +103,16 @@ impl Node {
         }
     }
 
-    /// Takes in a call and says when it is answered. A call that is known already is not taken in
-    /// again.
+    /// Takes in a call and says when it is answered, and how; nothing, if the answer is forgotten
+    /// already. A call that is known already is not taken in again.
     ///
     /// # Errors
     ///
     /// The reject of a call that is not taken in.
-    pub fn submit(&mut self, new: NewRequest) -> Result<oneshot::Receiver<()>, Reject> {
+    pub fn submit(
+        &mut self,
+        new: NewRequest,
+    ) -> Result<oneshot::Receiver<Arc<IngressStatus>>, Reject> {
         self.follow_the_clock();
         let ingress = match self.request(&new.id) {
             Some(known) => known.ingress,
@@ -190,12 +198,17 @@ impl Node {
     pub(super) fn run(&mut self) -> usize {
         let (before, began) = (counters(&self.replica), Instant::now());
         let mut delivered = 0;
-        let mut given_up = None;
+        let (mut given_up, mut begun) = (None, None);
         while delivered < STEPS_BETWEEN_COMMANDS
             && began.elapsed() < TURN
             && let Some(name) = self.replica.next_message()
         {
-            match self.guarded(|node| node.replica.deliver_next(name)) {
+            match self.guarded(|node| node.deliver_patiently(name)) {
+                Ok(true) if std::mem::take(&mut self.replica.environment.ahead.ran_out) => {
+                    self.go_back_before_long(delivered);
+                    begun = Some(name);
+                    break;
+                }
                 Ok(true) => delivered += 1,
                 Ok(false) => break,
                 Err(Panicked) => {
@@ -222,6 +235,19 @@ impl Node {
             self.give_up(name);
             delivered += 1;
         }
+        if let Some(name) = begun {
+            self.begin_long(name);
+            delivered += 1;
+        }
+        delivered
+    }
+
+    /// Delivers a message, but has it fail if it takes long.
+    fn deliver_patiently(&mut self, name: MessageName) -> bool {
+        let can_go_back = self.base.is_some() && self.replica.policy.is_oldest_first();
+        self.replica.environment.ahead.patience = can_go_back.then_some(self.long.patience);
+        let delivered = self.replica.deliver_next(name);
+        self.replica.environment.ahead.patience = None;
         delivered
     }
 
@@ -233,12 +259,14 @@ impl Node {
     /// Tells those whose call is answered.
     pub(super) fn tell(&mut self) {
         let replica = &self.replica;
-        let is_done = |(id, done): &mut (IngressId, oneshot::Sender<()>)| {
+        let is_done = |(id, done): &mut (IngressId, oneshot::Sender<_>)| {
             done.is_closed() || replica.ingress_status(*id) != Some(&IngressStatus::Processing)
         };
-        for (_, done) in self.waiting.extract_if(.., is_done) {
-            // Who no longer waits need not be told.
-            let _gone = done.send(());
+        for (id, done) in self.waiting.extract_if(.., is_done) {
+            if let Some(status) = replica.ingress.shared(&id) {
+                // Who no longer waits need not be told.
+                let _gone = done.send(status);
+            }
         }
     }
 
@@ -252,7 +280,7 @@ impl Node {
     }
 
     /// Records a change that was just made.
-    fn record(&mut self, change: Change) {
+    pub(super) fn record(&mut self, change: Change) {
         if self.journal.is_none() && self.base.is_none() {
             return;
         }

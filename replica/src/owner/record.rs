@@ -42,6 +42,10 @@ pub(super) enum Change {
     DeliveredOne(MessageName, Delivery),
     /// The program had panicked over a message, which was given up.
     GaveUp(MessageName),
+    /// The execution of a message began, of which nothing had happened yet.
+    Began(MessageName),
+    /// It ended, and the message was delivered.
+    Ended(MessageName),
 }
 
 impl Record {

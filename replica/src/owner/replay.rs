@@ -129,6 +129,11 @@ impl Node {
                 self.replica.deliver_message(*message, *how).ok()?;
                 delivered = 1;
             }
+            Change::Began(message) => self.replica.begin_message(*message),
+            Change::Ended(message) => {
+                self.replica.end_message(*message).then_some(())?;
+                delivered = 1;
+            }
             Change::GaveUp(message) => {
                 self.replica.give_up(*message)?;
             }

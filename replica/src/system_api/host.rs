@@ -20,6 +20,7 @@ use crate::wasm::{Host, HostCall, HostFunction, PAGE_SIZE};
 pub(crate) type Call<'a> = HostCall<'a, SystemApi>;
 
 /// What an execution may see of its canister and of its message.
+#[derive(Clone)]
 pub struct View {
     /// Where the execution starts.
     pub entry_point: EntryPoint,
@@ -67,6 +68,7 @@ pub struct View {
 }
 
 /// What an execution has done so far.
+#[derive(Clone)]
 pub struct Effects {
     /// The balance after what was attached, accepted and burned.
     pub balance: Cycles,
@@ -87,6 +89,7 @@ pub struct Effects {
 }
 
 /// The host of a running canister.
+#[derive(Clone)]
 pub struct SystemApi {
     pub(crate) view: View,
     pub(crate) effects: Effects,
@@ -137,6 +140,32 @@ impl SystemApi {
             call: None,
             data_certificate: None,
         }
+    }
+
+    /// Whether an execution that begins with this host does the same as one that begins with `other`,
+    /// if both are for the same message of the same canister, and start from the same state of its
+    /// module.
+    pub(crate) fn begins_like(&self, other: &SystemApi) -> bool {
+        let seen = |api: &SystemApi| {
+            let View {
+                version,
+                status,
+                time,
+                context_instructions,
+                freezing_limit,
+                responded,
+                ..
+            } = api.view;
+            let numbers = (version, status, time, context_instructions);
+            let cycles = (freezing_limit, api.effects.balance, api.effects.available);
+            (numbers, cycles, responded, api.global_timer)
+        };
+        seen(self) == seen(other)
+            && self.view.argument == other.view.argument
+            && self.view.reject == other.view.reject
+            && Arc::ptr_eq(&self.view.settings, &other.view.settings)
+            && self.stable.is_same(&other.stable)
+            && self.open_calls == other.open_calls
     }
 
     /// Ends the execution: a call that was assembled but not performed is discarded, and its

@@ -80,7 +80,7 @@ pub struct HostCall<'a, H: Host> {
 }
 
 /// Why a call into an instance did not end normally.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Fault<T> {
     /// An instruction trapped; the text names the reason.
     Trapped(String),

@@ -9,7 +9,7 @@ use super::growth::Growth;
 use super::host::{Allowance, Entry, Fault, Host, MEMORY, PAGE_SIZE, PRIVATE_EXPORT};
 use super::state::{Functions, Reference, State, Value};
 use super::tracking::Tracking;
-use crate::blocks::{BLOCK_SIZE, Block, Blocks, ZEROS};
+use crate::blocks::{BLOCK_SIZE, Block, Blocks};
 
 /// A memory grows to a large size in steps of so many bytes, each of which is given up at once: so
 /// it does not take the whole size.
@@ -193,9 +193,16 @@ impl<H: Host> Instance<H> {
             .map_or(0, |memory| memory.data_size(&self.store) as u64)
     }
 
-    /// Makes the present state the one to go on from: `state`, which was loaded before, becomes it.
+    /// Makes the present state the one to go on from: `state`, an earlier one, becomes it. If code ran
+    /// since a state was loaded, that must have been this one.
     /// Returns whether the memory changed.
     pub fn commit(&mut self, state: &mut State) -> bool {
+        // Nothing ran since it was loaded, with a later state than this one.
+        if self.settled {
+            let changed = self.memory_differs(state);
+            *state = self.present(state);
+            return changed;
+        }
         let touched = self.touched();
         self.is_new = false;
         // Let go of what is the same, so that it is not copied if nobody else has it.
@@ -214,37 +221,71 @@ impl<H: Host> Instance<H> {
         self.tracking.settle(touched.len(), changed);
         let grown = state.memory_size != size as u64;
         state.memory_size = size as u64;
-        state.globals = self
-            .globals
-            .iter()
-            .map(|global| self.value(global))
-            .collect();
-        if self.compiled.mutates_tables {
-            state.tables = self
-                .tables
-                .iter()
-                .map(|table| self.entries(table))
-                .collect();
-        }
+        self.save_references(state);
         self.settled = true;
         grown || changed > 0
     }
 
-    /// How many bytes the memory of `state`, which was loaded before, would take more if the present
-    /// one became it.
-    pub fn additional_memory(&self, state: &State) -> u64 {
-        let bytes = self.bytes();
-        let is_new =
-            |index: &usize| state.memory.get(*index).is_none() && *block(bytes, *index) != ZEROS;
-        let touched = self.touched();
-        (touched.into_iter().filter(is_new).count() * BLOCK_SIZE) as u64
+    fn save_references(&self, state: &mut State) {
+        let globals = self.globals.iter().map(|global| self.value(global));
+        state.globals = globals.collect();
+        if self.compiled.mutates_tables {
+            let tables = self.tables.iter().map(|table| self.entries(table));
+            state.tables = tables.collect();
+        }
     }
 
-    /// Whether the memory differs from that of `state`, which was loaded before.
+    /// The present state, of which `state` is an earlier one.
+    pub fn present(&self, state: &State) -> State {
+        let mut present = State {
+            memory: match self.settled {
+                true => self.loaded.clone(),
+                false => state.memory.clone(),
+            },
+            memory_size: self.memory_size(),
+            ..state.clone()
+        };
+        if !self.settled {
+            for index in self.changed(state) {
+                *present.memory.write(index) = *self.now(index);
+            }
+        }
+        self.save_references(&mut present);
+        present
+    }
+
+    /// The blocks of the memory that differ from those of `state`, an earlier state.
+    fn changed(&self, state: &State) -> Vec<usize> {
+        let mut candidates = Vec::new();
+        match self.settled {
+            true => self
+                .loaded
+                .differences(&state.memory, &mut |index| candidates.push(index)),
+            false => candidates = self.touched(),
+        }
+        candidates.retain(|index| self.now(*index) != state.memory.read(*index));
+        candidates
+    }
+
+    /// What a block that may have changed is now.
+    fn now(&self, index: usize) -> &Block {
+        match self.settled {
+            true => self.loaded.read(index),
+            false => block(self.bytes(), index),
+        }
+    }
+
+    /// How many bytes the memory of `state`, an earlier state, would take more if the present one
+    /// became it.
+    pub fn additional_memory(&self, state: &State) -> u64 {
+        let is_new = |index: &usize| state.memory.get(*index).is_none();
+        let changed = self.changed(state);
+        (changed.into_iter().filter(is_new).count() * BLOCK_SIZE) as u64
+    }
+
+    /// Whether the memory differs from that of `state`, an earlier state.
     pub fn memory_differs(&self, state: &State) -> bool {
-        let bytes = self.bytes();
-        let differs = |index: &usize| block(bytes, *index) != state.memory.read(*index);
-        self.memory_size() != state.memory_size || self.touched().iter().any(differs)
+        self.memory_size() != state.memory_size || !self.changed(state).is_empty()
     }
 
     /// Makes the instance equal to `state`, whatever it was before. It costs what the two don't share.

@@ -19,6 +19,14 @@ pub struct State {
 }
 
 impl State {
+    /// Whether both are one state, or one is a clone of the other.
+    pub fn is_same(&self, other: &State) -> bool {
+        self.memory.is_same(&other.memory)
+            && self.memory_size == other.memory_size
+            && Arc::ptr_eq(&self.globals, &other.globals)
+            && Arc::ptr_eq(&self.tables, &other.tables)
+    }
+
     /// The size of the memory in bytes.
     pub fn memory_size(&self) -> u64 {
         self.memory_size

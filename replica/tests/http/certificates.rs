@@ -1,5 +1,6 @@
 //! Answers that were tampered with on their way are refused by the agent.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,8 +9,9 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::map_response;
 use axum::response::Response;
 use candid::Principal;
-use ic_agent::{Agent, AgentError};
+use ic_agent::{Agent, AgentError, Certificate, lookup_value};
 use local_replica::certificate::RootKey;
+use local_replica::owner::Node;
 use serde_cbor::Value;
 
 use crate::harness::{Network, add, counter, get};
@@ -210,4 +212,42 @@ async fn certificate_under_another_root_key_is_refused() {
     expect_refused(agent.query(&counter, "get").await);
     // The call was made all the same: only its answer can't be trusted.
     assert_eq!(get(&network.user().await, counter).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_are_answered_together_share_signatures_and_see_only_their_own_answers() {
+    const CALLS: usize = 30;
+    let network = Arc::new(Network::start().await);
+    let agent = network.user().await;
+    let counter = counter(&agent).await;
+    network.hold_messages().await;
+    let sign = || agent.update(&counter, "add").sign().unwrap();
+    let calls: Vec<_> = (0..CALLS).map(|_| sign()).collect();
+    let mut answers = Vec::new();
+    for call in &calls {
+        let (network, body) = (Arc::clone(&network), call.signed_update.clone());
+        let path = format!("/api/v4/canister/{counter}/call");
+        answers.push(tokio::spawn(async move {
+            network.post(&path, &body).await.cbor::<Value>()
+        }));
+    }
+    let waiting = |node: &mut Node| node.replica.pool().len();
+    while network.owner.with(waiting).await.unwrap() < CALLS {}
+    network.release_messages().await;
+
+    let mut signatures = BTreeSet::new();
+    for (call, answer) in calls.iter().zip(answers) {
+        let mut answer = answer.await.unwrap();
+        let certificate = bytes(field(&mut answer, "certificate").unwrap());
+        let certificate: Certificate = serde_cbor::from_slice(certificate).unwrap();
+        agent.verify(&certificate, counter).unwrap();
+        for other in &calls {
+            let id = other.request_id;
+            let path = [b"request_status".as_slice(), id.as_slice(), b"reply"];
+            let reply = lookup_value(&certificate, path);
+            assert_eq!(reply.is_ok(), id == call.request_id, "{reply:?}");
+        }
+        signatures.insert(certificate.signature.clone());
+    }
+    assert!(signatures.len() < CALLS, "{}", signatures.len());
 }

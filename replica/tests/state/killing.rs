@@ -173,3 +173,50 @@ async fn killed_again_and_again(folder: &Folder, start: impl Fn(&Folder) -> Comm
     assert_eq!(add(&program.agent().await, counter).await, all + 1);
     println!("{all} calls, each executed once; the answers of {lost} were lost on the way");
 }
+
+/// Adds one, and works for long.
+const WORKING: &str = r#"
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (memory 1)
+  (func $get (call $append (i32.const 0) (i32.const 8)) (call $reply))
+  (func (export "canister_update work")
+    (local $left i32)
+    (local.set $left (i32.const 150000000))
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+    (loop $again
+      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+      (br_if $again (local.get $left)))
+    (call $get))
+  (export "canister_query get" (func $get)))
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_a_message_takes_long_it_is_executed_once() {
+    let folder = Folder::new("killed-at-work");
+    let program = Running::in_folder(&folder);
+    let agent = program.agent().await;
+    let counter = install(&agent, COUNTER).await;
+    let working = install(&agent, WORKING).await;
+    let call = agent.update(&working, "work").sign().unwrap();
+    let path = format!("/api/v2/canister/{working}/call");
+    let answer = program.request("POST", &path, &call.signed_update).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    // This came later, so the work has begun.
+    assert_eq!(add(&agent, counter).await, 1);
+    assert_eq!(get(&agent, working).await, 0);
+    program.kill();
+
+    let program = Running::in_folder(&folder);
+    let agent = program.agent().await;
+    assert_eq!(ask_again(&agent, &call).await, 1);
+    assert_eq!(get(&agent, working).await, 1);
+    program.kill();
+
+    let program = Running::in_folder(&folder);
+    let agent = program.agent().await;
+    assert_eq!(get(&agent, working).await, 1);
+    assert_eq!(ask_again(&agent, &call).await, 1);
+    assert_eq!(get(&agent, counter).await, 1);
+}

@@ -47,7 +47,6 @@ pub(super) async fn update(
     argument: Vec<u8>,
 ) -> Result<Vec<u8>, Trouble> {
     let request = request(canister, method, argument)?;
-    let id = request.id;
     let submitted = shared.owner.with(move |node| node.submit(request)).await?;
     let rejected = |reject| Trouble::rejected(canister, method, &reject);
     let answered = submitted.map_err(rejected)?;
@@ -61,16 +60,10 @@ pub(super) async fn update(
             ),
         )
     };
-    if timeout(PATIENCE, answered).await.is_err() {
-        return Err(late());
-    }
-    let read = move |node: &mut Node| {
-        let ingress = node.request(&id)?.ingress;
-        node.replica.ingress_status(ingress).cloned()
-    };
-    match shared.owner.with(read).await? {
-        Some(IngressStatus::Answered(result)) => result.map_err(rejected),
-        Some(IngressStatus::Processing) | None => Err(late()),
+    let answered = timeout(PATIENCE, answered).await.map_err(|_| late())?;
+    match answered.as_deref() {
+        Ok(IngressStatus::Answered(result)) => result.clone().map_err(rejected),
+        Ok(IngressStatus::Processing) | Err(_) => Err(late()),
     }
 }
 

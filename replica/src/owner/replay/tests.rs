@@ -64,6 +64,13 @@ const MODULE: &str = r#"
   (export "canister_query get" (func $get))
   (func (export "canister_update add") (call $increment) (call $get))
   (func (export "canister_update trap") (call $increment) unreachable)
+  (func $work (param $left i32)
+    (call $increment)
+    (loop $again
+      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+      (br_if $again (local.get $left))))
+  (func (export "canister_update work") (call $work (i32.const 1000)) (call $get))
+  (func (export "canister_update work_and_trap") (call $work (i32.const 1000)) unreachable)
   (func (export "canister_update add_later")
     (drop (call $set_timer (i64.add (call $time) (i64.const 60000000000))))
     (call $reply))
@@ -98,6 +105,7 @@ impl Folder {
         let mut node = Node::new(replica());
         let mut folder = self.open();
         folder.compact_after(0);
+        node.long.patience = 500;
         node.resume(folder).unwrap();
         node
     }
@@ -167,6 +175,8 @@ enum Deed {
     Manage(&'static str),
     Query,
     Run,
+    /// What takes long is executed.
+    Work,
     Tick,
     Advance(u64),
     Hold(bool),
@@ -182,6 +192,8 @@ enum Deed {
 fn deed() -> impl Strategy<Value = Deed> {
     let methods = [
         "add",
+        "work",
+        "work_and_trap",
         "trap",
         "add_later",
         "wait",
@@ -200,6 +212,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => prop::sample::select(&["stop_canister", "start_canister"][..]).prop_map(Deed::Manage),
         2 => Just(Deed::Query),
         4 => Just(Deed::Run),
+        4 => Just(Deed::Work),
         2 => Just(Deed::Tick),
         2 => (0..200u64).prop_map(Deed::Advance),
         2 => any::<bool>().prop_map(Deed::Hold),
@@ -220,7 +233,15 @@ fn perform(node: &mut Node, folder: &Folder, canister: Principal, deed: &Deed) {
         Deed::Call(method) => submit(node, canister, method, named),
         Deed::Manage(method) => submit(node, MANAGEMENT, method, named),
         Deed::Query => drop(node.replica.query(user(), canister, "get", b"")),
-        Deed::Run => drop(node.run()),
+        Deed::Run => {
+            node.renew_base();
+            node.run();
+        }
+        Deed::Work => {
+            node.execute_long().unwrap();
+            node.long.wait();
+            node.end_long();
+        }
         Deed::Tick => drop(node.tick()),
         Deed::Advance(seconds) => node.advance_clock(Duration::from_secs(*seconds)),
         Deed::Hold(hold) => node.hold(*hold),
