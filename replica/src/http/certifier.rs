@@ -34,11 +34,14 @@ const REST: u32 = 3;
 #[derive(Clone)]
 pub(super) struct Certifier(Arc<Inner>);
 
+/// When something was certified, and its certificate.
+type Fresh = (Time, Vec<u8>);
+
 struct Inner {
     owner: Handle,
     queue: Mutex<Queue>,
     /// By the hash of what they certify beside the time.
-    fresh: Mutex<HashMap<[u8; 32], (Time, Vec<u8>)>>,
+    fresh: Mutex<HashMap<[u8; 32], Fresh>>,
 }
 
 #[derive(Default)]

@@ -152,13 +152,15 @@ impl SystemApi {
                 status,
                 time,
                 context_instructions,
-                freezing_limit,
+                stored_beside_memory,
+                reserved_for_responses,
                 responded,
                 ..
             } = api.view;
             let numbers = (version, status, time, context_instructions);
-            let cycles = (freezing_limit, api.effects.balance, api.effects.available);
-            (numbers, cycles, responded, api.global_timer)
+            let bytes = (stored_beside_memory, reserved_for_responses);
+            let cycles = (api.effects.balance, api.effects.available);
+            (numbers, bytes, cycles, responded, api.global_timer)
         };
         seen(self) == seen(other)
             && self.view.argument == other.view.argument
