@@ -65,7 +65,8 @@ test("of a trap's text the reason is left", () => {
   const text =
     "Error from Canister bnz7o-iuaaa-aaaaa-qaaaa-cai: Canister called `ic0.trap` with message: 'no'.\nBacktrace:\n…";
   assert.equal(reason(text), "'no'.");
-  const advised = "Canister called `ic0.trap` with message: 'no'. Consider this. See: https://internetcomputer.org/docs/a#b";
+  const advised =
+    "Canister called `ic0.trap` with message: 'no'. Consider this. See: https://internetcomputer.org/docs/a#b";
   assert.equal(reason(advised), "'no'.");
   assert.equal(reason("Consider my own words."), "Consider my own words.");
 });

@@ -73,9 +73,10 @@ function ofEvent(event, way, names, methods) {
   if (called && !response) {
     return `${what} up to its ${"method" in step ? "" : "next "}await, which calls ${called}. That is a commit point: what it did so far is final.`;
   }
-  const acts = [called && `calls ${called}`, response && ("reply" in response ? "replies" : "rejects the call")].filter(
-    Boolean,
-  );
+  const acts = called ? [`calls ${called}`] : [];
+  if (response) acts.push("reply" in response ? "replies" : "rejects the call");
+  // As when it awaits several answers, and this is not the last.
+  else if ("method" in step || "callback" in step) acts.push("answers nothing");
   return `${[what, ...acts].join(" and ")}. Its end is a commit point: what it did is final.`;
 }
 

@@ -36,6 +36,16 @@ test("a message that is lost, rejected or comes after an upgrade is said to be",
   assert.match(say("upgraded")[2], /^canister2 is upgraded just before\./);
 });
 
+test("a message that neither calls nor answers is not said to", () => {
+  const story = structuredClone(stories.err);
+  story.told.steps[3].events[0].response = null;
+  story.told.steps[3].answers = [];
+  assert.match(
+    sentences(story.told, story.looks, story.ids)[3],
+    /goes on after the await in increment_both and answers nothing\./,
+  );
+});
+
 test("users are called as the call names them", () => {
   assert.match(say("two_users")[1], /^User 2 calls canister1\.increment_both\./);
 });
