@@ -41,8 +41,8 @@ fn calls_made_with_icp_appear_by_themselves_and_can_be_delivered_and_tried_from_
     // Held, a message waits until it is delivered here.
     browser.click("#hold");
     browser.wait_for(HINT, "Messages are held");
+    let call = ["canister", "call", "canister1", "increment_both", "()"];
     thread::scope(|scope| {
-        let call = ["canister", "call", "canister1", "increment_both", "()"];
         let answer = scope.spawn(|| terminal.icp(&call));
         browser.wait_for(WAITING, "increment_both");
         browser.click(".deliver:enabled");
