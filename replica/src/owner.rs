@@ -10,6 +10,7 @@ mod node;
 mod record;
 mod replay;
 mod request;
+mod threads;
 mod views;
 
 use std::sync::{Arc, OnceLock};

@@ -1,72 +1,15 @@
 //! Messages that take long: another thread executes them on a fork, while everything else goes on. The
 //! journal says when each began and when it ended.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Instant;
-
-use tokio::sync::Notify;
 
 use super::base::Panicked;
 use super::node::Node;
 use super::record::Change;
-use crate::ahead::Known;
+use super::threads::{Done, Running, THREADS};
 use crate::message_name::MessageName;
-
-/// A message that takes more instructions is executed by another thread, from its beginning: it holds
-/// up the others for a fraction of a second.
-const PATIENCE: u64 = 50_000_000;
-
-/// So many threads execute messages. More messages wait for one of them.
-const THREADS: usize = 4;
-
-/// The messages that other threads execute.
-pub(super) struct Long {
-    /// How many instructions are few.
-    pub(super) patience: u64,
-    threads: BTreeMap<MessageName, Running>,
-    /// Told when one of them is done.
-    pub(super) done: Arc<Notify>,
-}
-
-impl Default for Long {
-    fn default() -> Self {
-        Long {
-            patience: PATIENCE,
-            threads: BTreeMap::new(),
-            done: Arc::default(),
-        }
-    }
-}
-
-impl Long {
-    /// Waits until all threads are done.
-    #[cfg(test)]
-    pub(super) fn wait(&self) {
-        while !self
-            .threads
-            .values()
-            .all(|running| running.thread.is_finished())
-        {
-            thread::yield_now();
-        }
-    }
-}
-
-struct Running {
-    thread: JoinHandle<VecDeque<Known>>,
-    began: Instant,
-}
-
-/// Tells that a thread is done, also if it panics.
-struct Done(Arc<Notify>);
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        self.0.notify_one();
-    }
-}
 
 impl Node {
     /// Notes that the execution of a message has begun. Nothing of it has happened yet.

@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 
 use super::base::{Base, Panicked};
 use super::keeping::Keeping;
-use super::long::Long;
 use super::record::{Change, Record, counters, fingerprint};
 use super::request::{Clock, NewRequest, Request, RequestId, now};
+use super::threads::Long;
 use crate::canister::QueryStatistics;
 use crate::hold::Delivery;
 use crate::journal::Journal;
