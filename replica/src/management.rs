@@ -8,7 +8,6 @@ mod canisters;
 mod chunks;
 mod control;
 pub(crate) mod create;
-#[cfg(feature = "server")]
 pub(crate) mod effective;
 mod information;
 mod install;

@@ -20,10 +20,10 @@ macro_rules! files {
 /// What the page is made of.
 const FILES: &[(&str, &str)] = files!(
     "ask.js" "browser.js" "call.js" "clock.js" "code.js" "code_view.js" "compare.js" "dom.js"
-    "explore.js" "focus.js" "icon.svg" "index.html" "labels.js" "lanes.js" "layout.js" "list.js" "live.js" "looks.js"
-    "main.js" "names.js" "names_panel.js" "network.js" "page.js" "perfetto.js" "picture.css"
-    "picture.js" "predict.js" "save.js" "story.js" "style.css" "text.js" "waiting.js" "watch.js"
-    "words.js" "worker.js"
+    "explore.js" "focus.js" "icon.svg" "index.html" "labels.js" "lanes.js" "layout.js" "list.js"
+    "live.js" "looks.js" "main.js" "names.js" "names_panel.js" "network.js" "page.js"
+    "perfetto.js" "picture.css" "picture.js" "predict.js" "save.js" "story.js" "style.css"
+    "text.js" "waiting.js" "watch.js" "words.js" "worker.js"
 );
 
 /// By this the page knows its source.
