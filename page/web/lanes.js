@@ -6,15 +6,16 @@
 import { lookOwner } from "./looks.js";
 import { callOf, Names, userName } from "./names.js";
 
-/** Users stand left of canisters, callers mostly left of those whom they call.
+/** Users stand left of canisters.
  * @param {Told} told @param {string[]} looks @param {Record<string, string>} ids @param {Names} names */
 export function lanesOf(told, looks, ids, names) {
   /** @type {Set<string>} */
   const users = new Set();
   /** @type {Set<string>} */
-  const canisters = new Set(looks.map((look) => lookOwner(look, ids)));
-  // Of a scene all canisters are there from the beginning.
-  for (const id of Object.values(ids)) canisters.add(id);
+  const canisters = new Set();
+  // Whom users call stand left of those that are called from there; all of a scene are there from the beginning.
+  for (const { step, message } of told.steps) if (callOf(step) && message) canisters.add(message.to);
+  for (const id of [...Object.values(ids), ...looks.map((look) => lookOwner(look, ids))]) canisters.add(id);
   for (const { step, message, events } of told.steps) {
     const call = callOf(step);
     if (call) users.add(userName(call.user));

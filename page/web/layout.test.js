@@ -10,7 +10,11 @@ const at = (layout, arrow) => {
   return `${lane(arrow.x1)} ${arrow.kind} ${lane(arrow.x2)}`;
 };
 
-test("users stand left of canisters, and canisters in the order of the scene", () => {
+test("users stand left of canisters, and whom they call left of the others", () => {
+  const { told, looks, ids } = stories.err;
+  const turned = { canister2: ids.canister2, canister1: ids.canister1 };
+  const names = (layout) => layout.lanes.map(({ name }) => name);
+  assert.deepEqual(names(layOut(told, looks, turned, 900)), ["the user", "canister1", "canister2"]);
   assert.deepEqual(
     lay("err").lanes.map(({ name }) => name),
     ["the user", "canister1", "canister2"],

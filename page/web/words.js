@@ -66,7 +66,7 @@ function ofEvent(event, way, names, methods) {
   if ("management" in step) return `${capital(here)} executes ${clean(step.management)}.`;
   const what = deed(event, names, methods);
   if (undone) {
-    const why = way === "trap" ? "" : ` Its message: ${names.in(reason(ending.undone.message))}`;
+    const why = way === "trap" ? "" : ` It says: ${names.in(reason(ending.undone.message))}`;
     return `${what}, and traps. That undoes all of this message${"callback" in step ? ", and nothing from before the await" : ""}.${why}`;
   }
   const called = [...new Set(calls.map((call) => `${names.of(call.receiver)}.${clean(call.method)}`))].join(" and ");
