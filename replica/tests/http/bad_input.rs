@@ -176,7 +176,6 @@ async fn path_that_is_not_there_is_not_found() {
         "/api/v2/status/",
         "/api/v5/canister/aaaaa-aa/call",
         "/api/v2/canister/aaaaa-aa",
-        "/local-replica",
         "/%00",
         "/../../etc/passwd",
     ] {

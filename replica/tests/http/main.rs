@@ -23,6 +23,7 @@ mod identities;
 mod ledgers;
 mod load;
 mod options;
+mod page;
 mod panicking;
 mod polling;
 mod program;
