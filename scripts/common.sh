@@ -99,7 +99,7 @@ typescript_version=5.9.3
 check_types() {
   local tools=$target/page-tools
   local known
-  known=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$tools/node_modules/typescript/package.json" 2>/dev/null || true)
+  known=$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$tools/node_modules/typescript/package.json" 2>/dev/null || true)
   if [ "$known" != "$typescript_version" ]; then
     say "Installing TypeScript $typescript_version in target/page-tools"
     npm install --no-audit --no-fund --loglevel=error --prefix "$tools" "typescript@$typescript_version" >&2 ||

@@ -32,7 +32,8 @@ fn calls_made_with_icp_appear_by_themselves_and_can_be_delivered_and_tried_from_
     browser.visit(&format!("{url}local-replica/{names}"));
     browser.wait_for(HINT, "Make a call with icp or dfx, and it appears here.");
 
-    terminal.icp(&["canister", "call", "canister1", "increment_both", "()"]);
+    let call = ["canister", "call", "canister1", "increment_both", "()"];
+    terminal.icp(&call);
     browser.wait_for(
         SENTENCE,
         "canister1 goes on after the await in increment_both",
@@ -53,6 +54,7 @@ fn calls_made_with_icp_appear_by_themselves_and_can_be_delivered_and_tried_from_
         // What is tried from here leaves the network as it is.
         browser.click("#try");
         browser.wait_for(SENTENCE, "Nothing has happened yet.");
+        browser.wait_for(WAITING, "call by canister1");
         browser.click(".deliver:enabled");
         browser.wait_for(SENTENCE, "canister2 runs increment and replies");
         browser.click(".more");
