@@ -175,7 +175,7 @@ export class ExplorePanel {
       html(
         "li",
         {},
-        html("p", {}, this.#seen(seen, report.looks), ` In ${count(orders.number, "order")}.`),
+        html("p", {}, this.#seen(seen, report.looks, stories.outcomes[place] ?? []), ` In ${count(orders.number, "order")}.`),
         button("Walk through it", () => this.#walk(stories.outcomes[place] ?? [])),
       ),
     );
@@ -186,15 +186,17 @@ export class ExplorePanel {
     );
   }
 
-  /** @param {Seen} seen @param {import("./types.js").Call[]} looks */
-  #seen(seen, looks) {
+  /** @param {Seen} seen @param {import("./types.js").Call[]} looks @param {string[]} steps those that lead to it */
+  #seen(seen, looks, steps) {
     const { names } = this.page;
+    // Calls have the numbers of the whole story.
+    const before = steps.filter((step) => step.startsWith("call ")).length - seen.answers.length;
     const answers = looks.map(
       ({ canister, method, argument }, place) =>
-        `${names.of(canister)} ${method}${argument === "()" ? "" : ` ${argument}`} answers ${plain(seen.looks[place] ?? "")}`,
+        `${names.of(canister)} ${method}${argument === "()" ? "" : ` ${names.in(argument)}`} answers ${plain(seen.looks[place] ?? "")}`,
     );
     const users = seen.answers.map(
-      (answer, place) => `call ${place + 1}: ${answer === null ? "no answer" : names.in(plain(answer)).split("\n")[0]}`,
+      (answer, place) => `call ${before + place + 1}: ${answer === null ? "no answer" : names.in(plain(answer)).split("\n")[0]}`,
     );
     return `${[...answers, ...users].join("; ")}.`;
   }

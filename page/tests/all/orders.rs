@@ -83,6 +83,11 @@ fn every_order_is_gone_through_and_what_fails_is_walked_through_and_compared() {
     );
     let failure = texts(&browser, ".failure");
     assert!(failure.contains("while call"), "{failure}");
+    // The account was opened by call 1.
+    browser.wait_for(
+        "document.querySelector('#explore')?.textContent",
+        "call 2: variant { Ok }; call 3: variant { Ok }",
+    );
     browser.click(".failure button");
     let place = "document.querySelector('#where')?.textContent";
     browser.wait_for(place, "step 4 of ");
