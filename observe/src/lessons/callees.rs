@@ -3,12 +3,13 @@
 //! The code that is observed: `lessons/10-callees`.
 
 mod explorations;
+mod interface;
 
 use std::time::Duration;
 
 use anyhow::{Error, Result, bail};
-use candid::{CandidType, Deserialize};
 
+use self::interface::NameReply;
 use crate::answer::Got;
 use crate::lesson::{
     Canisters, Experiment, Fact, Layout, Lesson, Question, fact, mistake, right_way, rule,
@@ -283,15 +284,6 @@ fn lose(stage: &mut Stage, kind: Kind) -> Result<&'static str> {
 }
 
 // ---- A callee with a hostile reply -------------------------------------------------------------
-
-/// Which reply the callee is to give, as its interface names them.
-#[derive(CandidType, Clone, Copy, Deserialize)]
-enum NameReply {
-    Honest,
-    WrongType,
-    Huge,
-    Bomb,
-}
 
 const BOMBED_USER: &str = "a bomb, the user got";
 const BOMBED_ACCOUNT: &str = "a bomb, the account";

@@ -3,12 +3,14 @@
 //! The code that is observed: `lessons/12-cycles`.
 
 mod explorations;
+mod interface;
 
 use std::time::Duration;
 
 use anyhow::Result;
 use candid::{CandidType, Deserialize};
 
+use self::interface::{Account, Work};
 use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, Side, fact, rule};
 use crate::network::{Answer, Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, decode};
@@ -229,14 +231,6 @@ enum Treatment {
     AnswerLate,
 }
 
-/// `Work` in both interfaces.
-#[derive(CandidType, Clone, Copy)]
-enum Work {
-    Succeeds,
-    Rejects,
-    Traps,
-}
-
 /// The fact that tells where the cycles are.
 const WHERE: &str = "caller + callee + lost";
 
@@ -346,13 +340,6 @@ enum CallOutcome {
     Replied,
     Rejected { code: u32 },
     NotSent(String),
-}
-
-/// What matters here of `Account` in the callee's interface.
-#[derive(CandidType, Deserialize)]
-struct Account {
-    accepted: u128,
-    served: u64,
 }
 
 impl CallOutcome {

@@ -4,12 +4,13 @@
 //! The code that is observed: `lessons/02-rejects`.
 
 mod explorations;
+mod interface;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use candid::{CandidType, Deserialize, Nat};
+use anyhow::{Result, anyhow};
 
+use self::interface::{Conclusion, FailedCall, counter};
 use crate::lesson::{Canisters, Experiment, Fact, Layout, Lesson, Question, fact, rule};
 use crate::network::{Delivery, Kind, WaitingMessage};
 use crate::stage::{Stage, accepted, decode};
@@ -58,37 +59,6 @@ enum Treatment {
     LostResponse,
     /// The time is over while the callee awaits.
     Late,
-}
-
-/// `Conclusion` in the caller's interface.
-#[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-enum Conclusion {
-    NothingHappened,
-    AsTheCalleeSays,
-    UnknownButCallEnded,
-    Unknown,
-    Replied,
-}
-
-impl Conclusion {
-    fn words(self) -> &'static str {
-        match self {
-            Conclusion::NothingHappened => "nothing happened",
-            Conclusion::AsTheCalleeSays => "as the callee says",
-            Conclusion::UnknownButCallEnded => "unknown, call ended",
-            Conclusion::Unknown => "unknown",
-            Conclusion::Replied => "it replied",
-        }
-    }
-}
-
-/// `FailedCall` in the caller's interface.
-#[derive(CandidType, Deserialize)]
-struct FailedCall {
-    saw: String,
-    conclusion: Conclusion,
-    is_clean: bool,
-    is_immediately_retryable: bool,
 }
 
 /// The fact that tells the counter.
@@ -149,11 +119,6 @@ impl Failure {
             fact(GROWN, format!("+{}", self.grown), format!("+{grown}")),
         ])
     }
-}
-
-fn counter(stage: &mut Stage) -> Result<u64> {
-    let counter: Nat = stage.query(stage.callee, "get", ())?;
-    u64::try_from(counter.0).context("get returned a huge number")
 }
 
 impl Treatment {

@@ -4,7 +4,7 @@ use anyhow::{Error, Result};
 use candid::Principal;
 use ic_management_canister_types::StopCanisterArgs;
 
-use super::NameReply;
+use super::interface::NameReply;
 use crate::exploration::{Exploration, FAULTS, Fault, Plan, finds, holds};
 use crate::stage::Stage;
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candid::utils::ArgumentEncoder;
 
-use super::{Account, Work};
+use super::interface::{Account, Work};
 use crate::exploration::{Exploration, FAULTS, Fault, Plan, Seen, finds, holds};
 use crate::stage::Stage;
 

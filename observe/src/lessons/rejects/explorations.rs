@@ -4,7 +4,7 @@
 use anyhow::Result;
 use candid::Nat;
 
-use super::{Conclusion, FailedCall, counter};
+use super::interface::{Conclusion, FailedCall, counter};
 use crate::exploration::{Exploration, FAULTS, Fault, Plan, Seen, finds, holds};
 use crate::stage::Stage;
 
