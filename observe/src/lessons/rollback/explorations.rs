@@ -9,8 +9,7 @@ use crate::stage::Stage;
 /// All that can befall a call that waits without bound.
 const FAULTS: &[Fault] = &[Fault::Trap, Fault::Reject, Fault::Stop, Fault::Upgrade];
 
-pub(in crate::lessons) const COMMITTED_BEFORE: &str =
-    "canister2 never counts what canister1 did not commit before";
+pub const COMMITTED_BEFORE: &str = "canister2 never counts what canister1 did not commit before";
 
 pub fn all() -> Vec<Exploration> {
     vec![
@@ -42,7 +41,7 @@ pub fn all() -> Vec<Exploration> {
 }
 
 /// One call of a method of a new pair that counts nothing if it gives the user a reject.
-pub(in crate::lessons) fn all_or_nothing(stage: &mut Stage, method: &str) -> Result<Plan> {
+pub fn all_or_nothing(stage: &mut Stage, method: &str) -> Result<Plan> {
     let plan = calls(stage, method, 1)?;
     Ok(plan.at_end(|seen| {
         let rejected = seen.answers().iter().flatten().any(Result::is_err);
@@ -51,7 +50,7 @@ pub(in crate::lessons) fn all_or_nothing(stage: &mut Stage, method: &str) -> Res
 }
 
 /// Two calls of `increment_both` of a new pair.
-pub(in crate::lessons) fn two_calls(stage: &mut Stage) -> Result<Plan> {
+pub fn two_calls(stage: &mut Stage) -> Result<Plan> {
     let plan = calls(stage, "increment_both", 2)?.faults(FAULTS, 2);
     Ok(plan.at_end(|seen| {
         let (here, there) = counters(seen)?;
