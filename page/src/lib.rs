@@ -1,7 +1,7 @@
 //! The replica as the page's worker has it: requests in JSON, answered one after the other.
 //!
-//! [`Desk`] answers them. In WebAssembly the worker asks for [room](wasm) for a request, writes it there,
-//! and reads the answer. Elsewhere there are the [scenes](scenes) and the [folder](site) with the page.
+//! [`Desk`] answers them. In WebAssembly the worker asks for room for a request, writes it there, and reads
+//! the answer. Elsewhere there are the [`scenes`], and the folder with the page: [`site`].
 
 mod desk;
 #[cfg(not(target_family = "wasm"))]

@@ -8,6 +8,7 @@
 //! For who takes the steps by hand there is the [`Teller`] of [stories](story).
 
 mod answer;
+mod calls;
 mod compare;
 mod describe;
 mod diagram;

@@ -3,21 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::calls::Calls;
 use super::diagram::draw;
 use super::interface::Method;
 use super::names::Names;
 use super::numbers::Numbers;
 use super::prepare::Prepared;
 use super::steps::Speaker;
-use super::story::{Found, Stories, Story, Taken, Told, UserAnswer, Waiting, Wanted};
+use super::story::{Found, Stories, Story, Taken, Told, Waiting, Wanted};
 use super::telling;
 use super::wire::{Call, Case, Progress, Step};
 use super::words;
 use crate::explore::{self, Walk};
-use crate::hold::WaitingMessage;
-use crate::message::{IngressId, Reject};
-use crate::message_name::MessageName;
-use crate::replica::{IngressStatus, Replica};
+use crate::replica::Replica;
 
 /// The most steps of a story.
 const MAX_STEPS: usize = 2_000;
@@ -60,13 +58,6 @@ enum Asked {
     Call(Call),
     Clock(u64),
     Scheduled(String),
-}
-
-/// The calls that a story has made.
-#[derive(Default)]
-struct Calls {
-    made: Vec<Result<IngressId, Reject>>,
-    called: Vec<(Call, Method)>,
 }
 
 impl Teller {
@@ -326,8 +317,7 @@ impl Teller {
     fn forget(&mut self, steps: usize) {
         self.known.truncate(steps);
         let calls = self.known.last().map_or(0, |point| point.calls);
-        self.calls.made.truncate(calls);
-        self.calls.called.truncate(calls);
+        self.calls.truncate(calls);
     }
 
     /// How many calls the first steps made.
@@ -335,51 +325,6 @@ impl Teller {
         steps
             .checked_sub(1)
             .map_or(0, |last| self.known[last].calls)
-    }
-}
-
-impl Calls {
-    /// Makes a call. Returns its message, or why it was not taken in.
-    fn make(
-        &mut self,
-        call: &Call,
-        replica: &mut Replica,
-    ) -> Result<(Option<WaitingMessage>, Option<String>), String> {
-        let method = Method::of(replica, call, false)?;
-        let argument = method.argument(call)?;
-        let sender = call.user.principal();
-        let made = replica.submit(sender, call.canister, &call.method, &argument);
-        let result = match &made {
-            Ok(id) => {
-                let name = MessageName::Ingress(*id);
-                let waiting = replica.waiting_messages().into_iter();
-                let message = { waiting }.find(|message| message.name == name);
-                (message, None)
-            }
-            Err(reject) => (None, Some(method.tell(&Err(reject.clone())))),
-        };
-        self.made.push(made);
-        self.called.push((call.clone(), method));
-        Ok(result)
-    }
-
-    /// The answers that came in a step.
-    fn answers(&self, step: &Step, replica: &Replica) -> Vec<UserAnswer> {
-        let answered = step.events.iter().flat_map(|event| &event.answered);
-        let answers = answered.filter_map(|name| {
-            let MessageName::Ingress(id) = name else {
-                return None;
-            };
-            let place = self.made.iter().position(|made| *made == Ok(*id))?;
-            match replica.ingress_status(*id)? {
-                IngressStatus::Answered(result) => Some(UserAnswer {
-                    message: *name,
-                    text: self.called[place].1.tell(result),
-                }),
-                _ => None,
-            }
-        });
-        answers.collect()
     }
 }
 
