@@ -109,8 +109,6 @@ export type Report = {
   never: string[];
 };
 export type Found = {
-  /** All of it, as the command tells it. */
-  text: string;
   report: Report;
   sentences: string[];
   stories: { failures: string[][]; nearest: (string[] | null)[]; outcomes: string[][] };

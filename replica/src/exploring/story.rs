@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wire::{Report, Step};
 use crate::hold::WaitingMessage;
-use crate::message::CanisterId;
-use crate::message::Time;
+use crate::message::{CanisterId, Time};
 use crate::message_name::MessageName;
 use crate::module::MethodKind;
 
@@ -137,8 +136,6 @@ pub struct Wanted {
 pub struct Found {
     /// All of it.
     pub report: Report,
-    /// It, as the command tells it.
-    pub text: String,
     /// Each property that fails, in one sentence.
     pub sentences: Vec<String>,
     /// The steps of whole stories.

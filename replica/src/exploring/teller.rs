@@ -11,7 +11,6 @@ use super::numbers::Numbers;
 use super::prepare::Prepared;
 use super::steps::Speaker;
 use super::story::{Found, Stories, Story, Taken, Told, Waiting, Wanted};
-use super::telling;
 use super::wire::{Call, Case, Progress, Step};
 use super::words;
 use crate::explore::{self, Walk};
@@ -117,10 +116,7 @@ impl Teller {
             .collect();
         self.runner.return_to(&self.first);
         let first_looks = look(&mut self.runner, &looks);
-        let walk = match taken.checked_sub(1) {
-            Some(last) => &self.known[last].walk,
-            None => &self.first,
-        };
+        let walk = self.walk_after(taken);
         let calls = self.calls_after(taken);
         let numbers = Numbers::new(&self.start, &self.calls.made[..calls]);
         let waiting = walk.waiting().into_iter();
@@ -182,10 +178,7 @@ impl Teller {
             return Err(fault);
         }
         let made = self.calls.made[..self.calls_after(before)].to_vec();
-        let mut walk = match before.checked_sub(1) {
-            Some(last) => self.known[last].walk.fork(),
-            None => self.first.fork(),
-        };
+        let mut walk = self.walk_after(before).fork();
         let prepared = Prepared::later(self.start.fork(), made, walk.replica(), &case)?;
         let report = prepared.run(watch);
         let names = given_names(story);
@@ -197,7 +190,6 @@ impl Teller {
         let failures = report.failures.iter();
         let sentences = failures.map(|failure| speaker.sentence(failure, &report.looks));
         Ok(Found {
-            text: telling::report(&report, &case, &names),
             sentences: sentences.collect(),
             stories: Stories {
                 failures: report.failures.iter().map(|f| whole(&f.schedule)).collect(),
@@ -318,6 +310,14 @@ impl Teller {
         self.known.truncate(steps);
         let calls = self.known.last().map_or(0, |point| point.calls);
         self.calls.truncate(calls);
+    }
+
+    /// Where the story was after so many steps.
+    fn walk_after(&self, steps: usize) -> &Walk {
+        match steps.checked_sub(1) {
+            Some(last) => &self.known[last].walk,
+            None => &self.first,
+        }
     }
 
     /// How many calls the first steps made.
